@@ -1,0 +1,30 @@
+"""The only reader of the clock. Everybody else is given a `Clock`, or a number."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two readings that must never be confused."""
+
+    def monotonic(self) -> float:
+        """Seconds that only ever grow; for durations and deadlines."""
+
+    def wall(self) -> str:
+        """The time on the wall, ISO 8601 in UTC; for people to read, never to decide by."""
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> str:
+        return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+SYSTEM = SystemClock()

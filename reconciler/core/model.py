@@ -1,0 +1,297 @@
+"""The nouns: slots, releases, what git asks for (`Spec`), what was read from the world (`Observed`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Slot(StrEnum):
+    BLUE = "blue"
+    GREEN = "green"
+
+    @property
+    def other(self) -> Slot:
+        return Slot.GREEN if self is Slot.BLUE else Slot.BLUE
+
+
+@dataclass(frozen=True, slots=True)
+class Pair(Generic[T]):
+    """One value per slot."""
+
+    blue: T
+    green: T
+
+    def __getitem__(self, slot: Slot) -> T:
+        return self.blue if slot is Slot.BLUE else self.green
+
+    def replace(self, slot: Slot, value: T) -> Pair[T]:
+        return Pair(value, self.green) if slot is Slot.BLUE else Pair(self.blue, value)
+
+
+Weights = Pair[int]  # percent of requests; what we write sums to 100
+
+
+def all_on(slot: Slot) -> Weights:
+    return Pair(0, 0).replace(slot, 100)
+
+
+def share(newcomer: Slot, weight: int) -> Weights:
+    """`weight` percent for `newcomer`, the rest for the other slot."""
+    return Pair(100 - weight, 100 - weight).replace(newcomer, weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a slot should run: a version and its configuration. Another configuration is another release."""
+
+    version: str
+    config: tuple[tuple[str, str], ...] = ()
+    digest: str = ""  # of the configuration; empty when there is none
+
+    @property
+    def label(self) -> str:
+        """How the core, the journal and the screen name this release: `1.4.2`, or `1.4.2#0a1b2c3d` with a config."""
+        return f"{self.version}#{self.digest}" if self.digest else self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A version (a pin's label) in a slot."""
+
+    slot: Slot
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.slot}@{self.version}"
+
+
+class Traffic(StrEnum):
+    WEIGHTED = "weighted"  # HTTP, shared by weight
+    EXCLUSIVE = "exclusive"  # one owner at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    name: str
+    traffic: Traffic
+
+
+class Stage(StrEnum):
+    """Where gates attach, in the order in which a transition passes them."""
+
+    PREFLIGHT = "preflight"
+    SHIFT = "shift"
+    POSTFLIGHT = "postflight"
+
+
+class Mode(StrEnum):
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class Outcome(StrEnum):
+    """Of a gate. Only SUCCESSFUL ever advances; missing data is INCONCLUSIVE, a gate that cannot run is ERROR."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCESSFUL = "Successful"
+    FAILED = "Failed"
+    ERROR = "Error"
+    INCONCLUSIVE = "Inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class GateSpec:
+    """A gate as the core sees it; `settings` (canonical JSON) are its driver's business."""
+
+    name: str
+    kind: str
+    stage: Stage
+    mode: Mode
+    settings: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight:
+    weight: int  # of the newcomer, 1 to 100
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    duration: float | None  # seconds; None waits for `promote`
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    at_most: float  # seconds; advance as soon as every gate is Successful
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    members: tuple[str, ...]
+
+
+StrategyStep = SetWeight | Pause | Analysis | HandOver
+
+
+class OnFailure(StrEnum):
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+
+
+class DriftMode(StrEnum):
+    ENABLED = "enabled"
+    WARN = "warn"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One environment as git asks for it, validated: what the core needs of a manifest. Durations are seconds."""
+
+    environment: str
+    digest: str  # of the canonical manifest; an unrelated commit does not change it
+    active: Slot
+    pins: Pair[Pin | None]
+    members: tuple[Member, ...]
+    steps: tuple[StrategyStep, ...]
+    gates: tuple[GateSpec, ...] = ()
+    gateway: str = ""  # fingerprint of what cannot change under traffic: address, kind, routes
+    warm_up: float = 0.0
+    soak: float = 600.0
+    drain_timeout: float = 30.0
+    scale_down_delay: float = 1800.0
+    progress_deadline: float = 900.0
+    rollback_window: float = 86400.0
+    hold_timeout: float = 3600.0
+    on_failure: OnFailure = OnFailure.ROLLBACK
+    drift: DriftMode = DriftMode.ENABLED
+
+    @property
+    def target(self) -> Release:
+        """The slot and version that git asks for. A manifest whose active slot is not pinned is never a `Spec`."""
+        pin = self.pins[self.active]
+        return Release(self.active, pin.label if pin else "")
+
+    def pinned(self, slot: Slot) -> str | None:
+        pin = self.pins[slot]
+        return pin.label if pin else None
+
+    def names(self, traffic: Traffic) -> tuple[str, ...]:
+        return tuple(member.name for member in self.members if member.traffic is traffic)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What git says about one environment at the branch's head, beside what is in force."""
+
+    revision: str  # the head's commit id; empty when the branch cannot be read
+    head: Spec | None  # None: nothing usable there, and `problem` says why
+    problem: str = ""
+    in_force: Spec | None = None  # the spec that the journal accepted last
+    forward: bool = True  # the head descends from the revision accepted last
+
+
+class Admission(StrEnum):
+    OPEN = "open"  # new clients by weight
+    DRAINING = "draining"  # only clients that already belong here
+    CLOSED = "closed"  # nobody; stickiness is broken
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who wrote the gateway's routes last: written with the routes, read back with them."""
+
+    journal: str
+    generation: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """A slot's users as the gateway counts them, since the gateway's start; probes by the forced road are left out."""
+
+    requests: int = 0
+    errors: int = 0  # answers 5xx, and requests that got no answer
+    refused: int = 0  # connections that could not be made
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayReading:
+    """The gateway as read back, never as remembered. `weights` None: no routes were ever written (not zero!)."""
+
+    up: bool
+    weights: Weights | None
+    admission: Pair[Admission] = Pair(Admission.OPEN, Admission.OPEN)
+    fallback: Slot | None = None  # takes the requests that the other slot could not even connect
+    incarnation: str = ""  # one life of the gateway process
+    stamp: Stamp | None = None
+    counters: Pair[Counters | None] = Pair(None, None)
+    ejected: Pair[bool] = Pair(False, False)  # the gateway itself found this slot dead
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What is written to a gateway, in one atomic change over all weighted members."""
+
+    weights: Weights
+    admission: Pair[Admission] = Pair(Admission.OPEN, Admission.OPEN)
+    fallback: Slot | None = None
+
+
+class MemberStatus(StrEnum):
+    STOPPED = "stopped"  # read as not there; proof that nobody owns what it owned
+    UNREADY = "unready"  # alive, but not (yet, or any more) ready
+    READY = "ready"
+    STOPPING = "stopping"  # asked to stop, finishing its work
+    UNKNOWN = "unknown"  # could not be read: neither up nor down
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReading:
+    status: MemberStatus
+    version: str | None = None  # the pin's label, as the running member itself reports it
+    detail: str = field(default="", compare=False)  # for people: why
+
+
+UNREAD = MemberReading(MemberStatus.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a gate's reading is about: this version at this weight, since the weight took effect."""
+
+    transition: str
+    newcomer: Release
+    stable: Release
+    rung: int
+    opened: float  # on the environment's watched clock, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class GateReading:
+    """One gate's answer about one window. Value and limit are for people; the outcome decides."""
+
+    name: str
+    outcome: Outcome
+    window: Window
+    value: str = field(default="", compare=False)
+    limit: str = field(default="", compare=False)
+    samples: int = field(default=0, compare=False)
+    reason: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The world at one look. A gateway that does not answer is None: Unknown, not weight 0."""
+
+    gateway: GatewayReading | None
+    members: Pair[tuple[MemberReading, ...]]  # in the order of `Spec.members`
+    gates: tuple[GateReading, ...] = ()
+    serving: Pair[bool | None] = Pair(None, None)  # by the gateway's counters since the last look; None: no telling
+    detail: str = field(default="", compare=False)  # why the gateway is unknown

@@ -1,0 +1,298 @@
+"""What can be done (`Act`) and what can be remembered (`Event`). Nothing else exists for the journal.
+
+An act changes the world: its intent is written before it, its outcome after reading back. An event is a fact; folding
+all events gives the state. Both are plain values; `journal/entry.py` turns them into rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.model import Admission, Pair, Release, Routing, Slot, Stage, StrategyStep, Weights
+
+# ---- acts -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StageFiles:
+    """Bring a version's files to a slot, for every member; nothing runs yet."""
+
+    slot: Slot
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    slot: Slot
+    version: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Ask members to end gracefully; a later reading says when they have."""
+
+    slot: Slot
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Send first requests to a slot by the gateway's forced road, and see the right version answer."""
+
+    slot: Slot
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Write weights. `before` is the reading that the decision rests on; the gateway must still equal it."""
+
+    before: Weights | None
+    after: Routing
+    advance: bool = False  # this write is the strategy's current step
+
+
+@dataclass(frozen=True, slots=True)
+class CloseGateway:
+    """Stop serving (`reconcile down` only)."""
+
+
+Act = StageFiles | Start | Stop | Warm | Route | CloseGateway
+
+
+class Result(StrEnum):
+    DONE = "done"  # read back and found so
+    REFUSED = "refused"  # a definite no; nothing changed
+    CONFLICT = "conflict"  # the world had moved on; nothing changed
+    UNKNOWN = "unknown"  # no answer: look again, assume nothing
+
+
+# ---- events ---------------------------------------------------------------------------------------------------------
+
+
+class Phase(StrEnum):
+    PENDING = "Pending"
+    WAITING_APPROVAL = "WaitingApproval"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    HANDING_OVER = "HandingOver"
+    SOAKING = "Soaking"
+    SUCCEEDED = "Succeeded"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    ABORTED = "Aborted"
+    SUPERSEDED = "Superseded"
+    STALLED = "Stalled"
+
+
+class Verb(StrEnum):
+    """What an operator may ask; folded like everything else, so it works whether or not a loop runs."""
+
+    ABORT = "abort"
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    RETRY = "retry"
+    ROLLBACK = "rollback"
+    SUSPEND = "suspend"
+    ADOPT = "adopt"
+    DOWN = "down"
+    HANDOVER = "handover"
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The first entry of an environment in a journal."""
+
+    journal: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationTaken:
+    """A process took the right to act; it seals the gateway before anything else."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    verb: Verb
+    slot: Slot | None = None  # adopt --stable
+    member: str = ""  # handover
+    reason: str = ""
+    leave_split: bool = False
+    accept_rewritten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Desired state came into force. Pins are kept to know when a hold ends."""
+
+    digest: str
+    revision: str
+    pins: Pair[str | None]
+    gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    stable: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    stable: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A transition from stable to newcomer, bound to a digest, with the steps it will take."""
+
+    transition: str
+    stable: Release
+    newcomer: Release
+    digest: str
+    revision: str
+    steps: tuple[StrategyStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rebound:
+    """Policy changed under a running transition: same rung, other steps from here on, new window."""
+
+    digest: str
+    revision: str
+    steps: tuple[StrategyStep, ...]
+    cursor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """Written before an act; the rule's name is the reason."""
+
+    act: Act
+    rule: str
+    reason: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Closes the open intent, after reading back."""
+
+    result: Result
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagePassed:
+    """Every gate of a stage was Successful in a window opened for it; `evidence` names them."""
+
+    stage: Stage
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepPassed:
+    """A strategy step that needs no act of its own is over; `handed` members have a new owner."""
+
+    cursor: int
+    evidence: str = ""
+    handed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoakBegan:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class HealthNoted:
+    """The newcomer stopped being ready, or is ready again; how long it lasts decides."""
+
+    ready: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PausedByRule:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBegan:
+    """`onFailure: hold`: something failed; the share stays until `holdTimeout`, `abort` or `resume`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackBegan:
+    """From here on only stable may gain. `ends` says how the transition will be called when it is over."""
+
+    ends: Phase
+    condition: str  # PascalCase, e.g. AnalysisFailed
+    reason: str
+    hold: bool  # the newcomer's version is not to be tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    phase: Phase
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackRefused:
+    """A late rollback that cannot be done; the reason holds the commit to make instead."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFound:
+    """Somebody else changed the gateway. Recorded before it is healed."""
+
+    expected: Weights
+    found: Weights | None
+    admission: Pair[Admission]
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """The idle slot's members were stopped for good; its version is not staged again."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash."""
+
+
+Event = (
+    Created
+    | GenerationTaken
+    | Requested
+    | Accepted
+    | Bootstrapped
+    | Adopted
+    | Began
+    | Rebound
+    | Intended
+    | Applied
+    | StagePassed
+    | StepPassed
+    | SoakBegan
+    | HealthNoted
+    | PausedByRule
+    | HoldBegan
+    | RollbackBegan
+    | Ended
+    | RollbackRefused
+    | DriftFound
+    | Retired
+    | Watched
+)

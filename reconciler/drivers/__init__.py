@@ -1,0 +1,1 @@
+"""Hands and eyes: gateways, hosts of members, gates. No policy, no memory, and no knowledge of each other."""

@@ -1,0 +1,1 @@
+"""One file per kind of gateway; the file's name is the kind."""

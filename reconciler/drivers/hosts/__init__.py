@@ -1,0 +1,1 @@
+"""One file per way of running a member; the file's name is the kind."""

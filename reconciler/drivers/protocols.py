@@ -1,0 +1,194 @@
+"""The contracts of the three driver families, and what a driver is given when it is opened.
+
+Every call is idempotent and bounded by the deadline that the driver was built with; reading changes nothing, not even a
+file's time. No answer raises `Unreachable`; a definite no raises `Refused`. A driver keeps no policy and no memory: what
+must be known after a restart is read from the world. One conformance exam per family (`tests/drivers/`) holds each of
+them to these sentences.
+
+A driver module holds `Settings` (a pydantic model: what a manifest may say) and `open(context, settings)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from reconciler.core.model import (
+    GateReading,
+    GatewayReading,
+    MemberReading,
+    Outcome,
+    Pair,
+    Pin,
+    Routing,
+    Slot,
+    Window,
+)
+
+# ---- gateways -------------------------------------------------------------------------------------------------------
+
+
+class Fence(StrEnum):
+    """How a gateway keeps an older generation from writing."""
+
+    COMMIT = "commit"  # the gateway itself refuses: safe across machines
+    OWNER_LOCK = "owner-lock"  # one process on this machine owns it
+    DETECT = "detect"  # a conflict is seen only afterwards
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    fence: Fence
+    fine_weights: bool  # every percent can be expressed
+    sticky: bool
+    drain_proof: bool  # requests in flight per slot can be read
+    managed: bool  # a write starts it when it is down; `close_listener` stops it
+
+
+@dataclass(frozen=True, slots=True)
+class Road:
+    """A way to one slot through the gateway, whatever the weights say. Only probes know it; it never counts as users."""
+
+    url: str  # http://host:port, without a trailing slash
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a weighted member of a slot listens, and which paths are its own."""
+
+    member: str
+    prefix: str  # path prefix; "/" for the rest
+    address: Pair[str]  # host:port per slot
+
+
+class Gateway(Protocol):
+    capabilities: Capabilities
+
+    def read(self) -> GatewayReading:
+        """Weights, admission, counters, incarnation and stamp as they are now. Down and managed: `up` is False and
+        `weights` are those that it would serve if started. Raises Unreachable when it should answer and does not."""
+
+    def write(self, routing: Routing, expected: GatewayReading, generation: int) -> None:
+        """Make `routing` so, atomically over all routes, and return when the gateway has acknowledged it. Starts a managed
+        gateway that is down. Raises Conflict when incarnation, stamp or weights differ from `expected`, Fenced when a
+        later generation has sealed, Refused when the gateway rejects it, Unreachable when no acknowledgement came."""
+
+    def seal(self, generation: int) -> None:
+        """Shut every older generation out: from now on their writes are Fenced. Changes no weight. Sealing a gateway that
+        was never written, or is down, is remembered for when it comes up. Raises Fenced when a later one sealed."""
+
+    def address(self, slot: Slot) -> Road: ...
+
+    def users(self) -> Road:
+        """The road that users take."""
+
+    def close_listener(self) -> None:
+        """Stop a managed gateway gracefully; not managed: Refused. Closing twice is safe."""
+
+    def close(self) -> None:
+        """Let go of handles. The gateway goes on serving."""
+
+
+# ---- hosts ----------------------------------------------------------------------------------------------------------
+
+
+class MemberHost(Protocol):
+    """One member of one environment, in both slots. `version` in a reading is a pin's label."""
+
+    def read(self, slot: Slot) -> MemberReading:
+        """What runs there now; the version is what the member itself reports."""
+
+    def stage(self, slot: Slot, pin: Pin) -> None:
+        """Make sure that everything `start` needs is there, touching nothing that runs. Raises Refused, naming what is
+        missing and where it is expected."""
+
+    def start(self, slot: Slot, pin: Pin) -> None:
+        """Start `pin` and return without waiting for readiness. Already running it: nothing happens. Raises Refused when
+        something else runs there, the port is taken, or the program cannot be started."""
+
+    def stop(self, slot: Slot) -> None:
+        """Ask it to end gracefully and return; it reads as STOPPING until it has, and is ended by force after its stop
+        timeout (by later calls of `stop`). Not running: nothing happens."""
+
+    def address(self, slot: Slot) -> str | None:
+        """host:port where a weighted member listens in that slot."""
+
+    def close(self) -> None: ...
+
+
+# ---- gates ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One synthetic request, whole: every request that was sent has exactly one."""
+
+    id: int
+    road: str  # "users", "blue", "green"
+    step: str
+    start: float  # seconds, monotonic
+    latency: float  # seconds
+    status: int | None  # None: no answer, so whether it took effect is unknown
+    ok: bool
+    slot: str = ""  # that answered, as the version header tells
+    error: str = ""
+
+
+class Samples(Protocol):
+    """A long-lived sampler as a gate sees it (measure/ holds the real ones)."""
+
+    def since(self, window: Window) -> Sequence[Sample]: ...
+
+    def problem(self) -> str:
+        """Why there may be no samples (the sampler is dead, ...); empty when all is well."""
+
+
+class Gate(Protocol):
+    def run(self, window: Window) -> GateReading:
+        """Judge one window. Never raises for what the world does: what cannot be run is Error with a reason, too little
+        data is Inconclusive. Bounded in time and memory whatever the other side sends."""
+
+    def close(self) -> None: ...
+
+
+def reading(window: Window, name: str, outcome: Outcome, reason: str, **shown: Any) -> GateReading:
+    """A gate's answer; `shown` may hold value, limit and samples."""
+    return GateReading(name, outcome, window, reason=reason, **shown)
+
+
+# ---- what a driver is given -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayContext:
+    environment: str
+    journal: str  # the journal's id, for the stamp
+    state: Path  # a folder of this environment's own
+    endpoints: tuple[Endpoint, ...]
+    ready_path: str = "/healthz"
+    deadline: float = 5.0
+    read_only: bool = False  # preview: take no lock, write no file
+
+
+@dataclass(frozen=True, slots=True)
+class HostContext:
+    environment: str
+    member: str
+    state: Path
+    app: Any = None  # the operator's definition of the named app; its type is the driver's own
+    deadline: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class GateContext:
+    environment: str
+    name: str
+    roads: Callable[[], Mapping[str, Road]]  # "users", "blue", "green"
+    newcomer_road: Callable[[Window], Road]
+    allowed: Callable[[str], bool]  # may this host be asked at all?
+    samples: Callable[[str], Samples] | None = None
+    deadline: float = 5.0
