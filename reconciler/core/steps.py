@@ -27,6 +27,7 @@ class Start:
     slot: Slot
     version: str
     members: tuple[str, ...]
+    owner: bool = False  # exclusive members change hands
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Stop:
 
     slot: Slot
     members: tuple[str, ...]
+    owner: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class Began:
     digest: str
     revision: str
     steps: tuple[StrategyStep, ...]
+    back: str = ""  # a late rollback: the reason; it goes back from its first moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,288 @@
+"""Rules of a transition that goes forward: what turns it back, what stops it, its next step."""
+
+from __future__ import annotations
+
+from reconciler.core.gates import stage, verdict
+from reconciler.core.history import cursor_at
+from reconciler.core.members import prepare, take_over
+from reconciler.core.model import (
+    Analysis,
+    DriftMode,
+    HandOver,
+    MemberStatus,
+    OnFailure,
+    Outcome,
+    Pause,
+    Release,
+    Routing,
+    SetWeight,
+    Stage,
+    share,
+)
+from reconciler.core.situation import Answer, Do, Record, Situation, Wait
+from reconciler.core.state import Transition
+from reconciler.core.steps import (
+    DriftFound,
+    Ended,
+    HealthNoted,
+    HoldBegan,
+    PausedByRule,
+    Phase,
+    Rebound,
+    RollbackBegan,
+    Route,
+    SoakBegan,
+    StagePassed,
+    StepPassed,
+)
+
+UNREADY_LIMIT = 3.0  # watched seconds that a newcomer with traffic may fail its own readiness
+STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain
+
+
+def forward(s: Situation) -> Transition | None:
+    return s.transition if s.transition and not s.transition.going_back else None
+
+
+def honour_abort(s: Situation) -> Answer | None:
+    """`abort` acts from every state, also from a suspended one."""
+    if not forward(s) or not s.state.abort:
+        return None
+    return Record(RollbackBegan(Phase.ABORTED, "Aborted", s.state.abort, hold=True))
+
+
+def supersede(s: Situation) -> Answer | None:
+    """Git asks for something else: back to stable in one step first; nothing is held."""
+    t = forward(s)
+    if t is None or s.spec.target == t.newcomer:
+        return None
+    reason = f"git asks for {s.spec.target} instead of {t.newcomer}"
+    return Record(RollbackBegan(Phase.SUPERSEDED, "Superseded", reason, hold=False))
+
+
+def rebind(s: Situation) -> Answer | None:
+    """Same newcomer, other policy: same rung, new window, the new steps from there."""
+    t = forward(s)
+    if t is None or s.spec.digest == t.digest:
+        return None
+    return Record(Rebound(s.spec.digest, s.desired.revision, s.spec.steps, cursor_at(s.spec.steps, t.rung)))
+
+
+def note_health(s: Situation) -> Answer | None:
+    """Journal when a newcomer with traffic stops or starts being ready: a restart of ours must not forget it."""
+    t = forward(s)
+    if t is None or not t.rung:
+        return None
+    unready = s.having(t.newcomer.slot, MemberStatus.UNREADY)
+    if unready and t.unready_since is None:
+        return Record(HealthNoted(False, s.reading(t.newcomer.slot, unready[0]).detail))
+    if t.unready_since is not None and s.runs(t.newcomer):
+        return Record(HealthNoted(True))
+    return None
+
+
+def turn_back(s: Situation) -> Answer | None:
+    """Any failure of the newcomer: back to stable, and the version is held. `onFailure: hold` keeps its share first."""
+    t = forward(s)
+    failed = failure(s, t) if t else None
+    if t is None or failed is None:
+        return None
+    condition, reason = failed
+    if s.spec.on_failure is OnFailure.HOLD and t.rung:
+        if t.holding_since is None:
+            return Record(HoldBegan(f"{condition}: {reason}"))
+        if s.now < t.holding_since + s.spec.hold_timeout:
+            return None
+    return Record(RollbackBegan(Phase.ROLLED_BACK, condition, reason, hold=True))
+
+
+def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
+    """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
+    return _broken(s, t) or _condemned(s, t) or _late(s, t)
+
+
+def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
+    """What the members and the gateway themselves say, whatever the gates think."""
+    slot = t.newcomer.slot
+    up = bool(t.rung) or s.state.warm[slot] == t.newcomer.version
+    stopped = s.having(slot, MemberStatus.STOPPED)
+    stopped += [name for name in sorted(t.handed) if s.status(slot, name) is MemberStatus.STOPPED]
+    if t.refusal:
+        return "StepRefused", t.refusal
+    if up and stopped:
+        return "MemberDied", f"{stopped[0]} in {slot}: {s.reading(slot, stopped[0]).detail or 'it has ended'}"
+    if s.gateway and s.gateway.ejected[slot] and t.rung:
+        return "NewcomerEjected", f"the gateway cannot connect to {t.newcomer}"
+    lying = s.misfits(t.newcomer) if up or s.state.started[slot] == t.newcomer.version else []
+    if lying:
+        return "VersionMismatch", f"{lying[0]} reports {s.reading(slot, lying[0]).version}, not {t.newcomer.version}"
+    return _never_ready(s, t, stopped)
+
+
+def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, str] | None:
+    """Started again and again, in this step of the strategy, and ended each time."""
+    slot, attempts = t.newcomer.slot, STARTS_LIMIT
+    if isinstance(t.step, HandOver):
+        stopped = [name for name in t.step.members if s.status(slot, name) is MemberStatus.STOPPED]
+        attempts = STARTS_LIMIT * len(t.step.members)
+    if not stopped or t.starts < attempts:
+        return None
+    detail = s.reading(slot, stopped[0]).detail
+    return "NeverReady", f"{stopped[0]} in {slot} ended each time it was started: {detail}"
+
+
+def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
+    """What the gates say, and readiness lost for longer than a hiccup."""
+    found = verdict(s.spec, t, s.observed.gates)
+    if found.outcome is Outcome.FAILED:
+        return "AnalysisFailed", found.reason
+    if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT:
+        unready = s.having(t.newcomer.slot, MemberStatus.UNREADY)
+        detail = f": {s.reading(t.newcomer.slot, unready[0]).detail}" if unready else ""
+        return "NewcomerUnready", f"{t.newcomer} is not ready since {UNREADY_LIMIT:g} s{detail}"
+    return None
+
+
+def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
+    """The progress deadline, in watched time without pauses; after the soak it applies to the last verdict."""
+    deadline = s.spec.progress_deadline
+    if t.phase is Phase.SOAKING:
+        late = s.now >= t.since + s.spec.soak + deadline
+    else:
+        counting = not (s.state.paused or isinstance(t.step, Pause) or t.holding_since is not None)
+        late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
+    return ("ProgressDeadlineExceeded", f"not done within {deadline:g} s of progress time") if late else None
+
+
+def drift_under_way(s: Situation) -> Answer | None:
+    """Somebody else moved the weights: record it, take the smaller of theirs and ours, never undo a retreat."""
+    t, gateway = forward(s), s.gateway
+    if t is None or gateway is None or gateway.weights is None:
+        return None
+    ours = share(t.newcomer.slot, t.rung)
+    if gateway.weights == ours or s.spec.drift is DriftMode.DISABLED:
+        return None
+    if s.state.drift is None or s.state.drift.found != gateway.weights:
+        return Record(DriftFound(ours, gateway.weights, gateway.admission))
+    if s.spec.drift is DriftMode.WARN:
+        return None if s.state.paused else Record(PausedByRule("the weights were changed by somebody else"))
+    if not s.runs(t.stable) and gateway.weights[t.stable.slot] < ours[t.stable.slot]:
+        return Wait("StableDegraded", f"{t.stable} is not ready to take its share back", alert=True)
+    return Do(_rung(s, t, t.rung), "heal drift")
+
+
+def stand_still(s: Situation) -> Answer | None:
+    """Paused or holding: no forward step; measuring and the way back go on."""
+    t = forward(s)
+    if t is None:
+        return None
+    name = s.spec.environment
+    if s.state.paused:
+        return Wait("Paused", f"{s.state.paused}; go on with: reconcile resume {name}", blocked=True)
+    if t.holding_since is not None:
+        message = f"{t.reason}; reconcile abort {name} goes back, reconcile resume {name} tries on"
+        return Wait("Holding", message, until=t.holding_since + s.spec.hold_timeout, blocked=True, alert=True)
+    return None
+
+
+def bring_up(s: Situation) -> Answer | None:
+    """Stage, start, get ready and warm the newcomer; its users are none yet."""
+    t = forward(s)
+    return prepare(s, t.newcomer) if t else None
+
+
+def pass_stage(s: Situation) -> Answer | None:
+    """Every gate of the stage is Successful: on record, before anything rests on it."""
+    t = forward(s)
+    if t is None or stage(t) in t.passed or stage(t) is Stage.SHIFT:
+        return None
+    found = verdict(s.spec, t, s.observed.gates)
+    if not found.good:
+        return Wait(f"Gate{found.outcome}", found.reason)
+    return Record(StagePassed(stage(t), found.reason))
+
+
+def climb(s: Situation) -> Answer | None:
+    """The strategy's present step."""
+    t = forward(s)
+    match t and t.step:
+        case SetWeight(weight) if t:
+            return _raise(s, t, weight)
+        case Pause(duration) if t:
+            return _pause(s, t, duration)
+        case Analysis(at_most) if t:
+            return _analyse(s, t, at_most)
+        case HandOver(members) if t:
+            return _hand_over(s, t, members)
+        case _:
+            return None
+
+
+def _raise(s: Situation, t: Transition, weight: int) -> Answer:
+    """One rung up, only on a good verdict about this version at this rung, and only if both slots are fit."""
+    if weight <= t.rung:
+        return Record(StepPassed(t.cursor))
+    unfit = _unfit(s, t.newcomer, t.stable)
+    found = verdict(s.spec, t, s.observed.gates)
+    if unfit or not found.good:
+        return unfit or Wait(f"Gate{found.outcome}", found.reason)
+    return Do(_rung(s, t, weight, advance=True), found.reason or "ready and warm")
+
+
+def _rung(s: Situation, t: Transition, weight: int, *, advance: bool = False) -> Route:
+    before = s.gateway.weights if s.gateway else None
+    return Route(before, Routing(share(t.newcomer.slot, weight), fallback=t.stable.slot), advance)
+
+
+def _unfit(s: Situation, *releases: Release) -> Wait | None:
+    """Nobody gains traffic unless it runs what it should, and the way back is up."""
+    bad = [release for release in releases if not s.runs(release)]
+    return Wait("NotReady", f"{bad[0]} is not ready at its version") if bad else None
+
+
+def _pause(s: Situation, t: Transition, duration: float | None) -> Answer:
+    if s.state.promote:
+        return Record(StepPassed(t.cursor, "promoted"))
+    if duration is None:
+        command = f"reconcile promote {s.spec.environment}"
+        return Wait("PromotionAwaited", f"go on with: {command}", blocked=True)
+    if s.now < t.since + duration:
+        return Wait("Pausing", f"{duration:g} s at {t.rung} %", until=t.since + duration)
+    return Record(StepPassed(t.cursor))
+
+
+def _analyse(s: Situation, t: Transition, at_most: float) -> Answer:
+    """Advance as soon as the gates allow. No evidence by the end is a pause for a person, never a rollback."""
+    found = verdict(s.spec, t, s.observed.gates)
+    if found.good:
+        return Record(StepPassed(t.cursor, found.reason))
+    if s.now < t.since + at_most:
+        return Wait(f"Gate{found.outcome}", found.reason, until=t.since + at_most)
+    return Record(PausedByRule(f"no good verdict within {at_most:g} s: {found.reason}"))
+
+
+def _hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:
+    unfit = _unfit(s, t.newcomer)
+    if unfit:
+        return unfit
+    for name in members:
+        step = take_over(s, name, t.newcomer)
+        if step:
+            return step
+    return Record(StepPassed(t.cursor, handed=members))
+
+
+def soak(s: Situation) -> Answer | None:
+    """Everything done and proved: keep measuring, one step from the way back, then the newcomer is stable."""
+    t = forward(s)
+    if t is None:
+        return None
+    if t.phase is not Phase.SOAKING:
+        return Record(SoakBegan())
+    if s.now < t.since + s.spec.soak:
+        return Wait("Soaking", f"{s.spec.soak:g} s at full weight", until=t.since + s.spec.soak)
+    found = verdict(s.spec, t, s.observed.gates)
+    owners = all(s.status(t.newcomer.slot, name) is MemberStatus.READY for name in t.handed)
+    if not found.good or not owners:
+        return Wait(f"Gate{found.outcome}", found.reason)
+    return _unfit(s, t.newcomer) or Record(Ended(Phase.SUCCEEDED, found.reason))

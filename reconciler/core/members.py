@@ -1,0 +1,92 @@
+"""Bringing a release up in a slot without traffic, emptying a slot, and moving exclusive members between slots.
+
+Shared by the rules for staging, transitions, rollback and rest: each asks for the *next* step, or None when done.
+"""
+
+from __future__ import annotations
+
+from reconciler.core.model import Admission, MemberStatus, Release, Routing, Slot, Traffic
+from reconciler.core.situation import ALIVE, Do, Situation, Wait
+from reconciler.core.steps import Route, StageFiles, Start, Stop, Warm
+
+STOPPED, UNKNOWN, STOPPING = MemberStatus.STOPPED, MemberStatus.UNKNOWN, MemberStatus.STOPPING
+
+
+def prepare(s: Situation, release: Release, *, warm: bool = True) -> Do | Wait | None:
+    """The next step until every weighted member of `release` is ready and warm; None when it is."""
+    slot, version = release.slot, release.version
+    unknown = s.having(slot, UNKNOWN)
+    if unknown:
+        return Wait("MemberUnknown", f"{', '.join(unknown)} in {slot}: {_detail(s, slot, unknown[0])}")
+    if s.misfits(release):
+        return _replace(s, release)
+    if s.runs(release):
+        return None if not warm or s.state.warm[slot] == version else Do(Warm(slot, version), f"warm up {release}")
+    if s.state.files[slot] != version and s.state.started[slot] != version:
+        return Do(StageFiles(slot, version), f"stage the files of {release}")
+    stopped = s.having(slot, STOPPED)
+    if stopped:
+        return Do(Start(slot, version, tuple(stopped)), f"start {', '.join(stopped)} in {slot}")
+    waiting = s.having(slot, MemberStatus.UNREADY, STOPPING)
+    return Wait("NotReady", f"{', '.join(waiting)} in {slot}: {_detail(s, slot, waiting[0])}")
+
+
+def _replace(s: Situation, release: Release) -> Do | Wait | None:
+    """Another version runs in the slot: empty it first. What we started as `release` and says otherwise lies."""
+    misfits = s.misfits(release)
+    if s.state.started[release.slot] == release.version:
+        found = s.reading(release.slot, misfits[0]).version
+        return Wait(
+            "VersionMismatch", f"{misfits[0]} in {release.slot} reports {found}, not {release.version}", alert=True
+        )
+    return vacate(s, release.slot) or Do(Stop(release.slot, tuple(misfits)), f"make room for {release}")
+
+
+def vacate(s: Situation, slot: Slot) -> Do | Wait | None:
+    """Until nothing is in flight in a slot without weight: nobody admitted, then drained (proved) or out of time."""
+    gateway = s.gateway
+    if gateway is None:
+        return Wait("GatewayUnreachable", "whether the slot is empty cannot be read")
+    if not gateway.up or gateway.weights is None:
+        return None  # nobody gets in anywhere
+    if gateway.weights[slot]:
+        return Wait("SlotHasTraffic", f"{slot} still has {gateway.weights[slot]} %")
+    since = s.state.closed[slot]
+    if gateway.admission[slot] is not Admission.CLOSED or since is None:
+        admission = gateway.admission.replace(slot, Admission.CLOSED)
+        return Do(Route(gateway.weights, Routing(gateway.weights, admission)), f"admit nobody to {slot}")
+    counters = gateway.counters[slot]
+    if counters and counters.in_flight == 0:
+        return None
+    end = since + s.spec.drain_timeout
+    return None if s.now >= end else Wait("Draining", f"requests in flight in {slot}", until=end)
+
+
+def take_over(s: Situation, name: str, owner: Release) -> Do | Wait | None:
+    """Give an exclusive member to `owner`: the other slot's is stopped and *read* stopped before the new one starts."""
+    other = owner.slot.other
+    old, new = s.reading(other, name), s.reading(owner.slot, name)
+    if old.status is UNKNOWN or new.status is UNKNOWN:
+        where = other if old.status is UNKNOWN else owner.slot
+        return Wait("OwnerUnknown", f"{name} in {where}: {_detail(s, where, name)}", alert=True)
+    if old.status in ALIVE:
+        return Do(Stop(other, (name,), owner=True), f"stop {name} in {other}: {owner.slot} is to own it")
+    if new.status is STOPPED:
+        return Do(Start(owner.slot, owner.version, (name,), owner=True), f"start {name} in {owner.slot}")
+    if new.status is not MemberStatus.READY:
+        return Wait("NotReady", f"{name} in {owner.slot}: {_detail(s, owner.slot, name)}")
+    return None
+
+
+def owned(s: Situation, owner: Release) -> Do | Wait | None:
+    """All exclusive members belong to `owner`; None when they do."""
+    for name in s.spec.names(Traffic.EXCLUSIVE):
+        step = take_over(s, name, owner)
+        if step:
+            return step
+    return None
+
+
+def _detail(s: Situation, slot: Slot, name: str) -> str:
+    found = s.reading(slot, name)
+    return found.detail or str(found.status)

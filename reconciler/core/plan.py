@@ -1,0 +1,139 @@
+"""The decision: an ordered table of named rules. The first that answers decides; its name is the reason on record.
+
+`decide` is pure and total: the same situation gives the same answer, and no situation raises. Read the table from top
+to bottom: what must be settled, what must not be touched, the way back, the way forward, rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.core import arriving, back, forward, rest
+from reconciler.core.diff import standing
+from reconciler.core.model import Desired, Observed, Pair, Slot
+from reconciler.core.situation import Answer, Do, Record, Situation, Wait
+from reconciler.core.state import State
+from reconciler.core.steps import Accepted, Act, Applied, Intended, Result, Route, Start, Stop
+
+REPEAT_AFTER = 5.0  # watched seconds before the same start, stop, or refused act is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    rule: str
+    answer: Answer
+
+
+Rule = Callable[[Situation], Answer | None]
+
+
+def close_intent(s: Situation) -> Answer | None:
+    """An intent without outcome: we died in between, or no reply came. The world says which; a reply says nothing."""
+    intent = s.state.intent
+    if intent is None:
+        return None
+    if not isinstance(intent.act, Route):
+        return Record(Applied(Result.UNKNOWN, "looked again"))  # safe to repeat: the next look decides
+    if s.gateway is None:
+        return Wait("GatewayUnreachable", "an earlier command's outcome is not known yet", alert=True)
+    done = s.gateway.up and routed(s, intent.act)
+    return Record(Applied(Result.DONE if done else Result.UNKNOWN, "read back"))
+
+
+def routed(s: Situation, act: Route) -> bool:
+    """The gateway stands exactly as this act would have it."""
+    gateway, after = s.gateway, act.after
+    return gateway is not None and (gateway.weights, gateway.admission, gateway.fallback) == (
+        after.weights,
+        after.admission,
+        after.fallback,
+    )
+
+
+def suspended(s: Situation) -> Answer | None:
+    """Suspended means untouched. Only a way back that was ordered by `abort` goes on."""
+    t = s.transition
+    if not s.state.suspended or (t and t.going_back and t.condition == "Aborted"):
+        return None
+    message = f"{s.state.suspended}; go on with: reconcile resume {s.spec.environment}"
+    return Wait("Suspended", message, blocked=True)
+
+
+RULES: tuple[Rule, ...] = (
+    close_intent,
+    forward.honour_abort,
+    suspended,
+    arriving.bring_down,
+    arriving.gateway_unreachable,
+    arriving.adopt_on_request,
+    arriving.arrive,
+    arriving.claim_gateway,
+    forward.supersede,
+    forward.rebind,
+    forward.turn_back,
+    arriving.start_stable,
+    arriving.reopen_gateway,
+    back.go_back,
+    forward.note_health,
+    forward.drift_under_way,
+    forward.stand_still,
+    forward.bring_up,
+    forward.pass_stage,
+    forward.climb,
+    forward.soak,
+    rest.drift_at_rest,
+    rest.withdraw_fallback,
+    rest.keep_owners,
+    rest.late_rollback,
+    rest.begin,
+    rest.retire,
+    rest.stage_idle,
+    rest.held_target,
+    rest.rest,
+)
+
+
+def rule_name(rule: Rule) -> str:
+    return rule.__name__.replace("_", "-")
+
+
+def decide(desired: Desired, observed: Observed, state: State, now: float, rules: tuple[Rule, ...] = RULES) -> Decision:
+    """The one next step for one environment. `now`: watched seconds, at least `state.watched`."""
+    standpoint = standing(desired, state)
+    spec = standpoint.spec
+    if spec is None:
+        return Decision(
+            "no-desired-state", standpoint.refused or Wait("DesiredInvalid", "nothing in force", blocked=True)
+        )
+    if standpoint.new and state.intent is None:
+        pins = Pair(spec.pinned(Slot.BLUE), spec.pinned(Slot.GREEN))
+        return Decision("accept-desired", Record(Accepted(spec.digest, desired.revision, pins, spec.gateway)))
+    situation = Situation(desired, spec, observed, state, now, standpoint.refused)
+    for rule in rules:
+        answer = rule(situation)
+        if answer is not None:
+            return Decision(rule_name(rule), spaced(answer, state, now))
+    return Decision("no-rule", Wait("InSync"))
+
+
+def spaced(answer: Answer, state: State, now: float) -> Answer:
+    """The same start, stop or refused act is not repeated at once: the world gets time to change."""
+    if not isinstance(answer, Do):
+        return answer
+    refusal = state.refusal
+    if refusal and refusal.act == answer.act and now < refusal.at + REPEAT_AFTER:
+        return Wait("Refused", refusal.reason, until=refusal.at + REPEAT_AFTER, alert=True)
+    if state.latest and _same(state.latest[0], answer.act) and now < state.latest[1] + REPEAT_AFTER:
+        return Wait("NotReady", answer.because, until=state.latest[1] + REPEAT_AFTER)
+    return answer
+
+
+def _same(earlier: Act, act: Act) -> bool:
+    return isinstance(act, Start | Stop) and earlier == act
+
+
+def intended(decision: Decision, desired: Desired) -> Intended:
+    """What goes into the journal before the act that was decided."""
+    assert isinstance(decision.answer, Do)
+    return Intended(decision.answer.act, decision.rule, decision.answer.because, desired.revision)

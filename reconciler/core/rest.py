@@ -1,0 +1,139 @@
+"""Rules between transitions: drift, owners, the late rollback, the next beginning, the idle slot."""
+
+from __future__ import annotations
+
+from reconciler.core.members import owned, prepare, vacate
+from reconciler.core.model import Admission, DriftMode, MemberStatus, Release, Routing, Spec, all_on
+from reconciler.core.situation import Answer, Do, Record, Situation, Wait
+from reconciler.core.state import State
+from reconciler.core.steps import Began, DriftFound, Retired, RollbackRefused, Route, Stop
+
+
+def drift_at_rest(s: Situation) -> Answer | None:
+    """Somebody else moved the weights: on record first, then healed towards stable (`warn`: only said)."""
+    stable, gateway = s.state.stable, s.gateway
+    if stable is None or s.transition or gateway is None or s.all_traffic_on(stable.slot):
+        return None
+    if s.spec.drift is DriftMode.DISABLED:
+        return None
+    if s.state.drift is None or s.state.drift.found != gateway.weights:
+        return Record(DriftFound(all_on(stable.slot), gateway.weights, gateway.admission))
+    if s.spec.drift is DriftMode.WARN:
+        return Wait("Drifted", "somebody else changed the weights (driftDetection: warn)", alert=True)
+    if not s.runs(stable):
+        return Wait("StableDegraded", f"{stable} is not ready to take the traffic back", alert=True)
+    return Do(Route(gateway.weights, Routing(all_on(stable.slot))), "heal drift")
+
+
+def withdraw_fallback(s: Situation) -> Answer | None:
+    """At rest no slot stands in for the other: a fail-over outside a transition would leave no record."""
+    stable, gateway = s.state.stable, s.gateway
+    if stable is None or s.transition or gateway is None or gateway.fallback is None:
+        return None
+    admission = gateway.admission
+    if admission[stable.slot.other] is Admission.OPEN:
+        admission = admission.replace(stable.slot.other, Admission.DRAINING)
+    return Do(Route(gateway.weights, Routing(all_on(stable.slot), admission)), "the transition is over")
+
+
+def keep_owners(s: Situation) -> Answer | None:
+    """At rest stable owns every exclusive member."""
+    return owned(s, s.state.stable) if s.state.stable and not s.transition else None
+
+
+def late_rollback(s: Situation) -> Answer | None:
+    """`reconcile rollback` after a success: one step back to what was stable before, if it can still be had."""
+    stable, left = s.state.stable, s.state.leftover
+    if stable is None or s.transition or not s.state.rollback:
+        return None
+    reason = rollback_refusal(s.spec, s.state, s.now)
+    if reason or left is None:
+        return Record(RollbackRefused(reason))
+    event = Began(name(s, stable), left.release, stable, s.spec.digest, s.desired.revision, (), back=s.state.rollback)
+    return Record(event)
+
+
+def rollback_refusal(spec: Spec, state: State, now: float) -> str:
+    """Why a late rollback cannot be done, with the commit to make instead; empty when it can."""
+    stable, left = state.stable, state.leftover
+    if stable is None or left is None or not left.good:
+        return "there is no earlier release to return to"
+    instead = f"commit instead: pin a good version in {stable.slot.other} and set activeSlot: {stable.slot.other}"
+    if spec.pinned(left.release.slot) != left.release.version:
+        return f"{left.release} is no longer pinned in git; {instead}"
+    if now > left.since + spec.rollback_window:
+        return f"the rollback window of {spec.rollback_window:g} s is over; {instead}"
+    return ""
+
+
+def begin(s: Situation) -> Answer | None:
+    """Git asks for another slot than stable: a transition begins, unless that version is held or we are paused."""
+    stable, target = s.state.stable, s.spec.target
+    if stable is None or s.transition or target == stable or s.refused:
+        return None
+    if s.state.is_held(target.version) or s.state.paused:
+        return None
+    steps = s.spec.steps
+    return Record(Began(name(s, target), stable, target, s.spec.digest, s.desired.revision, steps))
+
+
+def name(s: Situation, newcomer: Release) -> str:
+    """A transition's id: unique in its journal, readable, and fit for a folder's name."""
+    return f"{s.state.seq + 1:06d}-{newcomer.slot}-{newcomer.version.replace('#', '-')}"
+
+
+def retire(s: Situation) -> Answer | None:
+    """What the last transition left behind is stopped after `scaleDownDelay`, once nobody is in flight there."""
+    left, stable = s.state.leftover, s.state.stable
+    if s.transition or stable is None or left is None or left.stopped or s.now < left.since + s.spec.scale_down_delay:
+        return None
+    slot = left.release.slot
+    alive = s.having(slot, MemberStatus.READY, MemberStatus.UNREADY, MemberStatus.STOPPING)
+    if alive:
+        return vacate(s, slot) or Do(Stop(slot, tuple(alive)), f"{left.release} is no longer needed")
+    if s.having(slot, MemberStatus.UNKNOWN):
+        return Wait("MemberUnknown", f"whether {left.release} has stopped cannot be read")
+    return Record(Retired(slot))
+
+
+def stage_idle(s: Situation) -> Answer | None:
+    """A pin of the idle slot is brought up without traffic, so that its switch needs no waiting."""
+    stable, left = s.state.stable, s.state.leftover
+    if stable is None or s.transition or s.state.paused:
+        return None
+    idle = stable.slot.other
+    version = s.spec.pinned(idle)
+    if version is None or s.state.is_held(version) or (left and left.release == Release(idle, version)):
+        return None
+    return prepare(s, Release(idle, version))
+
+
+def held_target(s: Situation) -> Answer | None:
+    """Git still asks for a version that failed here: nothing moves until another is pinned, or `retry`."""
+    held = s.state.is_held(s.spec.target.version)
+    if held is None or s.spec.target == s.state.stable:
+        return None
+    message = (
+        f"{s.spec.target} is held ({held.condition}: {held.reason});"
+        f" pin another version, or: reconcile retry {s.spec.environment}"
+    )
+    return Wait("RevisionHeld", message, blocked=True)
+
+
+def rest(s: Situation) -> Answer | None:
+    """Nothing to do. Says so, or says what stands in the way."""
+    stable = s.state.stable
+    if s.refused:
+        return s.refused
+    if s.state.paused:
+        return Wait("Paused", f"{s.state.paused}; go on with: reconcile resume {s.spec.environment}", blocked=True)
+    if stable and not s.runs(stable):
+        bad = s.having(stable.slot, MemberStatus.UNREADY, MemberStatus.UNKNOWN, MemberStatus.STOPPING)
+        detail = f": {', '.join(bad)}" if bad else " at its version"
+        return Wait("StableDegraded", f"{stable} is not ready{detail}", alert=True)
+    return Wait("InSync", f"{stable} serves", until=_next_timer(s))
+
+
+def _next_timer(s: Situation) -> float | None:
+    left = s.state.leftover
+    return left.since + s.spec.scale_down_delay if left and not left.stopped else None

@@ -1,0 +1,109 @@
+"""What the rules look at: desired, observed, remembered, and the time. And what they may answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.model import (
+    UNREAD,
+    Desired,
+    GatewayReading,
+    MemberReading,
+    MemberStatus,
+    Observed,
+    Release,
+    Slot,
+    Spec,
+    Traffic,
+    all_on,
+)
+from reconciler.core.state import State, Transition
+from reconciler.core.steps import Act, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """Change the world: one step, its intent written first."""
+
+    act: Act
+    because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Remember a fact. The world is not touched, so the next decision may rest on the same observation."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do now. `reason` is a condition's PascalCase reason; `until` is watched time, if time alone ends it.
+
+    `blocked`: only a person can end it. `alert`: and somebody should be woken.
+    """
+
+    reason: str
+    message: str = ""
+    until: float | None = None
+    blocked: bool = False
+    alert: bool = False
+
+
+Answer = Do | Record | Wait
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """One look at everything. `spec` is what is in force; `refused` says why the head of the branch is not."""
+
+    desired: Desired
+    spec: Spec
+    observed: Observed
+    state: State
+    now: float  # watched seconds
+    refused: Wait | None = None
+
+    @property
+    def gateway(self) -> GatewayReading | None:
+        return self.observed.gateway
+
+    @property
+    def transition(self) -> Transition | None:
+        return self.state.transition
+
+    def reading(self, slot: Slot, name: str) -> MemberReading:
+        for member, reading in zip(self.spec.members, self.observed.members[slot], strict=False):
+            if member.name == name:
+                return reading
+        return UNREAD
+
+    def readings(self, slot: Slot, traffic: Traffic = Traffic.WEIGHTED) -> dict[str, MemberReading]:
+        return {name: self.reading(slot, name) for name in self.spec.names(traffic)}
+
+    def status(self, slot: Slot, name: str) -> MemberStatus:
+        return self.reading(slot, name).status
+
+    def runs(self, release: Release) -> bool:
+        """Every weighted member is ready, at that version: it may be given traffic."""
+        return all(
+            reading.status is MemberStatus.READY and reading.version == release.version
+            for reading in self.readings(release.slot).values()
+        )
+
+    def misfits(self, release: Release) -> list[str]:
+        """Members that are alive at another version. One that does not tell yet is what we started last."""
+        return [
+            name
+            for name, reading in self.readings(release.slot).items()
+            if reading.status in ALIVE and (reading.version or self.state.started[release.slot]) != release.version
+        ]
+
+    def having(self, slot: Slot, *statuses: MemberStatus) -> list[str]:
+        return [name for name, reading in self.readings(slot).items() if reading.status in statuses]
+
+    def all_traffic_on(self, slot: Slot) -> bool:
+        return self.gateway is not None and self.gateway.weights == all_on(slot)
+
+
+ALIVE = (MemberStatus.UNREADY, MemberStatus.READY, MemberStatus.STOPPING)

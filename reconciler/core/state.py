@@ -1,0 +1,135 @@
+"""What is remembered of one environment: `State`, and in it the `Transition` that is under way.
+
+Times are *watched* seconds: time during which this environment was under our eyes, summed over all journal entries. A
+crash, a reboot or a jump of the wall clock can delay a soak, never shorten it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.model import Pair, Release, Slot, Stage, StrategyStep, Window
+from reconciler.core.steps import Accepted, Act, DriftFound, Intended, Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The movement from stable to newcomer, as far as it has come."""
+
+    id: str
+    stable: Release
+    newcomer: Release
+    digest: str
+    revision: str
+    steps: tuple[StrategyStep, ...]
+    opened: float  # when the present window opened: gates judge what came after
+    since: float  # when the present step or phase began
+    phase: Phase = Phase.PROGRESSING
+    cursor: int = 0  # the strategy step to do next
+    rung: int = 0  # the newcomer's weight that was last written and read back
+    spent: float = 0.0  # counts towards the progress deadline
+    passed: frozenset[Stage] = frozenset()
+    handed: frozenset[str] = frozenset()  # exclusive members that the newcomer owns
+    starts: int = 0  # attempts to start the newcomer
+    unready_since: float | None = None
+    holding_since: float | None = None  # `onFailure: hold`
+    refusal: str = ""  # a definite no to one of the newcomer's steps
+    ends: Phase = Phase.ROLLED_BACK  # what a way back will be called
+    condition: str = ""
+    reason: str = ""
+    hold: bool = False
+
+    @property
+    def step(self) -> StrategyStep | None:
+        return self.steps[self.cursor] if self.cursor < len(self.steps) else None
+
+    @property
+    def going_back(self) -> bool:
+        return self.phase is Phase.ROLLING_BACK
+
+    @property
+    def window(self) -> Window:
+        return Window(self.id, self.newcomer, self.stable, self.rung, self.opened)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What the last transition left in the idle slot; `good` if it may be returned to."""
+
+    release: Release
+    since: float
+    good: bool
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A version that failed or was aborted, and why. Not tried again until another is pinned or `retry` says so."""
+
+    version: str
+    condition: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    act: Act
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """How the latest transition ended."""
+
+    transition: str
+    revision: str
+    newcomer: Release
+    phase: Phase
+    reason: str
+
+
+NEITHER: Pair[str | None] = Pair(None, None)
+NEVER: Pair[float | None] = Pair(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that must survive a crash, for one environment."""
+
+    journal: str = ""
+    seq: int = 0  # of the last entry folded
+    watched: float = 0.0
+    generation: int = 0
+    accepted: Accepted | None = None
+    stable: Release | None = None
+    transition: Transition | None = None
+    leftover: Leftover | None = None
+    held: tuple[Held, ...] = ()
+    intent: Intended | None = None
+    refusal: Refusal | None = None
+    latest: tuple[Act, float] | None = None  # the last start or stop, to space repetitions
+    drift: DriftFound | None = None
+    files: Pair[str | None] = NEITHER  # the version whose files are staged
+    started: Pair[str | None] = NEITHER  # the version started last
+    warm: Pair[str | None] = NEITHER  # the version seen answering by the forced road
+    closed: Pair[float | None] = NEVER  # since when a slot admits nobody
+    paused: str = ""  # why; empty: not paused
+    suspended: str = ""
+    down: str = ""
+    abort: str = ""
+    promote: bool = False
+    rollback: str = ""
+    adopt: Slot | None = None
+    claim: bool = False  # adopted: the next write takes a foreign gateway over
+    accept_rewritten: bool = False
+    rollback_refused: str = ""
+    last: Last | None = None
+
+    @property
+    def in_charge(self) -> Release | None:
+        """The release that must be up: what a rollback returns to."""
+        return self.transition.stable if self.transition else self.stable
+
+    def is_held(self, version: str) -> Held | None:
+        return next((held for held in self.held if held.version == version), None)
