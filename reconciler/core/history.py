@@ -270,7 +270,7 @@ def _drift(state: State, event: DriftFound) -> State:
 
 
 def _on_rung(transition: Transition, rung: int, now: float) -> Transition:
-    """A weight took effect: a new window opens. One below the last rung puts the transition back on the ladder there."""
+    """A weight took effect: a new window opens. One below the last rung goes back on the ladder there."""
     if rung < transition.rung and not transition.going_back:
         cursor = cursor_at(transition.steps, rung)
         transition = replace(transition, cursor=cursor, phase=Phase.PROGRESSING, since=now)

@@ -1,0 +1,160 @@
+"""Where an environment stands, in the field's words, and what to type next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reconciler.core.diff import differences, standing
+from reconciler.core.model import Desired, MemberStatus, Observed, Release, Spec, Traffic, Weights
+from reconciler.core.plan import Decision
+from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.state import State
+from reconciler.core.steps import Phase
+
+IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit codes
+
+STALLED = frozenset(
+    {
+        "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "BranchRewritten", "GatewayChanged",
+        "VersionMismatch", "Refused",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    type: str  # Ready, Reconciling, Stalled, Drifted
+    status: bool
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One environment in one screen; every field is a plain value, fit for JSON."""
+
+    environment: str
+    sync: str
+    health: str
+    phase: str
+    stable: Release | None
+    target: Release | None
+    newcomer: Release | None
+    weights: Weights | None
+    rung: int | None
+    revision: str
+    conditions: tuple[Condition, ...]
+    reason: str
+    message: str
+    exit_code: int
+
+
+def status(desired: Desired, observed: Observed, state: State, decision: Decision) -> Status:
+    """The words for what was found and decided."""
+    standpoint = standing(desired, state)
+    spec, wait = standpoint.spec, _waiting(decision)
+    transition = state.transition
+    reason, message = (wait.reason, wait.message) if wait else (decision.rule, _doing(decision))
+    gateway = observed.gateway
+    return Status(
+        environment=spec.environment if spec else "",
+        sync=_sync(spec, observed, state),
+        health=_health(spec, observed, state, wait),
+        phase=str(_phase(state, wait)),
+        stable=state.stable,
+        target=spec.target if spec else None,
+        newcomer=transition.newcomer if transition else None,
+        weights=gateway.weights if gateway and gateway.up else None,
+        rung=transition.rung if transition else None,
+        revision=desired.revision,
+        conditions=_conditions(state, wait, standpoint.refused, reason, message),
+        reason=reason,
+        message=message,
+        exit_code=_exit_code(spec, state, wait),
+    )
+
+
+def _waiting(decision: Decision) -> Wait | None:
+    return decision.answer if isinstance(decision.answer, Wait) else None
+
+
+def _doing(decision: Decision) -> str:
+    match decision.answer:
+        case Do(_, because):
+            return because
+        case Record(event):
+            return type(event).__name__
+        case _:
+            return ""
+
+
+def _sync(spec: Spec | None, observed: Observed, state: State) -> str:
+    """Against what git asks for, not against what we make of it: a held target is OutOfSync."""
+    if spec is None or observed.gateway is None:
+        return "Unknown"
+    if state.stable != spec.target or state.transition:
+        return "OutOfSync"
+    return "OutOfSync" if differences(spec, observed, state) else "Synced"
+
+
+def _health(spec: Spec | None, observed: Observed, state: State, wait: Wait | None) -> str:
+    if state.suspended or state.down:
+        return "Suspended"
+    if spec is None or observed.gateway is None:
+        return "Unknown"
+    if state.transition or (state.stable is None and not (wait and wait.blocked)):
+        return "Progressing"
+    stable = state.stable
+    if stable is None:
+        return "Unknown"
+    readings = [
+        reading
+        for member, reading in zip(spec.members, observed.members[stable.slot], strict=False)
+        if member.traffic is Traffic.WEIGHTED
+    ]
+    healthy = readings and all(r.status is MemberStatus.READY and r.version == stable.version for r in readings)
+    return "Healthy" if healthy else "Degraded"
+
+
+def _phase(state: State, wait: Wait | None) -> Phase | str:
+    transition = state.transition
+    if transition is None:
+        if wait and wait.reason in STALLED:
+            return Phase.STALLED
+        return state.last.phase if state.last else "None"
+    if transition.going_back:
+        return Phase.ROLLING_BACK
+    if state.paused or (wait and wait.reason in ("PromotionAwaited", "Holding")):
+        return Phase.PAUSED
+    return transition.phase
+
+
+def _conditions(
+    state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
+) -> tuple[Condition, ...]:
+    stalled = refused or (wait if wait and wait.reason in STALLED else None)
+    ready = wait is not None and wait.reason == "InSync" and refused is None
+    busy = state.transition is not None or (wait is None)
+    drift = state.drift
+    return (
+        Condition("Ready", ready, reason, message),
+        Condition("Reconciling", busy and stalled is None, reason),
+        Condition(
+            "Stalled", stalled is not None, stalled.reason if stalled else "", stalled.message if stalled else ""
+        ),
+        Condition(
+            "Drifted", drift is not None, "WeightsChanged" if drift else "", f"found {drift.found}" if drift else ""
+        ),
+    )
+
+
+def _exit_code(spec: Spec | None, state: State, wait: Wait | None) -> int:
+    """0 in sync; 3 waits for a person; 4 the target was rolled back or aborted; 1 anything else that is not well."""
+    held = spec is not None and state.is_held(spec.target.version) is not None
+    if wait and wait.reason == "InSync":
+        return IN_SYNC
+    if held and state.transition is None:
+        return BLOCKED
+    if wait and wait.blocked:
+        return BLOCKED
+    return ERROR if wait and wait.alert else CHANGES

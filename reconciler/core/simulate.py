@@ -1,0 +1,85 @@
+"""The world as it would be after an act, in pure values: what preview walks through and models build on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reconciler.core.gates import due
+from reconciler.core.model import (
+    GateReading,
+    GatewayReading,
+    MemberReading,
+    MemberStatus,
+    Observed,
+    Outcome,
+    Pair,
+    Slot,
+    Spec,
+    Stamp,
+)
+from reconciler.core.state import State
+from reconciler.core.steps import Act, CloseGateway, Route, Start, Stop
+
+SETTLED = {MemberStatus.UNREADY: MemberStatus.READY, MemberStatus.STOPPING: MemberStatus.STOPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """At this rung, the gates say this."""
+
+    rung: int
+    outcome: Outcome
+
+
+def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
+    """The world after `act`, done at once and entirely."""
+    match act:
+        case Start(slot, version, members):
+            return _members(observed, spec, slot, members, MemberReading(MemberStatus.READY, version))
+        case Stop(slot, members):
+            return _members(observed, spec, slot, members, MemberReading(MemberStatus.STOPPED))
+        case Route():
+            return replace(observed, gateway=_routed(observed.gateway, state, act))
+        case CloseGateway() if observed.gateway:
+            return replace(observed, gateway=replace(observed.gateway, up=False))
+        case _:
+            return observed
+
+
+def _members(observed: Observed, spec: Spec, slot: Slot, names: tuple[str, ...], reading: MemberReading) -> Observed:
+    there = observed.members[slot]
+    changed = tuple(reading if m.name in names else old for m, old in zip(spec.members, there, strict=True))
+    return replace(observed, members=observed.members.replace(slot, changed))
+
+
+def _routed(gateway: GatewayReading | None, state: State, act: Route) -> GatewayReading:
+    after = act.after
+    stamp = Stamp(state.journal, state.generation, state.seq)
+    base = gateway or GatewayReading(True, None)
+    return replace(
+        base, up=True, weights=after.weights, admission=after.admission, fallback=after.fallback, stamp=stamp,
+        incarnation=base.incarnation or "simulated",
+    )  # fmt: skip
+
+
+def settle(observed: Observed) -> Observed:
+    """What is on its way arrives: starting members are ready, stopping ones are gone."""
+    members = Pair(*(tuple(map(_settled, observed.members[slot])) for slot in Slot))
+    return replace(observed, members=members)
+
+
+def _settled(reading: MemberReading) -> MemberReading:
+    status = SETTLED.get(reading.status, reading.status)
+    return replace(reading, status=status, version=None if status is MemberStatus.STOPPED else reading.version)
+
+
+def judge(observed: Observed, spec: Spec, state: State, what_if: WhatIf | None = None) -> Observed:
+    """Every gate that is due answers Successful about the present window, but for what is supposed to fail."""
+    transition = state.transition
+    if transition is None:
+        return replace(observed, gates=())
+    fails = what_if and what_if.rung == transition.rung and transition.rung
+    outcome = what_if.outcome if what_if and fails else Outcome.SUCCESSFUL
+    reason = f"supposed to be {outcome} at {transition.rung} %" if fails else ""
+    gates = tuple(GateReading(g.name, outcome, transition.window, reason=reason) for g in due(spec, transition))
+    return replace(observed, gates=gates)
