@@ -1,17 +1,17 @@
-"""The exception tree. The *type* says whether trying again can help; the text says where, what was expected, what to do.
+"""The exception tree. The *type* says whether trying again can help; the text says where, and what to do.
 
-    ReconcilerError
-    ├── Unreachable        no answer, or none in time: the effect is unknown, look again later
-    ├── Refused            the other side said no, or cannot: trying the same again will not help by itself
-    │   ├── Conflict       compare-and-set failed: the world is not what the command was computed from; read again
-    │   └── Fenced         somebody with a later generation owns this environment: stop acting
-    ├── InvalidDesired     a manifest, a branch or a repository cannot be used; carries every problem found
-    ├── InvalidConfiguration   the operator's file cannot be used
-    ├── JournalError       the journal cannot be read or written: nothing may be done without it
-    │   ├── JournalMoved   another entry arrived between reading and appending: fold it and decide again
-    │   ├── JournalLocked  another reconciler runs on this journal
-    │   └── JournalBroken  the hash chain does not hold
-    └── UsageError         the command line asks for something that makes no sense
+ReconcilerError
+├── Unreachable        no answer, or none in time: the effect is unknown, look again later
+├── Refused            the other side said no, or cannot: trying the same again will not help by itself
+│   ├── Conflict       compare-and-set failed: the world is not what the command was computed from; read again
+│   └── Fenced         somebody with a later generation owns this environment: stop acting
+├── InvalidDesired     a manifest, a branch or a repository cannot be used; carries every problem found
+├── InvalidConfiguration   the operator's file cannot be used
+├── JournalError       the journal cannot be read or written: nothing may be done without it
+│   ├── JournalMoved   another entry arrived between reading and appending: fold it and decide again
+│   ├── JournalLocked  another reconciler runs on this journal
+│   └── JournalBroken  the hash chain does not hold
+└── UsageError         the command line asks for something that makes no sense
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 
 class ReconcilerError(Exception):
-    """Everything this product raises on purpose. `str(error)` is fit for an operator's eyes: no secret, no traceback."""
+    """Everything this product raises on purpose. `str(error)` is fit for an operator: no secret, no traceback."""
 
 
 class Unreachable(ReconcilerError):

@@ -101,7 +101,6 @@ class Verb(StrEnum):
     SUSPEND = "suspend"
     ADOPT = "adopt"
     DOWN = "down"
-    HANDOVER = "handover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,6 @@ class GenerationTaken:
 class Requested:
     verb: Verb
     slot: Slot | None = None  # adopt --stable
-    member: str = ""  # handover
     reason: str = ""
     leave_split: bool = False
     accept_rewritten: bool = False

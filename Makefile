@@ -1,0 +1,50 @@
+# Two commands for a new user: `make demo` and `make test`. Everything installs into .venv, pinned by hash.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RUN    := $(BIN)/python
+
+.PHONY: demo test check schema lint lock install install-dev bench clean
+
+demo: install            ## watch a commit switch the slot, and a bad version come back by itself
+	@$(BIN)/reconcile demo $(ARGS)
+
+test: install-dev        ## everything that can be tested on this machine
+	@$(RUN) -m pytest $(ARGS)
+
+check: install-dev lint  ## yes or no: style, types, layers, schemas, tests
+	@$(RUN) -m pytest && echo "check: yes" || { echo "check: no"; exit 1; }
+
+lint: install-dev
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(RUN) -m reconciler.desired.schema --check || { echo "check: no"; exit 1; }
+
+schema: install-dev      ## write schemas/*.json from the models
+	@$(RUN) -m reconciler.desired.schema
+
+bench: install-dev       ## speed, as ratios measured side by side
+	@$(RUN) benchmarks/switch.py && $(RUN) benchmarks/tick.py
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "creating $(VENV) failed; on Debian: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/.installed: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing (once) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements/dev.lock $(VENV)/.installed
+	@echo "installing what the tests need (once) ..."
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+lock: install-dev        ## pin again from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra envoy --python-version 3.11 pyproject.toml requirements/build.in -o requirements/run.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements/dev.in -c requirements/run.lock -o requirements/dev.lock
+
+clean:
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

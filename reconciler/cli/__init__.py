@@ -1,0 +1,98 @@
+"""What a person types. One file per command; nothing here decides anything."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from reconciler.errors import ReconcilerError, UsageError
+
+COMMANDS = (
+    "init", "validate", "run", "status", "diff", "history", "gates", "promote", "pause", "resume", "abort", "retry",
+    "rollback", "suspend", "adopt", "down", "demo",
+)  # fmt: skip
+
+
+class Lazy(click.Group):
+    """Loads a command's module, and all that it imports, only when that command is typed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"reconciler.cli.{name}").command
+        return command
+
+
+@click.group(cls=Lazy, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", metavar="FILE", help="The operator's file (default: RECONCILER_CONFIG, ./reconciler.toml, ...).")
+@click.option("--once", is_flag=True, help="Preview: what differs and every step that would be taken. Writes nothing.")
+@click.option("--apply", is_flag=True, help="With --once: do it, to the end of the transition, and exit.")
+@click.option("--what-if", metavar="WEIGHT:OUTCOME", help="With --once: suppose the gates say so there, e.g. 50:fail.")
+@click.option("--environment", "-e", multiple=True, metavar="ENV", help="With --once: only these (default: all).")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--detailed-exitcode", is_flag=True, help="With --once: exit 2 when there are changes.")
+@click.version_option(package_name="slot-reconciler", prog_name="reconcile")
+@click.pass_context
+def cli(ctx: click.Context, config: str | None, **options: Any) -> None:
+    """Blue/green slots, declared in git: commit the active slot, and traffic moves there in safe steps.
+
+    \b
+    Begin with:  reconcile demo            watch it work
+                 reconcile init            a first environment of your own
+                 reconcile --once          what would be done, step by step
+                 reconcile run             do it, and go on doing it
+                 reconcile status          where every environment stands, and what to type next
+    """
+    ctx.obj = config
+    if ctx.invoked_subcommand:
+        return
+    if not options["once"]:
+        click.echo(ctx.get_help())
+        return
+    from reconciler.cli.once import once
+
+    ctx.exit(once(config, **{key: value for key, value in options.items() if key != "once"}))
+
+
+def main() -> None:
+    """The console script. Errors are one message on stderr and an exit code; a traceback only when asked for."""
+    try:
+        sys.exit(_run())
+    except KeyboardInterrupt:
+        click.echo("interrupted; gateway and slots run on as they are", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _run() -> int:
+    try:
+        result = cli(standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        error.show()
+        return 64
+    except UsageError as error:
+        return _say(error, 64)
+    except ReconcilerError as error:
+        return _say(error, 1)
+    except Exception as error:
+        if os.environ.get("RECONCILER_DEBUG"):
+            traceback.print_exc()
+        return _say(f"{type(error).__name__}: {error} (a defect; RECONCILER_DEBUG=1 shows where)", 1)
+
+
+def _say(error: Exception | str, code: int) -> int:
+    click.echo(f"error: {error}", err=True)
+    return code

@@ -1,0 +1,49 @@
+"""What every verb does: put a request into the journal and wake the loop. It works whether or not a loop is running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from reconciler.cli.session import Session, actor
+from reconciler.core.state import State
+from reconciler.core.steps import Requested, Verb
+from reconciler.errors import UsageError
+
+Check = Callable[[State], str]  # why a request makes no sense now; empty when it does
+
+
+def ask(config: str | None, environment: str, request: Requested, check: Check = lambda _state: "") -> State:
+    """Append the request and say what happens with it. Raises UsageError when it makes no sense in this state."""
+    with Session.open(config) as session:
+        state = session.state(environment)
+        if not state.journal:
+            known = ", ".join(session.journal.environments()) or "none"
+            raise UsageError(f"environment '{environment}' is not in the journal (known: {known}); start: reconcile run")
+        problem = check(state)
+        if problem:
+            raise UsageError(f"{request.verb} {environment}: {problem}")
+        session.journal.append(environment, request, actor=actor())
+        session.journal.wake(environment)
+        click.echo(f"{environment}: {request.verb} is on record; follow with: reconcile status {environment} --watch")
+        return state
+
+
+def moving(state: State) -> str:
+    """For verbs that only make sense in a transition."""
+    return "" if state.transition else "there is no transition under way"
+
+
+def verb(name: Verb, help_text: str, check: Check = lambda _state: "") -> click.Command:
+    """A command that is nothing but a request with a reason."""
+
+    @click.command(str(name), help=help_text)
+    @click.argument("environment")
+    @click.option("--reason", "-m", default="", help="Why; goes into the journal.")
+    @click.pass_obj
+    def command(config: str | None, environment: str, reason: str, **_: Any) -> None:
+        ask(config, environment, Requested(name, reason=reason), check)
+
+    return command

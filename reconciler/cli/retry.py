@@ -1,0 +1,16 @@
+"""`reconcile retry`: try a held version again, or accept a branch that was rewritten on purpose."""
+
+import click
+
+from reconciler.cli.ask import ask
+from reconciler.core.steps import Requested, Verb
+
+
+@click.command("retry")
+@click.argument("environment")
+@click.option("--reason", "-m", default="", help="Why; goes into the journal.")
+@click.option("--accept-rewritten", is_flag=True, help="The branch was force-pushed on purpose: take its head.")
+@click.pass_obj
+def command(config: str | None, environment: str, reason: str, accept_rewritten: bool) -> None:
+    """Release what is held and try again what git asks for."""
+    ask(config, environment, Requested(Verb.RETRY, reason=reason, accept_rewritten=accept_rewritten))

@@ -1,0 +1,133 @@
+"""Everything that is kept for one environment between two ticks: its folded state, its opened world, its stopwatch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from reconciler.apply import Boundary, apply
+from reconciler.clock import SYSTEM, Clock
+from reconciler.core.diff import standing
+from reconciler.core.history import fold
+from reconciler.core.model import UNREAD, Desired, GatewayReading, Observed, Pair, Spec
+from reconciler.core.state import State
+from reconciler.core.steps import Act, Applied, Event
+from reconciler.desired.manifest import Manifest
+from reconciler.errors import InvalidDesired, JournalMoved, ReconcilerError
+from reconciler.journal.store import Journal
+from reconciler.loop.stopwatch import Stopwatch
+from reconciler.observe import observe
+from reconciler.world import World
+
+log = logging.getLogger("reconciler.journal")
+
+
+def no_boundary(name: str) -> None:
+    """In production nothing happens at a boundary; tests stop or kill the process there."""
+
+
+class Keeper:
+    """One environment. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        look: Callable[[State], Desired],
+        manifest: Callable[[Spec], Manifest],
+        open_world: Callable[[Manifest, World | None], World],
+        pool: ThreadPoolExecutor,
+        *,
+        actor: str,
+        clock: Clock = SYSTEM,
+        boundary: Boundary = no_boundary,
+    ) -> None:
+        self.name, self.actor, self.boundary = name, actor, boundary
+        self._journal, self._look, self._manifest, self._open, self._pool = journal, look, manifest, open_world, pool
+        self._world: World | None = None
+        self._gateway: GatewayReading | None = None
+        self._sealed = False
+        self.state = State()
+        self.generation = 0
+        self.stopwatch = Stopwatch(clock)
+
+    # ---- memory ------------------------------------------------------------------------------------------------------
+
+    def catch_up(self) -> State:
+        """Fold what the journal has that we have not: other people's requests, or our own past."""
+        for entry in self._journal.since(self.name, self.state.seq):
+            self.state = fold(self.state, entry.event, elapsed=entry.elapsed, seq=entry.seq)
+        return self.state
+
+    def record(self, event: Event, rule: str) -> None:
+        """Write one event and fold it. Raises JournalMoved when somebody else wrote first; nothing is written then."""
+        elapsed = self.stopwatch.elapsed
+        entry = self._journal.append(
+            self.name, event, actor=self.actor, elapsed=elapsed, generation=self.generation, expected=self.state.seq
+        )
+        self.stopwatch.restart()
+        if self.state.seq == 0:  # the journal wrote the environment's first entry before ours
+            self.catch_up()
+        else:
+            self.state = fold(self.state, event, elapsed=elapsed, seq=entry.seq)
+        log.info("%s", rule, extra={"environment": self.name, "event": event, "seq": entry.seq})
+
+    @property
+    def now(self) -> float:
+        """Watched seconds of this environment."""
+        return self.state.watched + self.stopwatch.elapsed
+
+    def take(self) -> None:
+        """Become the one who may act here: a new generation; the gateway is sealed before anything is decided."""
+        self.generation = self._journal.take(self.name, self.actor).generation
+        self._sealed = False
+        self.catch_up()
+
+    # ---- the world ---------------------------------------------------------------------------------------------------
+
+    def desired(self, state: State) -> Desired:
+        return self._look(state)
+
+    def world(self, spec: Spec) -> World:
+        """The drivers of what is in force, opened once and again when the manifest changes."""
+        if self._world is None or self._world.manifest.spec.digest != spec.digest:
+            self._world = self._open(self._manifest(spec), self._world)
+            self._sealed = False
+        if not self._sealed and self.generation:
+            self._world.gateway.seal(self.generation)
+            self._sealed = True
+        return self._world
+
+    def world_fits(self, desired: Desired) -> bool:
+        spec = standing(desired, self.state).spec
+        return spec is None or (self._world is not None and self._world.manifest.spec.members == spec.members)
+
+    def observe(self, desired: Desired, state: State) -> Observed:
+        """One look. Without any desired state there is nothing to look at, and everything is unknown."""
+        spec = standing(desired, state).spec
+        if spec is None:
+            return Observed(None, Pair((), ()), detail=desired.problem)
+        try:
+            observed = observe(self.world(spec), spec, state, self._gateway, self._pool)
+        except InvalidDesired:
+            raise
+        except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer
+            unread = (UNREAD,) * len(spec.members)
+            observed = Observed(None, Pair(unread, unread), detail=str(error))
+        self.stopwatch.look(watching=observed.gateway is not None)
+        self._gateway = observed.gateway or self._gateway
+        return observed
+
+    def apply(self, act: Act, observed: Observed) -> Applied:
+        assert self._world is not None, "an act was decided without a world"
+        spec = self._world.manifest.spec
+        return apply(self._world, spec, act, observed.gateway, self.generation, self.boundary)
+
+    def close(self) -> None:
+        """Let go of handles; the data plane goes on."""
+        if self._world:
+            self._world.close()
+
+
+__all__ = ["JournalMoved", "Keeper"]

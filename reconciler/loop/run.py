@@ -1,0 +1,128 @@
+"""`reconcile run`: one process that keeps every environment. Commits, verbs and timers only wake it; they carry no order."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from reconciler.errors import Fenced, ReconcilerError
+from reconciler.loop.keeper import Keeper
+from reconciler.loop.queue import WorkQueue
+from reconciler.loop.tick import Tick, tick
+
+log = logging.getLogger("reconciler.loop")
+
+MOVING, RESTING, UNSURE = 0.1, 1.0, 0.5  # seconds until the next look
+WORKERS = 4
+
+
+class Source(Protocol):
+    """What git says now, as far as the loop needs it."""
+
+    def look(self) -> Iterable[str]:
+        """Read the branch's head; the names of the environments whose desired state changed since the last look."""
+
+    def names(self) -> Iterable[str]:
+        """Every environment that git or the journal knows."""
+
+
+class Runner:
+    """Workers over a queue, a watcher that wakes it, and a way to stop that leaves the data plane alone."""
+
+    def __init__(
+        self, source: Source, keep: Callable[[str], Keeper], *, told: Callable[[Tick], None] | None = None
+    ) -> None:
+        self._source, self._keep, self._told = source, keep, told
+        self._keepers: dict[str, Keeper] = {}
+        self._queue = WorkQueue()
+        self._looking = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self.lost: list[str] = []  # environments that another reconciler took over
+
+    def start(self, workers: int = WORKERS) -> None:
+        self.look()
+        for number in range(workers):
+            thread = threading.Thread(target=self._work, name=f"worker-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def look(self) -> None:
+        """Read git, and wake what it concerns. Called by the watcher, the poll, and at the start."""
+        with self._looking:
+            changed = set(self._source.look())
+            for name in self._source.names():
+                if name not in self._keepers:
+                    self._keepers[name] = self._keep(name)
+                    changed.add(name)
+        for name in changed:
+            self._queue.wake(name)
+
+    def wake(self) -> None:
+        """Somebody asked for something, in whichever environment."""
+        for name in list(self._keepers):
+            self._queue.wake(name)
+
+    def stop(self) -> None:
+        """Finish the steps that are being done, then let go. Slots and gateways run on."""
+        self._queue.close()
+        for thread in self._threads:
+            thread.join()
+        for keeper in self._keepers.values():
+            keeper.close()
+
+    def _work(self) -> None:
+        while (name := self._queue.take()) is not None:
+            again, failed = self._once(self._keepers[name])
+            if again is None and not failed:
+                continue  # not ours any more
+            self._queue.done(name, again, failed=failed)
+
+    def _once(self, keeper: Keeper) -> tuple[float | None, bool]:
+        """One tick; (seconds until the next, did it fail). One environment's trouble never stops another's worker."""
+        try:
+            if not keeper.generation:
+                keeper.take()
+            found = tick(keeper)
+        except Fenced as error:
+            log.error("%s: %s", keeper.name, error)
+            self.lost.append(keeper.name)
+            return None, False
+        except ReconcilerError as error:
+            log.error("%s: %s", keeper.name, error)
+            return None, True
+        except Exception:
+            log.exception("%s: a defect in the reconciler; nothing more is done here until the next look", keeper.name)
+            return None, True
+        if self._told:
+            self._told(found)
+        return pace(found, keeper), False
+
+
+def pace(found: Tick, keeper: Keeper) -> float:
+    """Seconds until the next look."""
+    if found.unsure:
+        return UNSURE
+    if found.moved:
+        return 0.0
+    return MOVING if keeper.state.transition else RESTING
+
+
+def run_to_end(keeper: Keeper, wait: Callable[[float], bool], told: Callable[[Tick], None] | None = None) -> Tick:
+    """`--once --apply`: tick until there is nothing more to do, or only a person can go on. `wait` sleeps, True: stop."""
+    while True:
+        found = tick(keeper)
+        if told:
+            told(found)
+        if ended(found, keeper) or wait(pace(found, keeper)):
+            return found
+
+
+def ended(found: Tick, keeper: Keeper) -> bool:
+    """At rest: no transition under way, nothing moved, and time alone would bring no transition."""
+    status = found.status
+    if found.moved or found.unsure:
+        return False
+    blocked = status.exit_code == 3
+    return blocked or (keeper.state.transition is None and status.reason in ("InSync", "RevisionHeld"))

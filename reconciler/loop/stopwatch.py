@@ -1,0 +1,29 @@
+"""Watched time: how long an environment has been under our eyes since its last journal entry."""
+
+from __future__ import annotations
+
+from reconciler.clock import Clock
+
+LONGEST = 5.0  # seconds that one look may account for; a longer gap was not watched
+
+
+class Stopwatch:
+    """Adds up the time between looks. A sleep of the machine, or a stuck driver, does not count as watching."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last = clock.monotonic()
+        self.elapsed = 0.0
+
+    def look(self, *, watching: bool = True) -> float:
+        """Seconds since the last entry. `watching` False: the time since the last look passed unseen."""
+        now = self._clock.monotonic()
+        if watching:
+            self.elapsed += min(now - self._last, LONGEST)
+        self._last = now
+        return self.elapsed
+
+    def restart(self) -> float:
+        """The seconds to be written into the entry that is made now."""
+        elapsed, self.elapsed = self.elapsed, 0.0
+        return elapsed

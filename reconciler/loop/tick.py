@@ -1,0 +1,99 @@
+"""One tick: look at everything, do at most one thing to the world, and leave it on record."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from reconciler.core.conditions import Status, status
+from reconciler.core.model import Desired, Observed
+from reconciler.core.plan import Decision, decide, intended
+from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.state import State
+from reconciler.core.steps import Accepted, Applied, Result, Watched
+from reconciler.errors import JournalMoved
+from reconciler.loop.keeper import Keeper
+
+log = logging.getLogger("reconciler.tick")
+
+RECORDS = 50  # facts that one tick may record before it looks again
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What one look led to. `moved`: something was done or recorded, so look again at once."""
+
+    decision: Decision
+    status: Status
+    moved: bool
+    unsure: bool = False  # the act's outcome is not known, or it was refused: do not hurry
+
+
+def tick(keeper: Keeper) -> Tick:
+    """Take the desired state, observe the world, fold the journal, decide the one next step, write the intent, apply it,
+    read the world back, write the outcome. Raises JournalError (nothing was done without a record) and Fenced."""
+    state = keeper.catch_up()
+    desired = keeper.desired(state)
+    observed = keeper.observe(desired, state)
+    keeper.boundary("observed")
+    try:
+        return _settle(keeper, desired, observed)
+    except JournalMoved:  # somebody asked for something in the meantime: it counts first
+        return _look_again(keeper, desired, observed)
+
+
+def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
+    """Record what needs no act; the observation stays valid, because the world was not touched."""
+    moved = False
+    for _ in range(RECORDS):
+        decision = decide(desired, observed, keeper.state, keeper.now)
+        match decision.answer:
+            case Record(event):
+                keeper.record(event, decision.rule)
+                moved = True
+                if isinstance(event, Accepted) and not keeper.world_fits(desired):
+                    break  # other members: what was observed does not tell about them
+            case Do():
+                applied = _act(keeper, desired, observed, decision)
+                return _told(keeper, desired, observed, decision, True, applied.result is not Result.DONE)
+            case Wait():
+                _heartbeat(keeper)
+                return _told(keeper, desired, observed, decision, moved)
+    return _look_again(keeper, desired, observed)
+
+
+def _act(keeper: Keeper, desired: Desired, observed: Observed, decision: Decision) -> Applied:
+    """No record, no act: the intent is durable before the effect is sent, the outcome is what was read back."""
+    intent = intended(decision, desired)
+    keeper.record(intent, decision.rule)
+    keeper.boundary("intent-written")
+    applied = keeper.apply(intent.act, observed)
+    keeper.boundary("effect-read-back")
+    keeper.record(applied, decision.rule)
+    keeper.boundary("outcome-written")
+    return applied
+
+
+def _heartbeat(keeper: Keeper) -> None:
+    """While a timer runs, watched time goes on record now and then, so that a crash costs little of it."""
+    interval = heartbeat(keeper.state)
+    if interval is not None and keeper.stopwatch.elapsed >= interval:
+        keeper.record(Watched(), "heartbeat")
+
+
+def heartbeat(state: State) -> float | None:
+    """Seconds of watching after which a record is due; None while no timer runs."""
+    if state.transition:
+        return 5.0
+    return 60.0 if state.leftover and not state.leftover.stopped else None
+
+
+def _look_again(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
+    decision = Decision("look-again", Wait("LookAgain"))
+    return _told(keeper, desired, observed, decision, True)
+
+
+def _told(
+    keeper: Keeper, desired: Desired, observed: Observed, decision: Decision, moved: bool, unsure: bool = False
+) -> Tick:
+    return Tick(decision, status(desired, observed, keeper.state, decision), moved, unsure)
