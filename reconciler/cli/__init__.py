@@ -21,10 +21,10 @@ COMMANDS = (
 class Lazy(click.Group):
     """Loads a command's module, and all that it imports, only when that command is typed."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"reconciler.cli.{name}").command
@@ -32,7 +32,9 @@ class Lazy(click.Group):
 
 
 @click.group(cls=Lazy, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--config", metavar="FILE", help="The operator's file (default: RECONCILER_CONFIG, ./reconciler.toml, ...).")
+@click.option(
+    "--config", metavar="FILE", help="The operator's file (default: RECONCILER_CONFIG, ./reconciler.toml, ...)."
+)
 @click.option("--once", is_flag=True, help="Preview: what differs and every step that would be taken. Writes nothing.")
 @click.option("--apply", is_flag=True, help="With --once: do it, to the end of the transition, and exit.")
 @click.option("--what-if", metavar="WEIGHT:OUTCOME", help="With --once: suppose the gates say so there, e.g. 50:fail.")
@@ -41,7 +43,7 @@ class Lazy(click.Group):
 @click.option("--detailed-exitcode", is_flag=True, help="With --once: exit 2 when there are changes.")
 @click.version_option(package_name="slot-reconciler", prog_name="reconcile")
 @click.pass_context
-def cli(ctx: click.Context, config: str | None, **options: Any) -> None:
+def cli(ctx: click.Context, /, config: str | None, **options: Any) -> None:
     """Blue/green slots, declared in git: commit the active slot, and traffic moves there in safe steps.
 
     \b

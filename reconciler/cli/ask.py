@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import click
 
@@ -21,7 +20,9 @@ def ask(config: str | None, environment: str, request: Requested, check: Check =
         state = session.state(environment)
         if not state.journal:
             known = ", ".join(session.journal.environments()) or "none"
-            raise UsageError(f"environment '{environment}' is not in the journal (known: {known}); start: reconcile run")
+            raise UsageError(
+                f"environment '{environment}' is not in the journal (known: {known}); start: reconcile run"
+            )
         problem = check(state)
         if problem:
             raise UsageError(f"{request.verb} {environment}: {problem}")
@@ -43,7 +44,7 @@ def verb(name: Verb, help_text: str, check: Check = lambda _state: "") -> click.
     @click.argument("environment")
     @click.option("--reason", "-m", default="", help="Why; goes into the journal.")
     @click.pass_obj
-    def command(config: str | None, environment: str, reason: str, **_: Any) -> None:
+    def command(config: str | None, /, environment: str, reason: str) -> None:
         ask(config, environment, Requested(name, reason=reason), check)
 
     return command

@@ -1,4 +1,4 @@
-"""`reconcile --once`: what differs, every step that would be taken, and what would happen if one fails. Writes nothing."""
+"""`reconcile --once`: what differs, every step to be taken, what happens if one fails. Writes nothing."""
 
 from __future__ import annotations
 

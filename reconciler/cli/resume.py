@@ -7,7 +7,11 @@ from reconciler.core.steps import Verb
 
 def _stopped(state: State) -> str:
     holding = state.transition is not None and state.transition.holding_since is not None
-    return "" if state.paused or state.suspended or state.down or holding else "it is neither paused nor suspended nor down"
+    return (
+        ""
+        if state.paused or state.suspended or state.down or holding
+        else "it is neither paused nor suspended nor down"
+    )
 
 
 command = verb(Verb.RESUME, "Go on after pause, suspend, down, or a hold in place.", _stopped)

@@ -64,7 +64,7 @@ def weights(found: Weights | None) -> str:
     return f"blue {found.blue} %, green {found.green} %" if found else "unknown"
 
 
-def describe(what: Act | Event | StrategyStep) -> str:  # noqa: PLR0911, PLR0912
+def describe(what: Act | Event | StrategyStep) -> str:
     """One line for people, for every act and event there is."""
     match what:
         case StageFiles(slot, version):
@@ -91,7 +91,7 @@ def describe(what: Act | Event | StrategyStep) -> str:  # noqa: PLR0911, PLR0912
             return f"transition {transition}: {stable} -> {newcomer}"
         case Ended(phase, reason):
             return f"{phase}{': ' + reason if reason else ''}"
-        case RollbackBegan(ends, condition, reason):
+        case RollbackBegan(_, condition, reason):
             return f"going back ({condition}): {reason}"
         case StagePassed(stage, evidence):
             return f"{stage} passed{': ' + evidence if evidence else ''}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reconciler.core.members import owned, prepare, vacate
+from reconciler.core.members import at_rest, owned, prepare, vacate
 from reconciler.core.model import MemberStatus, Release, Routing, Slot, Weights, all_on, share
 from reconciler.core.situation import ALIVE, Answer, Do, Record, Situation, Wait
-from reconciler.core.steps import Adopted, Bootstrapped, CloseGateway, Route, Stop
+from reconciler.core.steps import Adopted, Bootstrapped, CloseGateway, Route, StageFiles, Start, Stop
 
 FOREIGN = "another journal wrote this gateway"
 
@@ -40,7 +40,8 @@ def adopt_on_request(s: Situation) -> Answer | None:
         return None
     version = _version_in(s, slot)
     if version is None:
-        return Wait("AdoptionNeeded", f"{slot}: its members are not all ready at one version", blocked=True)
+        why = f"{slot}: its members are not all ready at one version"
+        return None if s.state.stable else Wait("AdoptionNeeded", why, blocked=True)
     return Record(Adopted(Release(slot, version)))
 
 
@@ -65,12 +66,12 @@ def _bootstrap(s: Situation) -> Answer:
 
 
 def _open(s: Situation) -> Answer:
+    """We opened the listener, and died before it was on record."""
     target = s.spec.target
-    if not s.gateway or not s.gateway.up:
-        return prepare(s, target, warm=False) or Do(Route(all_on(target.slot), Routing(all_on(target.slot))), "reopen")
-    if s.runs(target):
-        return Record(Bootstrapped(target))
-    return Wait("NotReady", f"{target} has the traffic but is not ready", alert=True)
+    whole, step = all_on(target.slot), prepare(s, target, warm=False)
+    if step:
+        return step
+    return Record(Bootstrapped(target)) if s.gateway and s.gateway.up else Do(Route(whole, Routing(whole)), "reopen")
 
 
 def _adopt(s: Situation, weights: Weights | None, *, foreign: bool) -> Answer:
@@ -83,25 +84,30 @@ def _adopt(s: Situation, weights: Weights | None, *, foreign: bool) -> Answer:
 
 
 def claim_gateway(s: Situation) -> Answer | None:
-    """Another journal's stamp on the gateway: hands off, unless an operator adopted it a moment ago."""
+    """Another journal's stamp on the gateway: hands off. An operator who adopted it a moment ago takes it over."""
     gateway, stable = s.gateway, s.state.stable
-    if gateway is None or stable is None or gateway.stamp is None or gateway.stamp.journal == s.state.journal:
+    if gateway is None or stable is None:
         return None
-    if not s.state.claim:
-        return _needs_person(s, FOREIGN)
-    if not s.runs(stable):
-        return Wait("StableDegraded", f"{stable} was adopted but is not ready", alert=True)
-    return Do(Route(gateway.weights, Routing(all_on(stable.slot))), f"take the gateway over on {stable}")
+    if s.state.claim:
+        step = None if s.runs(stable) else prepare(s, stable, warm=False)
+        return step or Do(Route(gateway.weights, Routing(all_on(stable.slot))), f"take the gateway over on {stable}")
+    foreign = gateway.stamp is not None and gateway.stamp.journal != s.state.journal
+    return _needs_person(s, FOREIGN) if foreign else None
 
 
 def start_stable(s: Situation) -> Answer | None:
-    """The release that a rollback returns to is up, always."""
+    """The release that a rollback returns to is up, always. One that ends again and again stops nothing else."""
     stable = s.state.in_charge
-    if stable is None or not s.having(stable.slot, MemberStatus.STOPPED):
+    stopped = s.having(stable.slot, MemberStatus.STOPPED) if stable else []
+    if stable is None or not stopped:
         return None
     if s.misfits(stable):
         return _refit(s, stable)
-    return prepare(s, stable, warm=False)
+    slot, version = stable.slot, stable.version
+    step = Do(Start(slot, version, tuple(stopped)), f"start {', '.join(stopped)} in {slot}")
+    if version not in (s.state.files[slot], s.state.started[slot]):
+        step = Do(StageFiles(slot, version), f"stage the files of {stable}")
+    return None if s.too_soon(step.act) else step
 
 
 def _refit(s: Situation, stable: Release) -> Answer | None:
@@ -116,18 +122,19 @@ def reopen_gateway(s: Situation) -> Answer | None:
     gateway, stable = s.gateway, s.state.in_charge
     if gateway is None or stable is None or (gateway.up and gateway.weights is not None):
         return None
-    if s.having(stable.slot, MemberStatus.UNREADY) and not s.having(stable.slot.other, MemberStatus.READY):
-        return Wait("NotReady", f"{stable} is starting", alert=True)
-    return Do(Route(gateway.weights, _routing(s, stable)), "bring the gateway back")
+    weight = _kept(s, stable)
+    if not weight and s.having(stable.slot, MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.STOPPING):
+        return Wait("NotReady", f"the gateway stays closed until {stable} is ready", alert=True)
+    routing = Routing(share(stable.slot.other, weight), fallback=stable.slot) if weight else at_rest(s, stable)
+    return Do(Route(gateway.weights, routing), "bring the gateway back")
 
 
-def _routing(s: Situation, stable: Release) -> Routing:
-    transition = s.transition
-    if transition is None or transition.going_back or not s.runs(transition.newcomer):
-        return Routing(all_on(stable.slot))
-    held = s.gateway.weights[transition.newcomer.slot] if s.gateway and s.gateway.weights else 0
-    weight = min(held, transition.rung)
-    return Routing(share(transition.newcomer.slot, weight), fallback=stable.slot if weight else None)
+def _kept(s: Situation, stable: Release) -> int:
+    """The newcomer's weight after a restart: what it had, at most our rung. On the way back only if stable is bad."""
+    t, weights = s.transition, s.gateway.weights if s.gateway else None
+    if t is None or weights is None or not s.runs(t.newcomer) or (t.going_back and s.runs(stable)):
+        return 0
+    return min(weights[t.newcomer.slot], t.rung)
 
 
 def _version_in(s: Situation, slot: Slot) -> str | None:

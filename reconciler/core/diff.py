@@ -24,29 +24,37 @@ def standing(desired: Desired, state: State) -> Standing:
     if head is None:
         return Standing(desired.in_force, refused=_refusal("DesiredInvalid", desired.problem))
     if accepted and head.digest == accepted.digest:
-        return Standing(head)
+        return Standing(head, refused=_stable_pinned(head, state))  # adopted at another version than git pins
     refused = _unacceptable(desired, head, state)
     return Standing(desired.in_force, refused=refused) if refused else Standing(head, new=True)
 
 
 def _unacceptable(desired: Desired, head: Spec, state: State) -> Wait | None:
-    name, stable = head.environment, state.in_charge
+    name = head.environment
     if state.accepted and not desired.forward and not state.accept_rewritten:
         return _refusal(
             "BranchRewritten",
             f"{desired.revision[:12]} does not descend from {state.accepted.revision[:12]}, which is in force;"
             f" if the branch was rewritten on purpose: reconcile retry {name} --accept-rewritten",
         )
-    if stable and head.pinned(stable.slot) != stable.version:
-        return _refusal("StablePinned", _pinned(head, stable, moving=state.transition is not None))
+    pinned = _stable_pinned(head, state)
+    if pinned:
+        return pinned
     moved = state.accepted and state.accepted.gateway and head.gateway != state.accepted.gateway
-    if moved and not state.down:
+    if moved and state.stable and not state.down:
         return _refusal(
             "GatewayChanged",
             "the gateway's address, kind or routes cannot change under traffic;"
             f" plan a stop: reconcile down {name}, then reconcile resume {name}",
         )
     return None
+
+
+def _stable_pinned(head: Spec, state: State) -> Wait | None:
+    stable = state.in_charge
+    if stable is None or head.pinned(stable.slot) == stable.version:
+        return None
+    return _refusal("StablePinned", _pinned(head, stable, moving=state.transition is not None))
 
 
 def _pinned(head: Spec, stable: Release, *, moving: bool) -> str:

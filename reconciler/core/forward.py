@@ -84,15 +84,17 @@ def note_health(s: Situation) -> Answer | None:
 def turn_back(s: Situation) -> Answer | None:
     """Any failure of the newcomer: back to stable, and the version is held. `onFailure: hold` keeps its share first."""
     t = forward(s)
-    failed = failure(s, t) if t else None
-    if t is None or failed is None:
+    if t is None:
+        return None
+    if t.holding_since is not None:
+        over = s.now >= t.holding_since + s.spec.hold_timeout
+        return Record(RollbackBegan(Phase.ROLLED_BACK, "HoldTimeout", t.reason, hold=True)) if over else None
+    failed = failure(s, t)
+    if failed is None:
         return None
     condition, reason = failed
     if s.spec.on_failure is OnFailure.HOLD and t.rung:
-        if t.holding_since is None:
-            return Record(HoldBegan(f"{condition}: {reason}"))
-        if s.now < t.holding_since + s.spec.hold_timeout:
-            return None
+        return Record(HoldBegan(f"{condition}: {reason}"))
     return Record(RollbackBegan(Phase.ROLLED_BACK, condition, reason, hold=True))
 
 
@@ -104,16 +106,16 @@ def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
 def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
     """What the members and the gateway themselves say, whatever the gates think."""
     slot = t.newcomer.slot
-    up = bool(t.rung) or s.state.warm[slot] == t.newcomer.version
     stopped = s.having(slot, MemberStatus.STOPPED)
-    stopped += [name for name in sorted(t.handed) if s.status(slot, name) is MemberStatus.STOPPED]
+    died = stopped if t.rung else []  # without users it is started again
+    died += [name for name in sorted(t.handed) if s.status(slot, name) is MemberStatus.STOPPED]
     if t.refusal:
         return "StepRefused", t.refusal
-    if up and stopped:
-        return "MemberDied", f"{stopped[0]} in {slot}: {s.reading(slot, stopped[0]).detail or 'it has ended'}"
+    if died:
+        return "MemberDied", f"{died[0]} in {slot}: {s.reading(slot, died[0]).detail or 'it has ended'}"
     if s.gateway and s.gateway.ejected[slot] and t.rung:
         return "NewcomerEjected", f"the gateway cannot connect to {t.newcomer}"
-    lying = s.misfits(t.newcomer) if up or s.state.started[slot] == t.newcomer.version else []
+    lying = s.misfits(t.newcomer) if t.rung or s.state.started[slot] == t.newcomer.version else []
     if lying:
         return "VersionMismatch", f"{lying[0]} reports {s.reading(slot, lying[0]).version}, not {t.newcomer.version}"
     return _never_ready(s, t, stopped)
@@ -136,7 +138,7 @@ def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
     found = verdict(s.spec, t, s.observed.gates)
     if found.outcome is Outcome.FAILED:
         return "AnalysisFailed", found.reason
-    if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT:
+    if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT and not s.runs(t.newcomer):
         unready = s.having(t.newcomer.slot, MemberStatus.UNREADY)
         detail = f": {s.reading(t.newcomer.slot, unready[0]).detail}" if unready else ""
         return "NewcomerUnready", f"{t.newcomer} is not ready since {UNREADY_LIMIT:g} s{detail}"
@@ -147,25 +149,31 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     """The progress deadline, in watched time without pauses; after the soak it applies to the last verdict."""
     deadline = s.spec.progress_deadline
     if t.phase is Phase.SOAKING:
-        late = s.now >= t.since + s.spec.soak + deadline
+        late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
     else:
-        counting = not (s.state.paused or isinstance(t.step, Pause) or t.holding_since is not None)
+        counting = not (s.state.paused or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
     return ("ProgressDeadlineExceeded", f"not done within {deadline:g} s of progress time") if late else None
 
 
 def drift_under_way(s: Situation) -> Answer | None:
-    """Somebody else moved the weights: record it, take the smaller of theirs and ours, never undo a retreat."""
+    """Somebody else moved the weights: record it, take the smaller of theirs and ours, never undo a retreat.
+
+    `warn` pauses first; `resume` then takes the smaller. `disabled` is about rest: here the ladder would be broken.
+    """
     t, gateway = forward(s), s.gateway
     if t is None or gateway is None or gateway.weights is None:
         return None
     ours = share(t.newcomer.slot, t.rung)
-    if gateway.weights == ours or s.spec.drift is DriftMode.DISABLED:
+    if gateway.weights == ours:
         return None
+    warn = s.spec.drift is DriftMode.WARN
     if s.state.drift is None or s.state.drift.found != gateway.weights:
+        if warn and not s.state.paused:
+            return Record(PausedByRule("the weights were changed by somebody else"))
         return Record(DriftFound(ours, gateway.weights, gateway.admission))
-    if s.spec.drift is DriftMode.WARN:
-        return None if s.state.paused else Record(PausedByRule("the weights were changed by somebody else"))
+    if warn and s.state.paused:
+        return None
     if not s.runs(t.stable) and gateway.weights[t.stable.slot] < ours[t.stable.slot]:
         return Wait("StableDegraded", f"{t.stable} is not ready to take its share back", alert=True)
     return Do(_rung(s, t, t.rung), "heal drift")
@@ -265,8 +273,12 @@ def _hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:
     unfit = _unfit(s, t.newcomer)
     if unfit:
         return unfit
+    found = verdict(s.spec, t, s.observed.gates)
     for name in members:
         step = take_over(s, name, t.newcomer)
+        serving = s.status(t.stable.slot, name) in (MemberStatus.READY, MemberStatus.UNREADY)
+        if step and serving and not found.good:
+            return Wait(f"Gate{found.outcome}", found.reason)  # nobody is stopped without a reason to go on
         if step:
             return step
     return Record(StepPassed(t.cursor, handed=members))
@@ -283,6 +295,8 @@ def soak(s: Situation) -> Answer | None:
         return Wait("Soaking", f"{s.spec.soak:g} s at full weight", until=t.since + s.spec.soak)
     found = verdict(s.spec, t, s.observed.gates)
     owners = all(s.status(t.newcomer.slot, name) is MemberStatus.READY for name in t.handed)
-    if not found.good or not owners:
+    if not owners:
+        return Wait("NotReady", f"{', '.join(sorted(t.handed))} in {t.newcomer.slot} is not ready", alert=True)
+    if not found.good:
         return Wait(f"Gate{found.outcome}", found.reason)
     return _unfit(s, t.newcomer) or Record(Ended(Phase.SUCCEEDED, found.reason))

@@ -8,6 +8,7 @@ from reconciler.core.model import (
     Admission,
     HandOver,
     Pause,
+    Release,
     SetWeight,
     Slot,
     StrategyStep,
@@ -78,9 +79,9 @@ def _fold(state: State, event: Event) -> State:
             held = tuple(held for held in state.held if held.version in (pins.blue, pins.green))
             return replace(state, accepted=event, held=held, accept_rewritten=False, refusal=None)
         case Bootstrapped(stable):
-            return replace(state, stable=stable)
+            return replace(state, stable=stable, started=state.started.replace(stable.slot, stable.version))
         case Adopted(stable):
-            return replace(state, stable=stable, transition=None, adopt=None, claim=True, intent=None, drift=None)
+            return _adopted(state, stable)
         case Began():
             return _began(state, event)
         case Intended():
@@ -95,7 +96,7 @@ def _fold(state: State, event: Event) -> State:
             left = state.leftover
             return replace(state, leftover=replace(left, stopped=True) if left else None)
         case PausedByRule(reason):
-            return replace(state, paused=reason)
+            return replace(state, paused=reason, paused_by_rule=True)
         case Watched():
             return state
         case _ if state.transition is None:
@@ -104,6 +105,15 @@ def _fold(state: State, event: Event) -> State:
             return _ended(state, state.transition, event)
         case _:
             return _in_transition(state, state.transition, event)
+
+
+def _adopted(state: State, stable: Release) -> State:
+    """Whatever was under way is over; what was left in the slot that is stable now is no leftover."""
+    left = state.leftover if state.leftover and state.leftover.release.slot is not stable.slot else None
+    return replace(
+        state, stable=stable, leftover=left, started=state.started.replace(stable.slot, stable.version),
+        transition=None, adopt=None, claim=True, intent=None, drift=None, abort="", promote=False, rollback="",
+    )  # fmt: skip
 
 
 def _in_transition(state: State, transition: Transition, event: Event) -> State:
@@ -148,28 +158,29 @@ def cursor_at(steps: tuple[StrategyStep, ...], rung: int) -> int:
 
 def _requested(state: State, request: Requested) -> State:
     reason = request.reason or "by an operator"
-    moving = state.transition is not None and not state.transition.going_back
+    transition = state.transition
+    moving = transition is not None and not transition.going_back
     match request.verb:
         case Verb.PAUSE:
-            return replace(state, paused=reason)
+            return replace(state, paused=reason, paused_by_rule=False)
         case Verb.RESUME:
             return _resumed(state)
         case Verb.SUSPEND if state.transition is None or request.leave_split:
             return replace(state, suspended=reason)
-        case Verb.ABORT if moving:
+        case Verb.ABORT if transition:  # on the way back too: a suspended one goes on
             return replace(state, abort=reason)
         case Verb.ROLLBACK if moving:
             return replace(state, abort=reason)
         case Verb.ROLLBACK if state.transition is None:
             return replace(state, rollback=reason, rollback_refused="")
-        case Verb.PROMOTE if moving:
+        case Verb.PROMOTE if transition and moving and isinstance(transition.step, Pause):
             return replace(state, promote=True)
         case Verb.RETRY:
             return replace(state, held=(), refusal=None, accept_rewritten=request.accept_rewritten)
         case Verb.ADOPT:
             return replace(state, adopt=request.slot)
         case Verb.DOWN:
-            return replace(state, down=reason)
+            return replace(state, down=reason, abort=f"down: {reason}" if moving else state.abort)
         case _:
             return state
 
@@ -177,10 +188,11 @@ def _requested(state: State, request: Requested) -> State:
 def _resumed(state: State) -> State:
     transition = state.transition
     if transition:
+        unwatched = state.suspended or state.down or transition.holding_since is not None
         transition = replace(transition, holding_since=None, refusal="", since=state.watched)
-        if state.suspended or state.down:  # what happened meanwhile nobody watched
-            transition = replace(transition, opened=state.watched)
-    return replace(state, paused="", suspended="", down="", transition=transition)
+        if unwatched:  # what was measured before, or by nobody, is not held against it
+            transition = replace(transition, opened=state.watched, unready_since=None)
+    return replace(state, paused="", paused_by_rule=False, suspended="", down="", transition=transition)
 
 
 def _began(state: State, event: Began) -> State:
@@ -192,7 +204,9 @@ def _began(state: State, event: Began) -> State:
         transition = replace(
             transition, phase=Phase.ROLLING_BACK, rung=100, reason=event.back, condition="RolledBack", hold=True
         )
-    return replace(state, transition=transition, abort="", promote=False, rollback="", drift=None, refusal=None)
+    return replace(
+        state, transition=transition, abort="", promote=False, rollback="", drift=None, refusal=None, adopt=None
+    )
 
 
 def _intended(state: State, event: Intended) -> State:
@@ -209,11 +223,13 @@ def _intended(state: State, event: Intended) -> State:
                 state = replace(state, transition=replace(state.transition, starts=state.transition.starts + 1))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
-        case Stop():
-            pass
-        case _:
-            return state
-    return replace(state, latest=(event.act, state.watched))
+    return _spaced(state, event.act) if isinstance(event.act, Start | Stop) else state
+
+
+def _spaced(state: State, act: Start | Stop) -> State:
+    """Each slot's members remember when they were started or stopped last; only the latest few matter."""
+    others = [(a, at) for a, at in state.latest if (a.slot, a.members) != (act.slot, act.members)]
+    return replace(state, latest=(*others[-7:], (act, state.watched)))
 
 
 def _applied(state: State, event: Applied) -> State:
@@ -288,8 +304,10 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
     if transition.hold and not succeeded and not state.is_held(transition.newcomer.version):
         held = (*held[-1:], Held(transition.newcomer.version, transition.condition, transition.reason))
     reason = event.reason or transition.reason
+    paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
     last = Last(transition.id, transition.revision, transition.newcomer, event.phase, reason)
     return replace(
         state, stable=stable, transition=None, leftover=Leftover(left, state.watched, good=succeeded), held=held,
-        last=last, abort="", promote=False, intent=None, drift=None, rollback_refused="",
+        last=last, abort="", promote=False, intent=None, drift=None, rollback_refused="", paused=paused,
+        paused_by_rule=False,
     )  # fmt: skip

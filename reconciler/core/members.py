@@ -5,7 +5,17 @@ Shared by the rules for staging, transitions, rollback and rest: each asks for t
 
 from __future__ import annotations
 
-from reconciler.core.model import Admission, MemberStatus, Release, Routing, Slot, Traffic
+from reconciler.core.model import (
+    Admission,
+    MemberReading,
+    MemberStatus,
+    Pair,
+    Release,
+    Routing,
+    Slot,
+    Traffic,
+    all_on,
+)
 from reconciler.core.situation import ALIVE, Do, Situation, Wait
 from reconciler.core.steps import Route, StageFiles, Start, Stop, Warm
 
@@ -27,7 +37,7 @@ def prepare(s: Situation, release: Release, *, warm: bool = True) -> Do | Wait |
     stopped = s.having(slot, STOPPED)
     if stopped:
         return Do(Start(slot, version, tuple(stopped)), f"start {', '.join(stopped)} in {slot}")
-    waiting = s.having(slot, MemberStatus.UNREADY, STOPPING)
+    waiting = [name for name, reading in s.readings(slot).items() if not _is(reading, version)]
     return Wait("NotReady", f"{', '.join(waiting)} in {slot}: {_detail(s, slot, waiting[0])}")
 
 
@@ -50,7 +60,7 @@ def vacate(s: Situation, slot: Slot) -> Do | Wait | None:
     if not gateway.up or gateway.weights is None:
         return None  # nobody gets in anywhere
     if gateway.weights[slot]:
-        return Wait("SlotHasTraffic", f"{slot} still has {gateway.weights[slot]} %")
+        return Wait("SlotHasTraffic", f"{slot} still has {gateway.weights[slot]} %", alert=True)
     since = s.state.closed[slot]
     if gateway.admission[slot] is not Admission.CLOSED or since is None:
         admission = gateway.admission.replace(slot, Admission.CLOSED)
@@ -73,9 +83,19 @@ def take_over(s: Situation, name: str, owner: Release) -> Do | Wait | None:
         return Do(Stop(other, (name,), owner=True), f"stop {name} in {other}: {owner.slot} is to own it")
     if new.status is STOPPED:
         return Do(Start(owner.slot, owner.version, (name,), owner=True), f"start {name} in {owner.slot}")
+    if new.version not in (None, owner.version):
+        return _renew(s, name, owner)
     if new.status is not MemberStatus.READY:
         return Wait("NotReady", f"{name} in {owner.slot}: {_detail(s, owner.slot, name)}")
     return None
+
+
+def _renew(s: Situation, name: str, owner: Release) -> Do | Wait:
+    """An exclusive member of another version makes room. The one that we have just started lies."""
+    slot, found = owner.slot, s.reading(owner.slot, name).version
+    if Start(slot, owner.version, (name,), owner=True) in (act for act, _ in s.state.latest):
+        return Wait("VersionMismatch", f"{name} in {slot} reports {found}, not {owner.version}", alert=True)
+    return Do(Stop(slot, (name,), owner=True), f"make room for {name} of {owner}")
 
 
 def owned(s: Situation, owner: Release) -> Do | Wait | None:
@@ -85,6 +105,28 @@ def owned(s: Situation, owner: Release) -> Do | Wait | None:
         if step:
             return step
     return None
+
+
+def released(s: Situation, owner: Release) -> Do | Wait | None:
+    """The other slot owns nothing, and `owner` was asked to take over. One that will not start is not waited for."""
+    for name in s.spec.names(Traffic.EXCLUSIVE):
+        step = take_over(s, name, owner)
+        lost = s.status(owner.slot.other, name) is not STOPPED
+        if step and (lost or (isinstance(step, Do) and not s.too_soon(step.act))):
+            return step
+    return None
+
+
+def at_rest(s: Situation, stable: Release) -> Routing:
+    """All traffic on stable. The idle slot stays closed after a failure; after a success its clients may finish."""
+    left, idle = s.state.leftover, Admission.OPEN
+    if left:
+        idle = Admission.DRAINING if left.good else Admission.CLOSED
+    return Routing(all_on(stable.slot), Pair(Admission.OPEN, Admission.OPEN).replace(stable.slot.other, idle))
+
+
+def _is(reading: MemberReading, version: str) -> bool:
+    return reading.status is MemberStatus.READY and reading.version == version
 
 
 def _detail(s: Situation, slot: Slot, name: str) -> str:

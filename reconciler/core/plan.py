@@ -7,16 +7,14 @@ to bottom: what must be settled, what must not be touched, the way back, the way
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core import arriving, back, forward, rest
 from reconciler.core.diff import standing
 from reconciler.core.model import Desired, Observed, Pair, Slot
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Accepted, Act, Applied, Intended, Result, Route, Start, Stop
-
-REPEAT_AFTER = 5.0  # watched seconds before the same start, stop, or refused act is tried again
+from reconciler.core.steps import Accepted, Applied, Intended, Result, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ def routed(s: Situation, act: Route) -> bool:
 def suspended(s: Situation) -> Answer | None:
     """Suspended means untouched. Only a way back that was ordered by `abort` goes on."""
     t = s.transition
-    if not s.state.suspended or (t and t.going_back and t.condition == "Aborted"):
+    if not s.state.suspended or (t and t.going_back and (t.condition == "Aborted" or s.state.abort)):
         return None
     message = f"{s.state.suspended}; go on with: reconcile resume {s.spec.environment}"
     return Wait("Suspended", message, blocked=True)
@@ -72,9 +70,11 @@ RULES: tuple[Rule, ...] = (
     forward.supersede,
     forward.rebind,
     forward.turn_back,
+    rest.late_rollback,
     arriving.start_stable,
     arriving.reopen_gateway,
     back.go_back,
+    rest.keep_owners,
     forward.note_health,
     forward.drift_under_way,
     forward.stand_still,
@@ -84,8 +84,6 @@ RULES: tuple[Rule, ...] = (
     forward.soak,
     rest.drift_at_rest,
     rest.withdraw_fallback,
-    rest.keep_owners,
-    rest.late_rollback,
     rest.begin,
     rest.retire,
     rest.stage_idle,
@@ -113,24 +111,16 @@ def decide(desired: Desired, observed: Observed, state: State, now: float, rules
     for rule in rules:
         answer = rule(situation)
         if answer is not None:
-            return Decision(rule_name(rule), spaced(answer, state, now))
+            return Decision(rule_name(rule), spaced(answer, situation))
     return Decision("no-rule", Wait("InSync"))
 
 
-def spaced(answer: Answer, state: State, now: float) -> Answer:
-    """The same start, stop or refused act is not repeated at once: the world gets time to change."""
-    if not isinstance(answer, Do):
+def spaced(answer: Answer, s: Situation) -> Answer:
+    """An act that was tried a moment ago waits; why it is wanted stays to be read."""
+    wait = s.too_soon(answer.act) if isinstance(answer, Do) else None
+    if not isinstance(answer, Do) or wait is None:
         return answer
-    refusal = state.refusal
-    if refusal and refusal.act == answer.act and now < refusal.at + REPEAT_AFTER:
-        return Wait("Refused", refusal.reason, until=refusal.at + REPEAT_AFTER, alert=True)
-    if state.latest and _same(state.latest[0], answer.act) and now < state.latest[1] + REPEAT_AFTER:
-        return Wait("NotReady", answer.because, until=state.latest[1] + REPEAT_AFTER)
-    return answer
-
-
-def _same(earlier: Act, act: Act) -> bool:
-    return isinstance(act, Start | Stop) and earlier == act
+    return wait if wait.alert else replace(wait, message=answer.because)
 
 
 def intended(decision: Decision, desired: Desired) -> Intended:

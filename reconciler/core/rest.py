@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from reconciler.core.members import owned, prepare, vacate
-from reconciler.core.model import Admission, DriftMode, MemberStatus, Release, Routing, Spec, all_on
+from dataclasses import replace
+
+from reconciler.core.members import at_rest, owned, prepare, take_over, vacate
+from reconciler.core.model import (
+    Admission,
+    DriftMode,
+    HandOver,
+    MemberStatus,
+    Release,
+    Routing,
+    Slot,
+    Spec,
+    Traffic,
+    all_on,
+)
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
-from reconciler.core.state import State
+from reconciler.core.state import State, Transition
 from reconciler.core.steps import Began, DriftFound, Retired, RollbackRefused, Route, Stop
 
 
@@ -19,26 +32,44 @@ def drift_at_rest(s: Situation) -> Answer | None:
     if s.state.drift is None or s.state.drift.found != gateway.weights:
         return Record(DriftFound(all_on(stable.slot), gateway.weights, gateway.admission))
     if s.spec.drift is DriftMode.WARN:
-        return Wait("Drifted", "somebody else changed the weights (driftDetection: warn)", alert=True)
+        return Wait("Drifted", "somebody else changed the weights (driftDetection: warn)", blocked=True, alert=True)
     if not s.runs(stable):
         return Wait("StableDegraded", f"{stable} is not ready to take the traffic back", alert=True)
-    return Do(Route(gateway.weights, Routing(all_on(stable.slot))), "heal drift")
+    return Do(Route(gateway.weights, at_rest(s, stable)), "heal drift")
 
 
 def withdraw_fallback(s: Situation) -> Answer | None:
     """At rest no slot stands in for the other: a fail-over outside a transition would leave no record."""
     stable, gateway = s.state.stable, s.gateway
-    if stable is None or s.transition or gateway is None or gateway.fallback is None:
+    if stable is None or s.transition or gateway is None or gateway.fallback is None or gateway.weights is None:
         return None
     admission = gateway.admission
     if admission[stable.slot.other] is Admission.OPEN:
         admission = admission.replace(stable.slot.other, Admission.DRAINING)
-    return Do(Route(gateway.weights, Routing(all_on(stable.slot), admission)), "the transition is over")
+    return Do(Route(gateway.weights, Routing(gateway.weights, admission)), "the transition is over")
 
 
 def keep_owners(s: Situation) -> Answer | None:
-    """At rest stable owns every exclusive member."""
-    return owned(s, s.state.stable) if s.state.stable and not s.transition else None
+    """At rest stable owns every exclusive member; under way one that nobody runs goes back to stable.
+
+    One that will not start stops nothing else: a fix must still be able to come.
+    """
+    stable, t = s.state.in_charge, s.transition
+    if stable is None or (t and t.going_back):
+        return None
+    for name in s.spec.names(Traffic.EXCLUSIVE):
+        step = take_over(s, name, stable) if t is None or _orphan(s, t, name) else None
+        if isinstance(step, Do) and not s.too_soon(step.act):
+            return step
+    return None
+
+
+def _orphan(s: Situation, t: Transition, name: str) -> bool:
+    """Nobody runs it, it is still stable's, and it is not just changing hands."""
+    stands = s.state.paused or t.holding_since is not None
+    moving = not stands and isinstance(t.step, HandOver) and name in t.step.members
+    ended = all(s.status(slot, name) is MemberStatus.STOPPED for slot in Slot)
+    return ended and name not in t.handed and not moving
 
 
 def late_rollback(s: Situation) -> Answer | None:
@@ -71,8 +102,8 @@ def begin(s: Situation) -> Answer | None:
     stable, target = s.state.stable, s.spec.target
     if stable is None or s.transition or target == stable or s.refused:
         return None
-    if s.state.is_held(target.version) or s.state.paused:
-        return None
+    if s.state.is_held(target.version) or s.state.paused or not s.runs(stable):
+        return None  # without a way back nothing begins, and a newcomer is not blamed for stable's state
     steps = s.spec.steps
     return Record(Began(name(s, target), stable, target, s.spec.digest, s.desired.revision, steps))
 
@@ -117,7 +148,7 @@ def held_target(s: Situation) -> Answer | None:
         f"{s.spec.target} is held ({held.condition}: {held.reason});"
         f" pin another version, or: reconcile retry {s.spec.environment}"
     )
-    return Wait("RevisionHeld", message, blocked=True)
+    return Wait("RevisionHeld", message, blocked=True, alert=not s.state.stable or not s.runs(s.state.stable))
 
 
 def rest(s: Situation) -> Answer | None:
@@ -131,6 +162,9 @@ def rest(s: Situation) -> Answer | None:
         bad = s.having(stable.slot, MemberStatus.UNREADY, MemberStatus.UNKNOWN, MemberStatus.STOPPING)
         detail = f": {', '.join(bad)}" if bad else " at its version"
         return Wait("StableDegraded", f"{stable} is not ready{detail}", alert=True)
+    step = owned(s, stable) if stable else None
+    if step:
+        return replace(step, alert=True) if isinstance(step, Wait) else Wait("OwnerMissing", step.because, alert=True)
     return Wait("InSync", f"{stable} serves", until=_next_timer(s))
 
 

@@ -20,6 +20,8 @@ from reconciler.core.model import (
 from reconciler.core.state import State, Transition
 from reconciler.core.steps import Act, Event
 
+REPEAT_AFTER = 5.0  # watched seconds before the same start, stop, or refused act is tried again
+
 
 @dataclass(frozen=True, slots=True)
 class Do:
@@ -101,6 +103,16 @@ class Situation:
 
     def having(self, slot: Slot, *statuses: MemberStatus) -> list[str]:
         return [name for name, reading in self.readings(slot).items() if reading.status in statuses]
+
+    def too_soon(self, act: Act) -> Wait | None:
+        """The same start, stop, or refused act is not repeated at once: the world gets time to change."""
+        refusal = self.state.refusal
+        if refusal and refusal.act == act and self.now < refusal.at + REPEAT_AFTER:
+            return Wait("Refused", refusal.reason, until=refusal.at + REPEAT_AFTER, alert=True)
+        last = next((at for earlier, at in self.state.latest if earlier == act), None)
+        if last is not None and self.now < last + REPEAT_AFTER:
+            return Wait("NotReady", "asked for a moment ago", until=last + REPEAT_AFTER)
+        return None
 
     def all_traffic_on(self, slot: Slot) -> bool:
         return self.gateway is not None and self.gateway.weights == all_on(slot)

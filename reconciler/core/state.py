@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reconciler.core.model import Pair, Release, Slot, Stage, StrategyStep, Window
-from reconciler.core.steps import Accepted, Act, DriftFound, Intended, Phase
+from reconciler.core.steps import Accepted, Act, DriftFound, Intended, Phase, Start, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,14 @@ class State:
     held: tuple[Held, ...] = ()
     intent: Intended | None = None
     refusal: Refusal | None = None
-    latest: tuple[Act, float] | None = None  # the last start or stop, to space repetitions
+    latest: tuple[tuple[Start | Stop, float], ...] = ()  # the last one per slot and members, to space repetitions
     drift: DriftFound | None = None
     files: Pair[str | None] = NEITHER  # the version whose files are staged
     started: Pair[str | None] = NEITHER  # the version started last
     warm: Pair[str | None] = NEITHER  # the version seen answering by the forced road
     closed: Pair[float | None] = NEVER  # since when a slot admits nobody
     paused: str = ""  # why; empty: not paused
+    paused_by_rule: bool = False
     suspended: str = ""
     down: str = ""
     abort: str = ""

@@ -60,6 +60,10 @@ class Keeper:
             self.state = fold(self.state, entry.event, elapsed=entry.elapsed, seq=entry.seq)
         return self.state
 
+    def has_news(self) -> bool:
+        """Is there an entry that we did not write?"""
+        return self._journal.last(self.name) > self.state.seq
+
     def record(self, event: Event, rule: str) -> None:
         """Write one event and fold it. Raises JournalMoved when somebody else wrote first; nothing is written then."""
         elapsed = self.stopwatch.elapsed

@@ -1,4 +1,4 @@
-"""`reconcile run`: one process that keeps every environment. Commits, verbs and timers only wake it; they carry no order."""
+"""`reconcile run`: one process that keeps every environment. Commits, verbs and timers only wake it."""
 
 from __future__ import annotations
 
@@ -59,10 +59,16 @@ class Runner:
         for name in changed:
             self._queue.wake(name)
 
-    def wake(self) -> None:
-        """Somebody asked for something, in whichever environment."""
+    def look_and_wake(self) -> None:
+        """A file event or the poll: git may have moved, or somebody asked for something in whichever environment."""
+        self.look()
         for name in list(self._keepers):
-            self._queue.wake(name)
+            if self._keepers[name].has_news():
+                self._queue.wake(name)
+
+    def wake_one(self, name: str) -> None:
+        """A sampler saw something bad: look now."""
+        self._queue.wake(name)
 
     def stop(self) -> None:
         """Finish the steps that are being done, then let go. Slots and gateways run on."""
@@ -110,7 +116,7 @@ def pace(found: Tick, keeper: Keeper) -> float:
 
 
 def run_to_end(keeper: Keeper, wait: Callable[[float], bool], told: Callable[[Tick], None] | None = None) -> Tick:
-    """`--once --apply`: tick until there is nothing more to do, or only a person can go on. `wait` sleeps, True: stop."""
+    """`--once --apply`: tick until nothing is left to do, or only a person can go on. `wait` sleeps; True: stop."""
     while True:
         found = tick(keeper)
         if told:

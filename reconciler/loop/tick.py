@@ -30,8 +30,9 @@ class Tick:
 
 
 def tick(keeper: Keeper) -> Tick:
-    """Take the desired state, observe the world, fold the journal, decide the one next step, write the intent, apply it,
-    read the world back, write the outcome. Raises JournalError (nothing was done without a record) and Fenced."""
+    """Take the desired state, observe the world, fold the journal, decide the one next step, write the intent,
+    apply it, read the world back, write the outcome. Raises JournalError (no record, no act) and Fenced.
+    """
     state = keeper.catch_up()
     desired = keeper.desired(state)
     observed = keeper.observe(desired, state)

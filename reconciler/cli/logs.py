@@ -1,0 +1,61 @@
+"""Logs on stderr: lines for people, or one JSON object per line for machines. Every journal entry is one of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from typing import Any
+
+from reconciler.cli.screen import describe
+from reconciler.clock import SYSTEM
+from reconciler.core.steps import Watched
+
+FIELDS = ("environment", "seq")
+
+
+class Text(logging.Formatter):
+    """`12:00:01.123 production  weights: blue 90 %, green 10 %`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{SYSTEM.wall()[11:23]} {_level(record)}{_where(record)}{_message(record)}{self._trace(record)}"
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        return "\n" + self.formatException(record.exc_info) if record.exc_info else ""
+
+
+class Json(logging.Formatter):
+    """One object per line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = getattr(record, "event", None)
+        shown: dict[str, Any] = {"at": SYSTEM.wall(), "level": record.levelname.lower(), "logger": record.name}
+        shown |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        if event is not None:
+            shown |= {"rule": record.getMessage(), "event": type(event).__name__}
+        if record.exc_info:
+            shown["trace"] = self.formatException(record.exc_info)
+        return json.dumps({**shown, "message": _message(record)})
+
+
+def _level(record: logging.LogRecord) -> str:
+    return "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+
+
+def _where(record: logging.LogRecord) -> str:
+    environment = getattr(record, "environment", "")
+    return f"{environment}  " if environment else ""
+
+
+def _message(record: logging.LogRecord) -> str:
+    event = getattr(record, "event", None)
+    return describe(event) if event is not None else record.getMessage()
+
+
+def configure(style: str) -> None:
+    """Send the product's own log to stderr; libraries keep their mouths shut below warnings."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Json() if style == "json" else Text())
+    handler.addFilter(lambda record: not isinstance(getattr(record, "event", None), Watched))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("reconciler").setLevel(logging.INFO)

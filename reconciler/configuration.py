@@ -1,0 +1,195 @@
+"""The operator's file: what may be run, reached and unlocked on this machine. It lies outside git.
+
+A manifest only names what is defined here. Relative paths are relative to the file. Without one, embedded defaults
+serve the repository in the current folder.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError
+
+from reconciler.durations import Duration
+from reconciler.errors import InvalidConfiguration
+from reconciler.operator_file import fields, find, read, refuse_tracked, tell
+from reconciler.spelling import unknown
+
+if TYPE_CHECKING:
+    from reconciler.drivers.process.app import App
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_SQLITE = "sqlite:///"
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RepositorySection(Section):
+    """Where the manifests are committed: a local repository, bare or not. No branch: the one that HEAD names."""
+
+    path: Text = "."
+    branch: Text | None = None
+
+
+class JournalSection(Section):
+    url: Text = "sqlite:///state/journal.db"
+
+
+class StateSection(Section):
+    """Where drivers keep what must outlive us: gateways' files, processes' records and logs."""
+
+    dir: Text = "state"
+
+
+class Command(Section):
+    """What a gate, a migration or a snapshot may run, by its name."""
+
+    argv: Annotated[tuple[Text, ...], Field(min_length=1)]
+    timeout: Duration = 60.0
+
+
+class Security(Section):
+    """Hosts that may be asked, and where gateways may listen (`host` or `host:port`); `*` stands for anything."""
+
+    allow_hosts: tuple[Text, ...] = LOOPBACK
+    allow_cloud: bool = False
+    listen: tuple[Text, ...] = LOOPBACK
+
+
+class Configuration(Section):
+    """What the operator has decided."""
+
+    repository: RepositorySection = RepositorySection()
+    journal: JournalSection = JournalSection()
+    state: StateSection = StateSection()
+    apps: dict[Name, dict[str, Any]] = {}
+    commands: dict[Name, Command] = {}
+    security: Security = Security()
+
+    _file: Path | None = PrivateAttr(None)
+    _base: Path = PrivateAttr(Path())
+    _apps: dict[str, App] = PrivateAttr(default_factory=dict)
+
+    @property
+    def file(self) -> Path | None:
+        """None: there is no file, and these are the embedded defaults."""
+        return self._file
+
+    @property
+    def repository_path(self) -> Path:
+        return self._base / self.repository.path
+
+    @property
+    def state_dir(self) -> Path:
+        return self._base / self.state.dir
+
+    @property
+    def journal_url(self) -> str:
+        """With an absolute path, where the journal is a file."""
+        url = self.journal.url
+        return _SQLITE + str(self._base / url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else url
+
+    def app(self, name: str) -> App:
+        """Raises InvalidConfiguration when the operator has defined none of that name."""
+        if name not in self._apps:
+            raise InvalidConfiguration(self.app_problem(name))
+        return self._apps[name]
+
+    def app_problem(self, name: str) -> str:
+        """Why a manifest may not name this app; empty when it may."""
+        if name in self._apps:
+            return ""
+        return f"{unknown('app', name, self._apps)}; define [apps.{name}] in {self._file or 'reconciler.toml'}"
+
+    def allowed(self, host: str) -> bool:
+        """May this host be asked at all? `*.corp.example` means everything below it, not itself."""
+        return _matches(host, self.security.allow_hosts)
+
+    def listen_problem(self, address: str) -> str:
+        """Why a gateway may not listen on `host:port`; empty when it may."""
+        host, _, port = address.rpartition(":")
+        if _matches(host, self.security.listen) or _matches(f"{_bare(host)}:{port}", self.security.listen):
+            return ""
+        known = ", ".join(self.security.listen)
+        cure = f"add it to `listen` under [security] in {self._file or 'reconciler.toml'}"
+        return f"listening on '{address}' is not allowed, only on: {known}; {cure}"
+
+
+def app_model() -> type[App]:
+    """What one `[apps.NAME]` table may say. Imported now and not before."""
+    from reconciler.drivers.process.app import App
+
+    return App
+
+
+def load(
+    explicit: Path | None = None, environ: Mapping[str, str] = os.environ, folder: Path | None = None
+) -> Configuration:
+    """The operator's file: as named, else by RECONCILER_CONFIG, else in `folder` (the current one), the user's and the
+    machine's place; else the defaults. Raises InvalidConfiguration with everything that is wrong."""
+    here = (folder or Path.cwd()).absolute()
+    file = find(explicit, environ, here)
+    if file is None:
+        return _placed(Configuration(), None, here)
+    refuse_tracked(file)
+    return parse(read(file), file)
+
+
+def parse(text: str, file: Path) -> Configuration:
+    """The content of an operator's file that lies at `file`. Raises InvalidConfiguration."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidConfiguration(f"{file}: not valid TOML: {error}") from error
+    wrong: list[str] = []
+    configuration = Configuration()
+    try:
+        configuration = Configuration.model_validate(data)
+    except ValidationError as error:
+        wrong += tell(error, Configuration, ())
+    apps = _apps(data.get("apps"), file.parent, wrong)
+    if wrong:
+        raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))
+    configuration._apps = apps
+    return _placed(configuration, file, file.parent)
+
+
+def _apps(tables: Any, base: Path, wrong: list[str]) -> dict[str, App]:
+    """Every app, and into `wrong` what is wrong with them. `base` is ours to say, not a key of the file."""
+    apps: dict[str, App] = {}
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if not isinstance(table, dict):
+            continue  # told already
+        model = app_model()
+        if "base" in table:
+            wrong.append(f"apps.{name}: {unknown('key', 'base', fields(model))}")
+        try:
+            apps[name] = model.model_validate({**table, "base": base})
+        except ValidationError as error:
+            wrong += tell(error, model, ("apps", name))
+    return apps
+
+
+def _placed(configuration: Configuration, file: Path | None, base: Path) -> Configuration:
+    configuration._file, configuration._base = file, base
+    return configuration
+
+
+def _matches(host: str, patterns: tuple[str, ...]) -> bool:
+    name = _bare(host)
+    return bool(name) and any(fnmatchcase(name, _bare(pattern).replace("[", "[[]")) for pattern in patterns)
+
+
+def _bare(host: str) -> str:
+    """Hosts are compared in small letters, IPv6 without brackets, names without the root's dot."""
+    inside = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    return inside.lower().rstrip(".")

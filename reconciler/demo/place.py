@@ -1,0 +1,184 @@
+"""The demo's place: a folder with a git repository, an operator's file, releases, and ports that are free just now."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import socket
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.errors import ReconcilerError
+
+ENVIRONMENT = "demo"
+GOOD, BETTER, BAD = "1.0.0", "1.1.0", "1.2.0"
+MEMBERS = ("api", "frontend", "worker")
+BAD_SHARE = 0.2  # of the searches of BAD answer 500
+
+MANIFEST = """\
+apiVersion: reconciler/v1alpha1
+kind: Environment
+metadata:
+  name: {name}
+spec:
+  activeSlot: {active}                # the line that an operator commits
+  slots:
+    blue: {{version: "{blue}"}}
+    green: {{version: "{green}"}}
+  gateway: {{kind: envoy, listen: "127.0.0.1:{port}", sessions: shared}}
+  members:
+    - {{name: api, traffic: weighted, match: {{prefix: /api}}, host: {{kind: process, app: demo-api}}}}
+    - {{name: frontend, traffic: weighted, host: {{kind: process, app: demo-frontend}}}}
+    - {{name: worker, traffic: exclusive, host: {{kind: process, app: demo-worker}}}}
+  strategy:
+    steps:
+      - setWeight: 25
+      - analysis: {{until: successful, atMost: 20s}}
+      - setWeight: 50
+      - analysis: {{until: successful, atMost: 20s}}
+      - setWeight: 100
+      - handOver: [worker]
+    soak: 3s
+    drainTimeout: 5s
+    scaleDownDelay: 10m
+    progressDeadline: 60s
+  gates:
+    preflight:
+      - {{name: alive, kind: http, path: /healthz}}
+    shift:
+      - name: search
+        kind: synthetic
+        road: both
+        rate: 20
+        errors: "<= 0"
+        p95: "<= 1s"
+        minimumSamples: 40
+        journey:
+          - {{name: search, path: "/api/search?q=slot"}}
+"""
+
+OPERATOR = """\
+# The operator's file: what may be run and reached. It stays on this machine, outside git.
+[repository]
+path = {repository}
+branch = "main"
+
+[journal]
+url = "sqlite:///state/journal.db"
+"""
+
+APP = """
+[apps.demo-{member}]
+command = ["{{python}}", {sample}, "{member}", "--port", "{{port}}", "--version", "{{version}}",
+           "--release", "{{release}}", "--slot", "{{slot}}", "--data", {data}]
+releases = "releases/{{version}}"
+ports = {{blue = {blue}, green = {green}}}
+ready = "/healthz"
+stop_timeout = "5s"
+"""
+
+
+def sample() -> Path:
+    """The sample system's folder: in a checkout under examples/, in an installed wheel beside this file."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "sample", here.parent.parent / "examples" / "sample"):
+        if (folder / "sample.py").exists():
+            return folder
+    raise ReconcilerError("the sample system is not installed: run the demo from a clone of the repository")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where everything of one demo lies."""
+
+    root: Path
+    port: int
+
+    @property
+    def repository(self) -> Path:
+        return self.root / "environments-repo"
+
+    @property
+    def config(self) -> Path:
+        return self.root / "reconciler.toml"
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def commit(self, message: str, *, active: str, blue: str, green: str) -> str:
+        """Write the manifest and commit it, as a person would; the new commit's id."""
+        text = MANIFEST.format(name=ENVIRONMENT, active=active, blue=blue, green=green, port=self.port)
+        folder = self.repository / "environments"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{ENVIRONMENT}.yaml").write_text(text, encoding="utf-8")
+        self.git("add", "environments")
+        self.git("commit", "--quiet", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the demo's repository, with nobody's configuration but its own."""
+        env = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        command = ["git", "-C", str(self.repository), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+        if done.returncode:
+            raise ReconcilerError(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+
+def build(root: Path) -> Place:
+    """Lay everything out; nothing runs yet."""
+    ports = free_ports(1 + 2 * len(MEMBERS))
+    place = Place(root, ports[0])
+    for folder in (place.repository, place.data):
+        folder.mkdir(parents=True)
+    place.git("init", "--quiet", "--initial-branch", "main")
+    place.git("config", "user.name", "Demo operator")
+    place.git("config", "user.email", "operator@demo.invalid")
+    place.git("config", "commit.gpgsign", "false")
+    releases(root / "releases", {GOOD: 0.0, BETTER: 0.0, BAD: BAD_SHARE})
+    place.config.write_text(operator(place, ports[1:]), encoding="utf-8")
+    place.commit("The system as it is: blue serves 1.0.0", active="blue", blue=GOOD, green=BETTER)
+    return place
+
+
+def operator(place: Place, ports: list[int]) -> str:
+    quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(place.data))}
+    apps = [
+        APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
+        for i, member in enumerate(MEMBERS)
+    ]
+    return OPERATOR.format(repository=json.dumps(str(place.repository))) + "".join(apps)
+
+
+def releases(folder: Path, shares: Mapping[str, float]) -> None:
+    """One folder per version; release.json tells the sample how to misbehave."""
+    for version, share in shares.items():
+        (folder / version).mkdir(parents=True)
+        misbehave = {"search_errors": share} if share else {}
+        text = json.dumps({"version": version, "misbehave": misbehave}) + "\n"
+        (folder / version / "release.json").write_text(text, encoding="utf-8")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on now, all different, below those that systems hand out to clients."""
+    found: list[int] = []
+    for port in random.sample(range(20000, 32000), 2000):
+        with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise ReconcilerError("no free ports between 20000 and 32000 on 127.0.0.1")

@@ -1,0 +1,127 @@
+"""What only shows between manifests, or beside the operator's file: one name or one address claimed twice, an app that
+nobody defined, an address where no gateway may listen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+from reconciler.desired.manifest import Invalid, Manifest
+from reconciler.desired.yaml_strict import Path
+from reconciler.errors import Problem
+
+Read = Manifest | Invalid
+T = TypeVar("T")
+_LISTEN: Path = ("spec", "gateway", "listen")
+_ANY = {"0.0.0.0", "::", "*", ""}
+
+
+class Operator(Protocol):
+    """The operator's decisions, as far as a manifest can run against them. Empty text: no objection."""
+
+    def listen_problem(self, address: str) -> str: ...
+
+    def app_problem(self, name: str) -> str: ...
+
+
+def judge(found: Iterable[Read], operator: Operator | None) -> dict[str, Read]:
+    """Every environment by its name. One whose name cannot be read goes by its file's, where that is free."""
+    every = list(found)
+    problems = _objections(every, operator)
+    judged = [_with(one, problems.get(one.file, [])) for one in every]
+    named: dict[str, Read] = {}
+    for one in sorted((one for one in judged if one.name), key=lambda one: one.file):
+        before = named.get(one.name or "")
+        named[one.name or ""] = _joined(before, one) if isinstance(before, Invalid) else one
+    for one in judged:
+        if not one.name:
+            stem = one.file.rpartition("/")[2].rpartition(".")[0]
+            named[one.file if stem in named else stem] = one
+    return named
+
+
+def judge_one(found: Read, operator: Operator | None) -> Read:
+    """One environment by itself, beside the operator's file."""
+    return _with(found, _objections([found], operator).get(found.file, []))
+
+
+def _objections(found: list[Read], operator: Operator | None) -> dict[str, list[Problem]]:
+    objections: dict[str, list[Problem]] = {}
+    for problem in (*_same_name(found), *_same_address(found), *(_by_operator(found, operator) if operator else ())):
+        objections.setdefault(problem.file, []).append(problem)
+    return objections
+
+
+def _with(found: Read, problems: list[Problem]) -> Read:
+    if not problems:
+        return found
+    before = found.problems if isinstance(found, Invalid) else ()
+    return Invalid(found.file, found.name, (*before, *dict.fromkeys(problems)))
+
+
+def _joined(one: Invalid, other: Read) -> Invalid:
+    """Two files of one name are one environment that cannot be used."""
+    return Invalid(one.file, one.name, (*one.problems, *(other.problems if isinstance(other, Invalid) else ())))
+
+
+def _same_name(found: list[Read]) -> Iterator[Problem]:
+    named: dict[str, list[Read]] = {}
+    for one in found:
+        if one.name:
+            named.setdefault(one.name, []).append(one)
+    for name, claimants in named.items():
+        for one, other in _both_ways(claimants):
+            text = f"environment '{name}' is also in {_at(other, ('metadata', 'name'))}; give one another name"
+            yield one.problem(("metadata", "name"), text)
+
+
+def _same_address(found: list[Read]) -> Iterator[Problem]:
+    by_port: dict[str, list[Manifest]] = {}
+    for one in found:
+        if isinstance(one, Manifest) and (address := _address(one)):
+            by_port.setdefault(address.rpartition(":")[2], []).append(one)
+    for neighbours in by_port.values():
+        for one in neighbours:
+            other = next((other for other in neighbours if other.name != one.name and _overlap(one, other)), None)
+            if other is not None:
+                text = f"the gateway address {_address(one)} is also claimed by '{other.name}' in {_at(other, _LISTEN)}"
+                yield one.problem(_LISTEN, f"{text}; give one another address")
+
+
+def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
+    for one in found:
+        if not isinstance(one, Manifest):
+            continue
+        if (address := _address(one)) and (text := operator.listen_problem(address)):
+            yield one.problem(_LISTEN, text)
+        for index, member in enumerate(one.members):
+            app = getattr(member.settings, "app", None)
+            if isinstance(app, str) and (text := operator.app_problem(app)):
+                yield one.problem(("spec", "members", index, "host", "app"), text)
+
+
+def _both_ways(found: list[T]) -> Iterator[tuple[T, T]]:
+    """Each with one of the others: as many pairs as claimants, however many they are."""
+    return zip(found, found[1:] + found[:1], strict=True) if len(found) > 1 else iter(())
+
+
+def _at(found: Read, path: Path) -> str:
+    problem = found.problem(path, "")
+    return f"{problem.file}:{problem.line}:{problem.column}"
+
+
+def _address(manifest: Manifest) -> str:
+    """host:port where users come in; empty for a gateway that has none of its own."""
+    listen = getattr(manifest.gateway.settings, "listen", None)
+    return listen if isinstance(listen, str) else ""
+
+
+def _overlap(one: Manifest, other: Manifest) -> bool:
+    """Of two gateways on the same port."""
+    hosts = {_host(one), _host(other)}
+    return len(hosts) == 1 or bool(hosts & _ANY)
+
+
+def _host(manifest: Manifest) -> str:
+    host = _address(manifest).rpartition(":")[0].lower().strip("[]")
+    return "127.0.0.1" if host == "localhost" else host

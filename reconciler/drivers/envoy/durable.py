@@ -1,0 +1,60 @@
+"""Files that are either the old one or the new one, whole, after any crash."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from reconciler.errors import Refused, Unreachable
+
+
+def write(path: Path, text: str, staging: Path | None = None) -> None:
+    """Replace `path`, readable by its owner only. `staging` is a folder on the same disk that nobody watches.
+
+    Raises Refused when it could not be written (the old file is untouched), Unreachable when it may not last."""
+    new = (staging or path.parent) / f".{path.name}.new"
+    try:
+        _write(new, text)
+        os.replace(new, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise Refused(f"cannot write {path}: {error.strerror}; check the folder's owner and free space") from error
+    try:
+        sync_folder(path.parent)
+    except OSError as error:
+        raise Unreachable(f"{path} was written, but may not survive a power loss: {error.strerror}") from error
+
+
+def create(path: Path, text: str) -> bool:
+    """Write `path` only if there is none yet; False when somebody was first. Raises OSError."""
+    new = path.parent / f".{path.name}.{os.getpid()}"
+    _write(new, text)
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        return False
+    finally:
+        new.unlink()
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in it last. Windows keeps folders by itself, and cannot open them."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,66 @@
+"""One owner at a time on this machine: a lock that the kernel drops with the process that held it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+from reconciler.drivers.identity import Identity
+from reconciler.errors import Refused
+
+
+class OwnerLock:
+    """Held from `take` to `release`, or to the process's death. The file only says, for people, who holds it."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self._path, self._what = path, what
+        self._file: IO[str] | None = None
+
+    def take(self) -> None:
+        """Idempotent. Raises Refused, naming the owner, when somebody else holds it."""
+        if self._file is not None:
+            return
+        try:
+            file = open(self._path, "a+", encoding="utf-8")  # noqa: SIM115 - it stays open for as long as we own
+        except OSError as error:
+            raise Refused(f"cannot open the lock {self._path}: {error.strerror}") from error
+        try:
+            _lock(file)
+        except OSError as error:
+            file.close()
+            raise Refused(f"{self._what} is owned by {self._owner()}; stop it first") from error
+        self._file = file
+        self._sign(file)
+
+    def release(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _sign(self, file: IO[str]) -> None:
+        me = Identity.of(os.getpid())
+        file.truncate(0)
+        file.write(me.dump() if me else str(os.getpid()))
+        file.flush()
+
+    def _owner(self) -> str:
+        try:
+            owner = Identity.load(self._path.read_text(encoding="utf-8"))
+        except OSError:
+            owner = None
+        return f"process {owner.pid}" if owner and owner.alive() else "another process"
+
+
+def _lock(file: IO[str]) -> None:
+    """Without waiting. Raises OSError when it is held."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        file.seek(1 << 20)  # far behind the text: what is locked there cannot be read by others
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        return
+    import fcntl
+
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,100 @@
+"""Gate `http`: ask one address once; an answer that is not the expected one is Failed, no answer is Error."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.drivers.http import Answer, Client
+from reconciler.drivers.protocols import GateContext, Road, reading
+from reconciler.durations import Duration
+from reconciler.errors import ReconcilerError, Refused
+
+MAX_BYTES = 1 << 20
+
+
+def plain(url: str) -> str:
+    """Raises ValueError for a URL that cannot be asked, or that holds a secret."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected http://host/path or https://host/path")
+    if "@" in parts.netloc:
+        raise ValueError("a name or password does not belong in a manifest")
+    if parts.port == 0:
+        raise ValueError("port 0 cannot be asked")
+    return url
+
+
+class Settings(BaseModel):
+    """`path` is asked at the newcomer, through the gateway; `url` wherever the operator's file allows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    path: str | None = Field(None, pattern=r"^/[!-~]*$", max_length=2000, description="Asked at the newcomer.")
+    url: Annotated[str, AfterValidator(plain)] | None = Field(
+        None, pattern=r"^https?://[!-~]+$", max_length=2000, description="Asked as it is, if its host is allowed."
+    )
+    expect_status: int = Field(200, ge=100, le=599, strict=True)
+    contains: str | None = Field(None, min_length=1, max_length=10_000, description="Text that the answer must hold.")
+    timeout: Duration = Field(2.0, gt=0, le=60)
+    max_bytes: int = Field(MAX_BYTES, ge=1, le=MAX_BYTES, strict=True, description="A longer answer is Failed.")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.path is None) is (self.url is None):
+            raise ValueError("expected exactly one of 'path' and 'url'")
+        return self
+
+
+class HttpGate:
+    def __init__(self, context: GateContext, settings: Settings, client: Client) -> None:
+        self._context, self._settings, self._client = context, settings, client
+
+    def run(self, window: Window) -> GateReading:
+        limit = f"status {self._settings.expect_status}"
+        try:
+            answer = self._ask(window)
+        except ReconcilerError as error:
+            return reading(window, self._context.name, Outcome.ERROR, str(error), limit=limit)
+        wrong = self._wrong(answer)
+        value = f"status {answer.status} in {answer.seconds * 1000:.0f} ms"
+        outcome = Outcome.FAILED if wrong else Outcome.SUCCESSFUL
+        reason = wrong or "answered as expected"
+        return reading(window, self._context.name, outcome, reason, value=value, limit=limit, samples=1)
+
+    def _ask(self, window: Window) -> Answer:
+        road = self._road(window)
+        deadline = min(self._settings.timeout, self._context.deadline)
+        url = road.url + (self._settings.path or "")
+        return self._client.ask("GET", url, headers=road.headers, deadline=deadline, max_bytes=self._settings.max_bytes)
+
+    def _road(self, window: Window) -> Road:
+        if self._settings.url is None:
+            return self._context.newcomer_road(window)
+        host = urlsplit(self._settings.url).hostname or ""
+        if not self._context.allowed(host):
+            raise Refused(f"the host '{host}' may not be asked: add it to allow_hosts in [security] of reconciler.toml")
+        return Road(self._settings.url)
+
+    def _wrong(self, answer: Answer) -> str:
+        """Why this is not the expected answer; empty when it is."""
+        expected = self._settings
+        if answer.status != expected.expect_status:
+            moved = " (redirects are not followed)" if 300 <= answer.status < 400 else ""
+            return f"status {answer.status} instead of {expected.expect_status}{moved}"
+        if not answer.whole:
+            return f"the answer is longer than {expected.max_bytes} bytes"
+        if expected.contains is not None and expected.contains.encode() not in answer.body:
+            return "the answer does not hold the expected text"
+        return ""
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def open(context: GateContext, settings: Settings) -> HttpGate:
+    return HttpGate(context, settings, Client())

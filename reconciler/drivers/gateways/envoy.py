@@ -1,0 +1,204 @@
+"""Envoy as the gateway: one process per environment, routes in a file that it watches, started and supervised by us.
+
+The routes file is the state: it outlives Envoy and us. A write is acknowledged when Envoy itself shows its version and
+its weights. Envoy has no fence of its own, so its writer is the one process that holds the folder's lock. With
+`sessions: shared` every request is drawn on its own; with `sticky` a client is drawn once, and a cookie remembers it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.clock import SYSTEM, Clock
+from reconciler.core.model import Admission, Counters, GatewayReading, Pair, Routing, Slot, Stamp
+from reconciler.drivers.envoy import names
+from reconciler.drivers.envoy.addresses import host_and_port, url
+from reconciler.drivers.envoy.bootstrap import Plan
+from reconciler.drivers.envoy.deadline import Deadline
+from reconciler.drivers.envoy.folder import Folder
+from reconciler.drivers.envoy.lock import OwnerLock
+from reconciler.drivers.envoy.routes import Map, road
+from reconciler.drivers.envoy.server import GENTLE, Look, Server
+from reconciler.drivers.envoy.settings import Settings
+from reconciler.drivers.protocols import Capabilities, Fence, Gateway, GatewayContext, Road
+from reconciler.errors import Conflict, Fenced, Refused
+
+__all__ = ["Envoy", "Settings", "open"]
+
+UNCOUNTED: Pair[Counters | None] = Pair(None, None)
+NEITHER = Pair(False, False)
+PREFIX = re.compile(r"/([^?#]*[^?#/])?/?")
+
+
+def open(context: GatewayContext, settings: Settings) -> Gateway:
+    return Envoy(context, settings)
+
+
+class Envoy:
+    """Raises Refused at once when the endpoints make no sense."""
+
+    def __init__(self, context: GatewayContext, settings: Settings, clock: Clock = SYSTEM) -> None:
+        _check_endpoints(context)
+        self._context, self._clock = context, clock
+        self._folder = Folder(context.state)
+        self._listen = host_and_port(settings.listen)
+        self._server = Server(self._folder, self._plan(settings), settings.workers)
+        self._lock = OwnerLock(self._folder.lock, f"the gateway of environment '{context.environment}'")
+        sticky = settings.sessions == "sticky"
+        self._cookie = "reconciler-" + re.sub(r"[^A-Za-z0-9_-]", "_", context.environment) if sticky else None
+        self.capabilities = Capabilities(
+            Fence.OWNER_LOCK, fine_weights=True, sticky=sticky, drain_proof=True, managed=True
+        )
+
+    def _plan(self, settings: Settings) -> Plan:
+        return Plan(
+            environment=self._context.environment,
+            listen=self._listen,
+            endpoints=self._context.endpoints,
+            routes=self._folder.routes,
+            access_log=self._folder.access_log if settings.access_log else None,
+            idle_timeout=settings.idle_timeout,
+        )
+
+    # ---- looking ----
+
+    def read(self) -> GatewayReading:
+        deadline = self._deadline("reading the gateway")
+        look = self._server.look(deadline)
+        if look.identity is None:
+            return _reading(look)
+        counted, ejected = self._server.counted(deadline)
+        return _reading(look, counted, ejected)
+
+    def address(self, slot: Slot) -> Road:
+        secret = self._folder.secret()
+        if secret is None and self._context.read_only:
+            raise Refused(
+                f"the gateway of '{self._context.environment}' was never written, so it has no road to a slot"
+            )
+        return Road(self.users().url, {names.ROAD_HEADER: road(secret or self._folder.make_secret(), slot)})
+
+    def users(self) -> Road:
+        return Road(url(*self._listen))
+
+    # ---- changing ----
+
+    def write(self, routing: Routing, expected: GatewayReading, generation: int) -> None:
+        _check_routing(routing)
+        self._own()
+        self._check_fence(generation)
+        deadline = self._deadline("writing the gateway's routes")
+        self._server.adopt()
+        look = self._server.look(deadline)
+        _compare(_reading(look), expected)
+        if not self._done_already(look, routing, generation):
+            stamp = Stamp(self._context.journal, generation, self._last_sequence(look) + 1)
+            map_ = Map(self._context.endpoints, self._folder.make_secret(), self._cookie)
+            self._server.publish(routing, stamp, map_, look, deadline)
+
+    def seal(self, generation: int) -> None:
+        self._own()
+        self._check_fence(generation)
+        if self._folder.sealed() < generation:
+            self._folder.seal(generation)
+
+    def _own(self) -> None:
+        if self._context.read_only:
+            raise Refused(f"the gateway of '{self._context.environment}' was opened to be looked at only")
+        self._folder.prepare()
+        self._lock.take()
+
+    def _check_fence(self, generation: int) -> None:
+        sealed = self._folder.sealed()
+        if sealed > generation:
+            raise Fenced(
+                f"generation {sealed} owns the gateway of '{self._context.environment}'; "
+                f"this is generation {generation}, which must not act any more"
+            )
+
+    def _done_already(self, look: Look, routing: Routing, generation: int) -> bool:
+        if look.identity is None or look.written is None or look.written.stamp is None:
+            return False
+        by = (look.written.stamp.journal, look.written.stamp.generation)
+        return look.written.holds(routing) and by == (self._context.journal, generation)
+
+    def _last_sequence(self, look: Look) -> int:
+        """Of whatever was written last, accepted or not: every version is used once."""
+        return max(look.written.stamp.sequence if look.written and look.written.stamp else 0, self._folder.sequence())
+
+    # ---- the end ----
+
+    def close_listener(self) -> None:
+        if not self._folder.path.exists():
+            return
+        self._own()
+        what = "stopping the gateway"
+        self._server.stop(self._deadline(what), Deadline(self._clock, self._context.deadline * GENTLE, what))
+
+    def close(self) -> None:
+        self._lock.release()
+
+    def _deadline(self, what: str) -> Deadline:
+        return Deadline(self._clock, self._context.deadline, f"{what} of '{self._context.environment}'")
+
+
+def _reading(look: Look, counted: Pair[Counters | None] = UNCOUNTED, ejected: Pair[bool] = NEITHER) -> GatewayReading:
+    up, written = look.identity is not None, look.written
+    if written is None:
+        return GatewayReading(up, None, incarnation=_incarnation(look))
+    return GatewayReading(
+        up=up,
+        weights=written.weights,
+        admission=written.admission,
+        fallback=written.fallback,
+        incarnation=_incarnation(look),
+        stamp=written.stamp,
+        counters=counted,
+        ejected=ejected,
+    )
+
+
+def _incarnation(look: Look) -> str:
+    one = look.identity
+    return f"{one.pid}.{one.start}.{one.boot[:8]}" if one else ""
+
+
+def _compare(found: GatewayReading, expected: GatewayReading) -> None:
+    for what in ("incarnation", "stamp", "weights"):
+        is_, was = getattr(found, what), getattr(expected, what)
+        if is_ != was:
+            raise Conflict(f"the gateway is not what this write was computed from: {what} is {is_}, expected {was}")
+
+
+def _check_routing(routing: Routing) -> None:
+    weights = routing.weights
+    if min(weights.blue, weights.green) < 0 or weights.blue + weights.green != 100:
+        raise Refused(f"weights {weights.blue}/{weights.green}: expected two shares of 0 to 100 that sum to 100")
+    for slot in Slot:
+        if weights[slot] and routing.admission[slot] is not Admission.OPEN:
+            raise Refused(f"{slot} is {routing.admission[slot]} and so takes nobody new: its weight must be 0")
+
+
+def _check_endpoints(context: GatewayContext) -> None:
+    """Raises Refused for what Envoy would reject, or would route to somebody else."""
+    where = f"the gateway of '{context.environment}'"
+    if not context.endpoints:
+        raise Refused(f"{where} has no weighted member to route to")
+    for taken in ("member", "prefix"):
+        found = [getattr(endpoint, taken) for endpoint in context.endpoints]
+        for twice in sorted({one for one in found if found.count(one) > 1}):
+            raise Refused(f"{where}: two members with the {taken} '{twice}'")
+    for endpoint in context.endpoints:
+        if not PREFIX.fullmatch(endpoint.prefix):
+            raise Refused(f"{where}: '{endpoint.prefix}' is no path prefix, expected one such as /api")
+        if "/" in endpoint.member or not endpoint.member:
+            raise Refused(f"{where}: '{endpoint.member}' is no member's name, expected one without '/'")
+        for slot in Slot:
+            _check_address(f"{where}: {endpoint.member} in {slot}", endpoint.address[slot])
+
+
+def _check_address(who: str, address: str) -> None:
+    try:
+        host_and_port(address)
+    except ValueError as error:
+        raise Refused(f"{who}: {error}") from error

@@ -1,0 +1,206 @@
+"""One HTTP client for drivers: one request, one answer, bounded in time and memory whatever the other side sends.
+
+httpx bounds each wait, not their sum: a server that sends one byte a second would keep it for ever. So the waits are
+shortened here to what is left of one deadline, beneath httpx. Foreign exceptions end at this seam.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore
+import httpx
+
+from reconciler.clock import SYSTEM, Clock
+from reconciler.errors import Unreachable
+
+CHUNK = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` holds at most what was asked for; `whole` is False when there was more."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    whole: bool
+    seconds: float  # from the request to the last byte that was read
+
+
+class Client:
+    """No redirects, no proxies from the environment, no cookies, no decompression. Safe for many threads."""
+
+    def __init__(self, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._backend = _Backend(clock)
+        self._transport = _Transport(self._backend)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        deadline: float,
+        max_bytes: int,
+    ) -> Answer:
+        """Raises Unreachable when no complete answer came within `deadline` seconds: it may or may not have arrived.
+        The message names host and path, never a query or a header."""
+        started = self._clock.monotonic()
+        self._backend.ends = started + deadline
+        try:
+            said = {"accept-encoding": "identity", **(headers or {})}
+            response = self._transport.handle_request(httpx.Request(method, url, headers=said, content=body))
+            try:
+                content, whole = _read(response, max_bytes)
+            finally:
+                response.close()
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+            raise Unreachable(_complaint(url, error, deadline)) from error
+        spent = self._clock.monotonic() - started
+        return Answer(response.status_code, dict(response.headers), content, whole, spent)
+
+    def close(self) -> None:
+        """Twice is safe."""
+        self._transport.close()
+
+
+def place(url: str) -> str:
+    """A URL as it may be shown: no user, no password, no query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is no URL"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
+    content = bytearray()
+    for chunk in response.iter_raw(CHUNK):
+        content += chunk
+        if len(content) > max_bytes:
+            return bytes(content[:max_bytes]), False
+    return bytes(content), True
+
+
+def _complaint(url: str, error: Exception, deadline: float) -> str:
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+        return f"{place(url)}: no complete answer within {deadline:g} s"
+    if isinstance(error, httpx.ConnectError):
+        return f"{place(url)}: no connection ({error})"
+    return f"{place(url)}: no usable answer ({type(error).__name__})"
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The machine's own certificate store: a company's authority is there, and in no bundle."""
+    return ssl.create_default_context()
+
+
+class _Transport(httpx.HTTPTransport):
+    """httpx's own, over a pool that knows the deadline and keeps no connection: every request stands for itself."""
+
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        super().__init__(verify=_trust(), trust_env=False)
+        self._pool.close()
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=_trust(), max_connections=None, max_keepalive_connections=0, network_backend=backend
+        )
+
+
+class _Backend(httpcore.SyncBackend):
+    """Opens connections whose every wait ends at the deadline of the request that its thread is making."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._local = threading.local()
+
+    @property
+    def ends(self) -> float:
+        return float(self._local.ends)
+
+    @ends.setter
+    def ends(self, ends: float) -> None:
+        self._local.ends = ends
+
+    def left(self, timeout: float | None) -> float:
+        """Seconds that one wait may take. Raises ReadTimeout when there are none left."""
+        left = self.ends - self._clock.monotonic()
+        if left <= 0:
+            raise httpcore.ReadTimeout("the deadline is over")
+        return left if timeout is None else min(left, timeout)
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        problem = httpcore.ConnectError("the name has no address")
+        for number in _addresses(host, port, self.left(timeout)):
+            try:
+                stream = super().connect_tcp(number, port, self.left(timeout), local_address, socket_options)
+                return _Stream(stream, self)
+            except httpcore.ConnectError as error:
+                problem = error
+        raise problem
+
+
+class _Stream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream, backend: _Backend) -> None:
+        self._stream, self._backend = stream, backend
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._backend.left(timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._backend.left(timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._backend.left(timeout))
+        return _Stream(secured, self._backend)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _addresses(host: str, port: int, patience: float) -> list[str]:
+    """The name service knows no deadline, so it is asked in a thread that may be left behind."""
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+        threading.Thread(target=_look_up, args=(host, port, answers), daemon=True, name="name service").start()
+    try:
+        found = answers.get(timeout=patience)
+    except queue.Empty:
+        raise httpcore.ConnectTimeout("the name service does not answer") from None
+    if isinstance(found, OSError):
+        raise httpcore.ConnectError(f"the name is not known: {found.strerror}") from found
+    return found
+
+
+def _look_up(host: str, port: int, answers: queue.SimpleQueue[list[str] | OSError]) -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        answers.put(list(dict.fromkeys(str(address[4][0]) for address in found)))
+    except (OSError, UnicodeError) as error:
+        answers.put(error if isinstance(error, OSError) else OSError(0, "no valid name"))

@@ -1,0 +1,46 @@
+"""A synthetic journey: what a sampler sends, by which roads, how often. Plain values, and their one line of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from reconciler.drivers.protocols import Road
+
+MAX_BODY = 1 << 20  # bytes of an answer that are looked at; a longer one is not as expected
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One request, and what its answer must be."""
+
+    name: str
+    method: str
+    path: str
+    body: str | None = None
+    content_type: str = "application/json"
+    expect_status: int = 200
+    contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Steps sent one after the other, each road by itself, `rate` requests per second and road."""
+
+    steps: tuple[Step, ...]
+    roads: Mapping[str, Road]
+    rate: float
+    timeout: float  # seconds for one request, from when it is sent to the last byte
+
+    def line(self) -> str:
+        """One line of JSON. It holds the roads' secret headers: for a pipe, never for a command line or a log."""
+        return json.dumps(asdict(self)) + "\n"
+
+    @staticmethod
+    def read(line: str) -> Journey:
+        """The opposite of `line`."""
+        found = json.loads(line)
+        steps = tuple(Step(**step) for step in found["steps"])
+        roads = {name: Road(**road) for name, road in found["roads"].items()}
+        return Journey(steps, roads, float(found["rate"]), float(found["timeout"]))

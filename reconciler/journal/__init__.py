@@ -1,0 +1,1 @@
+"""The only memory: entries (`entry`, `codec`), the contract of a store (`store`), and the stores, one file each."""

@@ -1,0 +1,50 @@
+"""One `reconcile run` per journal: a lock that the kernel drops when its holder ends, however it ends."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reconciler.errors import JournalError, JournalLocked
+
+
+class RunLock:
+    """An advisory lock on a file that is never deleted (that would let two holders in); it holds its owner's pid."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Raises JournalLocked naming the holder. Taking what is already ours is safe."""
+        if self._descriptor is not None:
+            return
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise JournalError(f"{self.path}: cannot be opened: {error.strerror}; check who may write there") from error
+        try:
+            self._hold(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def _hold(self, descriptor: int) -> None:
+        import fcntl  # absent on Windows, where only the verbs and the preview work
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            raise JournalLocked(
+                f"another `reconcile run` (pid {holder}) works on this journal ({self.path}): stop it first, "
+                "or give this one a journal of its own"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,109 @@
+"""The load generator, a process of its own: `python -m reconciler.measure.journey`.
+
+One line of JSON on standard input says what to send (`drivers/journey.py`); every request is one line of JSON on
+standard output, {"road", "step", "start", "latency", "status", "ok", "slot", "error"}; a line {"problem"} says that
+nothing could be sent. It ends when standard input does, so it cannot outlive its parent.
+
+Requests are due at fixed times. A late one is measured from when it was due, so a slow answer cannot hide those that
+waited behind it; one that is late by more than its whole timeout is not sent any more, so nothing bursts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+from threading import Event, Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from reconciler.clock import SYSTEM
+from reconciler.drivers.journey import Journey, Step
+from reconciler.measure.request import NotSent, send
+
+MOST_THREADS = 64  # per road
+
+
+class Schedule:
+    """Numbers and due times (seconds, monotonic) of requests, for many threads."""
+
+    def __init__(self, rate: float, begin: float, patience: float) -> None:
+        self._rate, self._begin, self._patience = rate, begin, patience
+        self._next = 0
+        self._turn = Lock()
+
+    def take(self, now: float) -> tuple[int, float]:
+        """The next request, leaving out those whose time is long over."""
+        with self._turn:
+            earliest = math.ceil((now - self._patience - self._begin) * self._rate)
+            number = max(self._next, earliest)
+            self._next = number + 1
+        return number, self._begin + number / self._rate
+
+
+class Traveller:
+    """Sends one road's requests until `stop`."""
+
+    def __init__(self, journey: Journey, road: str, begin: float, stop: Event) -> None:
+        self._journey, self._road, self._stop = journey, road, stop
+        self._schedule = Schedule(journey.rate, begin, journey.timeout)
+        count = min(MOST_THREADS, math.ceil(journey.rate * journey.timeout) + 1)
+        self.threads = [Thread(target=self._travel, daemon=True, name=road) for _ in range(count)]
+
+    def _travel(self) -> None:
+        while True:
+            number, due = self._schedule.take(SYSTEM.monotonic())
+            if self._stop.wait(max(0.0, due - SYSTEM.monotonic())):
+                return
+            self._go(self._journey.steps[number % len(self._journey.steps)], due)
+
+    def _go(self, step: Step, due: float) -> None:
+        try:
+            reply = send(step, self._journey.roads[self._road], self._journey.timeout)
+        except NotSent as error:
+            say({"problem": str(error)})
+            return
+        latency = SYSTEM.monotonic() - due
+        said = {"road": self._road, "step": step.name, "start": due, "latency": latency, "status": reply.status}
+        say({**said, "ok": not reply.error, "slot": reply.slot, "error": reply.error})
+
+
+_turn = Lock()
+
+
+def say(record: dict[str, Any]) -> None:
+    """Write past Python's buffers: threads may still be writing when the interpreter ends."""
+    line = (json.dumps(record) + "\n").encode()
+    try:
+        with _turn:
+            while line:
+                line = line[os.write(1, line) :]
+    except OSError:
+        os._exit(0)  # nobody reads any more
+
+
+def main() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our input
+    journey = Journey.read(sys.stdin.readline())
+    strange = [name for name, road in journey.roads.items() if urlsplit(road.url).scheme != "http"]
+    if strange:
+        say({"problem": f"the sampler speaks plain http only, and the road '{strange[0]}' is something else"})
+        return 1
+    stop = Event()
+    begin = SYSTEM.monotonic() + 0.05
+    apart = 1 / journey.rate / len(journey.roads)
+    travellers = [Traveller(journey, road, begin + apart * n, stop) for n, road in enumerate(journey.roads)]
+    threads = [thread for traveller in travellers for thread in traveller.threads]
+    for thread in threads:
+        thread.start()
+    sys.stdin.read()
+    stop.set()
+    for thread in threads:  # what was sent is still waited for, so that every request has its sample
+        thread.join(journey.timeout + 1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""A long-lived sampler: keeps a load generator running, and what it measured."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+from threading import Condition, Thread
+from typing import Any
+
+from reconciler.clock import SYSTEM, Clock
+from reconciler.core.model import Window
+from reconciler.drivers.journey import Journey
+from reconciler.drivers.protocols import Sample
+from reconciler.measure.generator import COMMAND, GRACE, Generator
+
+CAPACITY = 200_000  # samples
+WINDOWS = 64
+BACK_OFF = (0.2, 10.0)  # seconds before a dead generator is started again: first, and at most
+OVERLAP = 60.0  # seconds; samples arrive in the order in which they ended, at most this much out of order
+
+
+class Sampler:
+    """Implements `drivers.protocols.Samples`. Nothing runs before the first `aim`, or once nobody asked for `idle` s.
+
+    `on_bad` is called in this object's thread for every sample that is not ok: a hint to look again, no more.
+    """
+
+    def __init__(
+        self,
+        on_bad: Callable[[Sample], None] | None = None,
+        *,
+        idle: float = 15.0,
+        clock: Clock = SYSTEM,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._on_bad, self._idle, self._clock, self._command = on_bad, idle, clock, command
+        self._changed = Condition()
+        self._ring: deque[Sample] = deque(maxlen=CAPACITY)
+        self._opened: OrderedDict[Window, float] = OrderedDict()
+        self._journey: Journey | None = None
+        self._generator: Generator | None = None
+        self._thread: Thread | None = None
+        self._closed = False
+        self._problem = ""
+        self._count = 0
+        self._asked = self._heard = clock.monotonic()
+
+    def since(self, window: Window) -> Sequence[Sample]:
+        """The samples *sent* after this process first saw `window`: none when it is asked for the first time."""
+        with self._changed:
+            self._asked = self._clock.monotonic()
+            opened = self._opened.setdefault(window, self._asked)
+            while len(self._opened) > WINDOWS:
+                self._opened.popitem(last=False)
+            recent = takewhile(lambda sample: sample.start > opened - OVERLAP, reversed(self._ring))
+            return [sample for sample in recent if sample.start > opened][::-1]
+
+    def problem(self) -> str:
+        with self._changed:
+            if self._problem or self._journey is None:
+                return self._problem
+            silence = self._clock.monotonic() - self._heard
+            usual = 1 / self._journey.rate + self._journey.timeout + GRACE
+            return f"the sampler has been silent for {silence:.0f} s" if silence > usual else ""
+
+    def aim(self, journey: Journey | None) -> None:
+        """Send this from now on; None: nothing. What was measured is kept. The same one again changes nothing."""
+        with self._changed:
+            if self._closed or journey == self._journey:
+                return
+            self._turn_to(journey)
+            if self._thread is None:
+                self._thread = Thread(target=self._supervise, daemon=True, name="sampler")
+                self._thread.start()
+
+    def close(self) -> None:
+        """End the generator and wait for it. Twice is safe."""
+        with self._changed:
+            self._closed = True
+            self._turn_to(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _turn_to(self, journey: Journey | None) -> None:
+        self._journey, self._problem = journey, ""
+        self._asked = self._heard = self._clock.monotonic()
+        if self._generator is not None:
+            self._generator.end()
+        self._changed.notify_all()
+
+    def _supervise(self) -> None:
+        delay = BACK_OFF[0]
+        while (journey := self._next()) is not None:
+            began = self._clock.monotonic()
+            reason = self._follow(journey)
+            delay = BACK_OFF[0] if self._clock.monotonic() - began > BACK_OFF[1] else min(delay * 2, BACK_OFF[1])
+            self._mourn(journey, reason, delay)
+
+    def _mourn(self, journey: Journey, reason: str, delay: float) -> None:
+        """If nobody wanted it to end: say so, and wait a little before the next one."""
+        with self._changed:
+            if self._journey is journey:
+                self._problem = reason
+                self._changed.wait_for(lambda: self._journey is not journey, delay)
+
+    def _next(self) -> Journey | None:
+        """The journey to send, as soon as there is one; None when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._journey is not None)
+            self._heard = self._clock.monotonic()
+            return self._journey
+
+    def _follow(self, journey: Journey) -> str:
+        """Listen to one generator until it has ended; why it did."""
+        with self._changed:
+            if self._journey is not journey:
+                return ""
+            try:
+                self._generator = generator = Generator(journey, self._command)
+            except OSError as error:
+                return f"the sampler cannot be started: {error.strerror}"
+        for record in generator.records():
+            self._take(record)
+        with self._changed:
+            self._generator = None
+        return generator.epitaph()
+
+    def _take(self, record: dict[str, Any]) -> None:
+        with self._changed:
+            self._heard = self._clock.monotonic()
+            if self._heard - self._asked > self._idle and self._journey is not None:
+                self._turn_to(None)
+            self._problem = str(record.get("problem", ""))
+            if self._problem:
+                return
+            self._count += 1
+            sample = Sample(self._count, **record)
+            self._ring.append(sample)
+        if self._on_bad is not None and not sample.ok:
+            self._on_bad(sample)

@@ -1,0 +1,248 @@
+"""The laws of DESIGN section 7 as predicates on one decision: each gives a sentence when it is broken, else nothing.
+
+Written from the page and not from the code: nothing here calls a rule.
+"""
+
+from __future__ import annotations
+
+from core_world import Edge
+
+from reconciler.core.model import (
+    Admission,
+    MemberStatus,
+    Mode,
+    Outcome,
+    Release,
+    SetWeight,
+    Slot,
+    Stage,
+    Traffic,
+    Weights,
+    all_on,
+)
+from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.steps import (
+    Accepted,
+    Began,
+    Ended,
+    Event,
+    Phase,
+    Route,
+    SoakBegan,
+    StagePassed,
+    Start,
+    StepPassed,
+    Stop,
+)
+
+READY, STOPPED, UNKNOWN = MemberStatus.READY, MemberStatus.STOPPED, MemberStatus.UNKNOWN
+NOTHING = all_on(Slot.BLUE).replace(Slot.BLUE, 0)
+
+
+def act(edge: Edge) -> object:
+    return edge.decision.answer.act if isinstance(edge.decision.answer, Do) else None
+
+
+def event(edge: Edge) -> Event | None:
+    return edge.decision.answer.event if isinstance(edge.decision.answer, Record) else None
+
+
+def before(edge: Edge) -> Weights:
+    gateway = edge.observed.gateway
+    return gateway.weights if gateway and gateway.weights else NOTHING
+
+
+def serves(edge: Edge) -> bool:
+    """Users get answers now: moving them is something else than opening."""
+    gateway = edge.observed.gateway
+    return bool(gateway and gateway.up and gateway.weights)
+
+
+def statuses(edge: Edge, slot: Slot, traffic: Traffic = Traffic.WEIGHTED) -> list[tuple[MemberStatus, str | None]]:
+    assert edge.spec
+    pairs = zip(edge.spec.members, edge.observed.members[slot], strict=True)
+    return [(reading.status, reading.version) for member, reading in pairs if member.traffic is traffic]
+
+
+def healthy(edge: Edge, slot: Slot) -> bool:
+    return all(status is READY for status, _ in statuses(edge, slot))
+
+
+def bad(edge: Edge, slot: Slot) -> bool:
+    """Known bad: something in it is read as not ready. Unknown is neither."""
+    return any(status not in (READY, UNKNOWN) for status, _ in statuses(edge, slot))
+
+
+def wanted(edge: Edge, slot: Slot) -> Release | None:
+    """The release that should be in a slot that has, or gets, traffic."""
+    t = edge.state.transition
+    known = (t.stable, t.newcomer) if t else (edge.state.stable, edge.spec.target if edge.spec else None)
+    return next((release for release in known if release and release.slot is slot), None)
+
+
+def rises(edge: Edge) -> list[Slot]:
+    step = act(edge)
+    return [s for s in Slot if step.after.weights[s] > before(edge)[s]] if isinstance(step, Route) else []
+
+
+def climbs(edge: Edge) -> bool:
+    """The newcomer is given more than the rung it stands on."""
+    step, t = act(edge), edge.state.transition
+    return isinstance(step, Route) and t is not None and step.after.weights[t.newcomer.slot] > t.rung
+
+
+def law_01(edge: Edge) -> str:
+    step = act(edge)
+    if not isinstance(step, Route):
+        return ""
+    shares = [step.after.weights[slot] for slot in Slot]
+    if sum(shares) != 100 or min(shares) < 0:
+        return f"weights {shares} do not sum to 100"
+    taken = [s for s in rises(edge) if serves(edge) and bad(edge, s) and healthy(edge, s.other)]
+    return f"traffic goes to {taken[0]}, which is known bad, from a healthy slot" if taken else ""
+
+
+def law_02(edge: Edge) -> str:
+    step, t = act(edge), edge.state.transition
+    if not isinstance(step, Route):
+        return ""
+    if t is None:
+        stable = edge.state.stable
+        raised = [slot for slot in rises(edge) if stable and slot is not stable.slot]
+        return f"{raised[0]} rises without a transition" if raised else ""
+    weight, rung = step.after.weights[t.newcomer.slot], t.rung
+    if t.going_back or weight <= rung:
+        return "the newcomer rises on the way back" if t.going_back and t.newcomer.slot in rises(edge) else ""
+    ladder = [s.weight for s in t.steps if isinstance(s, SetWeight) and s.weight > rung]
+    following = min(ladder, default=None)
+    return "" if weight == following else f"from {rung} to {weight}, not to the next rung {following}"
+
+
+def law_03(edge: Edge) -> str:
+    t = edge.state.transition
+    if not climbs(edge) or t is None or edge.spec is None:
+        return ""
+    reached = {Stage.PREFLIGHT} | ({Stage.SHIFT} if t.rung else set())
+    good = {r.name for r in edge.observed.gates if r.window == t.window and r.outcome is Outcome.SUCCESSFUL}
+    missing = [g.name for g in edge.spec.gates if g.mode is Mode.ENFORCE and g.stage in reached and g.name not in good]
+    return f"a rise without a good verdict of {missing[0]} in this window" if missing else ""
+
+
+def law_04(edge: Edge) -> str:
+    began, t = event(edge), edge.state.transition
+    if isinstance(began, Began) and not began.back and edge.state.is_held(began.newcomer.version):
+        return f"{began.newcomer} is held, and begins"
+    gains = t and t.newcomer.slot in rises(edge) and edge.state.is_held(t.newcomer.version)
+    return f"{t.newcomer} is held, and gains" if gains and t else ""
+
+
+def law_10(edge: Edge) -> str:
+    step, gateway, now = act(edge), edge.observed.gateway, edge.now
+    if not isinstance(step, Stop) or edge.spec is None:
+        return ""
+    if not set(step.members) & set(edge.spec.names(Traffic.WEIGHTED)):
+        return ""
+    if gateway is None:
+        return f"{step.slot} is stopped, and what it serves is unknown"
+    if not serves(edge):
+        return ""
+    since, counters = edge.state.closed[step.slot], gateway.counters[step.slot]
+    if gateway.weights and gateway.weights[step.slot]:
+        return f"{step.slot} is stopped with {gateway.weights[step.slot]} %"
+    if gateway.admission[step.slot] is not Admission.CLOSED:
+        return f"{step.slot} is stopped and still admits"
+    drained = counters is not None and counters.in_flight == 0
+    late = since is not None and now >= since + edge.spec.drain_timeout
+    return "" if drained or late else f"{step.slot} is stopped with requests in flight"
+
+
+def law_11(edge: Edge) -> str:
+    t = edge.state.transition
+    if t is None or t.newcomer.slot not in rises(edge):
+        return ""
+    failed = any(r.window == t.window and r.outcome is Outcome.FAILED for r in edge.observed.gates)
+    worse = bad(edge, t.newcomer.slot) or failed or t.going_back
+    return "the newcomer is bad, and gains" if worse and not bad(edge, t.stable.slot) else ""
+
+
+def law_12(edge: Edge) -> str:
+    if not serves(edge):
+        return ""
+    for slot in rises(edge):
+        unseen = any(status is UNKNOWN for status, _ in statuses(edge, slot)) and not edge.observed.serving[slot]
+        if healthy(edge, slot.other) and (bad(edge, slot) or unseen):
+            return f"traffic goes blindly from {slot.other} to {slot}"
+    return ""
+
+
+def law_14(edge: Edge) -> str:
+    accepted = isinstance(event(edge), Accepted) and edge.state.accepted is not None
+    return "an older state is accepted" if accepted and not _may_accept(edge) else ""
+
+
+def _may_accept(edge: Edge) -> bool:
+    return edge.desired.forward or edge.state.accept_rewritten
+
+
+def law_15(edge: Edge) -> str:
+    moved = isinstance(event(edge), Accepted | Began) and not getattr(event(edge), "back", "")
+    return "an unusable head sets something going" if edge.desired.head is None and moved else ""
+
+
+def law_17(edge: Edge) -> str:
+    for slot in rises(edge) if serves(edge) else []:
+        release = wanted(edge, slot)
+        others = [v for status, v in statuses(edge, slot) if v and status is not STOPPED and release]
+        lying = [v for v in others if release and v != release.version]
+        if lying:
+            return f"{slot} gains and runs {lying[0]}"
+    return ""
+
+
+FORWARD = (StagePassed, StepPassed, SoakBegan)
+
+
+def law_19(edge: Edge) -> str:
+    state, t, said = edge.state, edge.state.transition, event(edge)
+    ordered = t is not None and (t.condition == "Aborted" or bool(state.abort))
+    if state.suspended and not ordered and act(edge) is not None:
+        return f"suspended, and {act(edge)} is done"
+    if not state.paused:
+        return ""
+    ahead = isinstance(said, FORWARD) or (isinstance(said, Began) and not said.back)
+    ahead = ahead or (isinstance(said, Ended) and said.phase is Phase.SUCCEEDED) or climbs(edge)
+    return "paused, and a step is made forward" if ahead else ""
+
+
+def law_21(edge: Edge) -> str:
+    step, spec = act(edge), edge.spec
+    if not isinstance(step, Start) or spec is None:
+        return ""
+    for member, reading in zip(spec.members, edge.observed.members[step.slot.other], strict=True):
+        owned = member.traffic is Traffic.EXCLUSIVE and member.name in step.members
+        if owned and reading.status is not STOPPED:
+            return f"{member.name} is started in {step.slot} while the other slot's reads {reading.status}"
+    return ""
+
+
+def speaks(edge: Edge) -> str:
+    """Liveness on one edge: a wait says who or what ends it, and never for a moment that is over."""
+    wait = edge.decision.answer
+    if not isinstance(wait, Wait):
+        return ""
+    if not wait.reason:
+        return "waits without a reason"
+    over = wait.until is not None and wait.until <= edge.now and not wait.blocked
+    return f"{wait.reason} waits for a moment that is over" if over else ""
+
+
+LAWS = {
+    "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
+    "15": law_15, "17": law_17, "19": law_19, "21": law_21, "liveness": speaks,
+}  # fmt: skip
+
+
+def broken(edge: Edge) -> list[str]:
+    """Every law that this decision breaks, with the sentence."""
+    found = ((number, law(edge)) for number, law in LAWS.items())
+    return [f"law {number}: {said} ({edge.decision.rule})" for number, said in found if said]

@@ -1,0 +1,242 @@
+"""A seeded walk: everything that can go wrong goes wrong for a while, then nothing does, and it must come to rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from core_laws import broken
+from core_world import B, Edge, G, World, spec
+
+from reconciler.core.model import (
+    DriftMode,
+    MemberStatus,
+    OnFailure,
+    Outcome,
+    Pair,
+    Pause,
+    SetWeight,
+    Slot,
+    all_on,
+    share,
+)
+from reconciler.core.plan import RULES, Rule
+from reconciler.core.situation import Do, Wait
+from reconciler.core.steps import Applied, GenerationTaken, Intended, RollbackBegan, Route, Verb, Watched
+
+HEADS = (
+    *(spec(), spec(G, green="v2"), spec(G, green="v2", soak=9.0), spec(G, green="v3"), spec(green="v2"), None),
+    *(spec(G, blue="v3", green="v2"), spec(B, blue="v3", green="v2"), spec(G, green="v2", drift=DriftMode.WARN)),
+    *(spec(G, green="v2", on_failure=OnFailure.HOLD), spec(G, green="v2", drift=DriftMode.DISABLED)),
+    *(spec(G, green="v2", steps=(SetWeight(25), Pause(None), SetWeight(100))), spec(G, green="v2", gateway="other")),
+)
+VERSIONS = ("v1", "v2", "v3")
+ALIVE = (MemberStatus.READY, MemberStatus.UNREADY, MemberStatus.STOPPING)
+
+
+@dataclass
+class Walk:
+    """One history, wholly given by its seed."""
+
+    seed: int
+    rules: tuple[Rule, ...] = RULES
+    faults: Counter[str] = field(default_factory=Counter)
+    breaches: list[str] = field(default_factory=list)
+    steps_to_rest: int = 0
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.world = World(rules=self.rules, check=self._check)
+
+    def run(self, length: int = 120) -> Walk:
+        for _ in range(length):
+            if self.random.random() < 0.25:
+                self._fault()
+            self._tick()
+        self._peace()
+        self.steps_to_rest = self._come_to_rest()
+        return self
+
+    # ---- what goes wrong
+
+    def _fault(self) -> None:
+        faults = (
+            self.crash, self.deafen, self.restart_gateway, self.lose_weights, self.move_weights, self.kill, self.flap,
+            self.blind, self.judge, self.commit, self.commit, self.verb, self.verb, self.reboot, self.counters,
+            self.frail, self.jump, self.take_generation, self.rewrite,
+        )  # fmt: skip
+        fault = self.random.choice(faults)
+        self.faults[fault.__name__] += 1
+        fault()
+
+    def crash(self) -> None:
+        self.world.crash = self.random.choice(("before", "after"))
+
+    def deafen(self) -> None:
+        self.world.deaf = not self.world.deaf
+
+    def restart_gateway(self) -> None:
+        self.world.set_gateway(up=False)
+
+    def lose_weights(self) -> None:
+        self.world.set_gateway(weights=None)
+
+    def move_weights(self) -> None:
+        self.world.set_gateway(weights=share(self.random.choice(list(Slot)), self.random.choice((0, 10, 30, 80))))
+
+    def kill(self) -> None:
+        name = self.random.choice((("api",), ("worker",), ("api", "worker")))
+        self.world.put(self.random.choice(list(Slot)), MemberStatus.STOPPED, None, *name)
+
+    def flap(self) -> None:
+        slot = self.random.choice(list(Slot))
+        reading = self.world.observed.members[slot][0]
+        if reading.status is MemberStatus.READY and reading.version:
+            self.world.slow ^= {reading.version}
+            self.world.put(slot, MemberStatus.UNREADY, reading.version, "api")
+
+    def frail(self) -> None:
+        self.world.frail ^= {self.random.choice(VERSIONS)}
+
+    def blind(self) -> None:
+        self.world.unreadable ^= {self.random.choice(list(Slot))}
+
+    def judge(self) -> None:
+        self.world.verdicts[self.random.choice(VERSIONS)] = self.random.choice(list(Outcome))
+
+    def commit(self) -> None:
+        self.world.commit(self.random.choice(HEADS))
+
+    def rewrite(self) -> None:
+        self.world.commit(self.random.choice(HEADS), forward=False)
+
+    def verb(self) -> None:
+        verb = self.random.choice([verb for verb in Verb if verb is not Verb.ADOPT or self.random.random() < 0.3])
+        slot = self.random.choice(list(Slot))
+        leave, accept = self.random.random() < 0.5, self.random.random() < 0.5
+        self.world.say(verb, slot=slot, leave_split=leave, accept_rewritten=accept)
+
+    def reboot(self) -> None:
+        self.world.reboot()
+
+    def counters(self) -> None:
+        self.world.serving = Pair(*(self.random.choice((True, False, None)) for _ in Slot))
+
+    def jump(self) -> None:
+        self.world.now += self.random.choice((4.0, 40.0, 250.0))
+        self.world.fold(Watched())
+
+    def take_generation(self) -> None:
+        self.world.fold(GenerationTaken(self.world.state.generation + 1))
+
+    # ---- and then nothing does
+
+    def _peace(self) -> None:
+        world = self.world
+        world.deaf, world.crash, world.serving = False, "", Pair(None, None)
+        world.unreadable, world.verdicts, world.frail, world.slow = set(), {}, set(), set()
+
+    def _come_to_rest(self, limit: int = 1500) -> int:
+        """Decisions until it waits for a named person, or for a timer at rest; -1 with a breach if it never does."""
+        acted = 0
+        for _ in range(limit):
+            answer = self._tick().answer
+            acted += not isinstance(answer, Wait)
+            if isinstance(answer, Wait) and (answer.reason == "InSync" or answer.blocked):
+                return acted
+            if isinstance(answer, Wait) and answer.until:
+                self.world.now = max(self.world.now, answer.until)
+        self.breaches.append(f"liveness: never at rest; {self.world.edges[-1].decision}")
+        return -1
+
+    def obey(self, limit: int = 12) -> Walk:
+        """An operator types what the screen says, until nothing stands in the way any more."""
+        earlier = ""
+        for _ in range(limit):
+            self._come_to_rest()
+            answer = self.world.edges[-1].decision.answer
+            reason = getattr(answer, "reason", "")
+            if reason == "InSync":
+                return self
+            self._answer("Failing" if reason == "Holding" and reason == earlier else reason)
+            earlier = reason
+        self.breaches.append(f"liveness: no word helps; {self.world.edges[-1].decision}")
+        return self
+
+    def _answer(self, reason: str) -> None:
+        world, stable = self.world, self.world.state.in_charge
+        match reason:
+            case "Suspended" | "Down" | "Paused" | "Holding":
+                world.say(Verb.RESUME)
+            case "Failing":
+                world.say(Verb.ABORT)
+            case "PromotionAwaited":
+                world.say(Verb.PROMOTE)
+            case "RevisionHeld":
+                world.say(Verb.RETRY)
+            case "BranchRewritten":
+                world.say(Verb.RETRY, accept_rewritten=True)
+            case "GatewayChanged":
+                world.say(Verb.DOWN)
+            case "AdoptionNeeded":
+                ready = [slot for slot in Slot if world.observed.members[slot][0].status is MemberStatus.READY]
+                if not ready:  # nothing runs that could be adopted: the operator starts it by hand
+                    world.put(B, MemberStatus.READY, "v1", "api")
+                world.say(Verb.ADOPT, slot=ready[0] if ready else B)
+            case "Drifted" if stable:
+                world.set_gateway(weights=all_on(stable.slot))
+            case "StableDegraded" if stable:  # somebody redeployed stable's slot in place: put it right
+                world.put(stable.slot, MemberStatus.READY, stable.version, "api")
+            case "StablePinned" if stable:
+                pins = {stable.slot.value: stable.version, stable.slot.other.value: "v9"}
+                world.commit(spec(stable.slot, **pins))  # type: ignore[arg-type]
+            case _:
+                pins = {stable.slot.value: stable.version} if stable else {}
+                world.commit(spec(stable.slot if stable else B, **{"blue": None, **pins} if stable else {}))  # type: ignore[arg-type]
+
+    # ---- what must hold
+
+    def _tick(self):  # type: ignore[no-untyped-def]
+        decision = self.world.tick()
+        workers = [self.world.observed.members[slot][1].status in ALIVE for slot in Slot]
+        if all(workers):
+            self.breaches.append(f"law 21: two owners after {decision.rule}")
+        return decision
+
+    def _check(self, edge: Edge) -> None:
+        self.breaches += broken(edge)
+        if edge.state.intent is not None and isinstance(edge.decision.answer, Do):
+            self.breaches.append("law 8: a second act while an intent is open")
+
+    @property
+    def directions(self) -> int:
+        """The most changes of direction that any transition made."""
+        ids = [e.state.transition.id for e in self.world.edges if _turns(e) and e.state.transition]
+        return max(Counter(ids).values(), default=0)
+
+    @property
+    def unrecorded(self) -> int:
+        """Routes that were decided without an intent that says which rule, revision, before and after."""
+        routes = sum(
+            isinstance(e.decision.answer, Do) and isinstance(e.decision.answer.act, Route) for e in self.world.edges
+        )
+        intents = [e for e in self.world.events if isinstance(e, Intended) and isinstance(e.act, Route)]
+        return routes - sum(bool(i.rule and i.revision) for i in intents)
+
+    @property
+    def unclosed(self) -> int:
+        """Intents that nothing closed, but for the last."""
+        kinds = [e for e in self.world.events if isinstance(e, Intended | Applied)]
+        pairs = zip(kinds, kinds[1:], strict=False)
+        return sum(isinstance(a, Intended) and not isinstance(b, Applied) for a, b in pairs)
+
+
+def _turns(edge: Edge) -> bool:
+    return isinstance(getattr(edge.decision.answer, "event", None), RollbackBegan)
+
+
+def resting_on_stable(walk: Walk) -> bool:
+    """Who serves in the end is the release on record."""
+    stable = walk.world.state.stable
+    return stable is not None and walk.world.weights == all_on(stable.slot)

@@ -1,0 +1,300 @@
+"""A world in pure values for the core's tests: git, a gateway, two slots, a journal, and what can go wrong with them.
+
+`tick()` does what the loop does: look, decide, write the intent, act, read back, write the outcome. Faults are switches
+of this object; time is the number `now`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from reconciler.core.diff import standing
+from reconciler.core.gates import due
+from reconciler.core.history import fold
+from reconciler.core.model import (
+    UNREAD,
+    Analysis,
+    Counters,
+    Desired,
+    GateReading,
+    GateSpec,
+    GatewayReading,
+    HandOver,
+    Member,
+    MemberReading,
+    MemberStatus,
+    Mode,
+    Observed,
+    Outcome,
+    Pair,
+    Pause,
+    Pin,
+    Release,
+    SetWeight,
+    Slot,
+    Spec,
+    Stage,
+    Traffic,
+    Weights,
+    all_on,
+)
+from reconciler.core.plan import RULES, Decision, Rule, decide, intended
+from reconciler.core.simulate import perform, settle
+from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.state import State
+from reconciler.core.steps import (
+    Accepted,
+    Applied,
+    Created,
+    Ended,
+    Event,
+    Phase,
+    Requested,
+    Result,
+    Route,
+    Start,
+    Stop,
+    Verb,
+    Watched,
+)
+
+B, G = Slot.BLUE, Slot.GREEN
+API, WORKER = Member("api", Traffic.WEIGHTED), Member("worker", Traffic.EXCLUSIVE)
+LADDER = (SetWeight(10), Pause(5.0), SetWeight(50), Analysis(60.0), SetWeight(100), HandOver(("worker",)))
+WEB = GateSpec("web", "synthetic", Stage.SHIFT, Mode.ENFORCE)
+STOPPED, READY, UNREADY = MemberStatus.STOPPED, MemberStatus.READY, MemberStatus.UNREADY
+EMPTY = Observed(GatewayReading(False, None), Pair(*((MemberReading(STOPPED),) * 2 for _ in Slot)))
+
+
+def spec(active: Slot = B, blue: str | None = "v1", green: str | None = None, **changes: object) -> Spec:
+    """A desired state with one web member and one worker; another keyword gives another digest."""
+    pins = Pair(Pin(blue) if blue else None, Pin(green) if green else None)
+    digest = f"{active}:{blue}:{green}:{sorted(changes.items())}"
+    known: dict[str, object] = {"steps": LADDER, "gates": (WEB,), "soak": 20.0, "scale_down_delay": 100.0}
+    known |= {
+        "gateway": "gw",
+        "drain_timeout": 10.0,
+        "progress_deadline": 300.0,
+        "rollback_window": 1000.0,
+        "hold_timeout": 200.0,
+    }
+    return Spec("demo", digest, active, pins, (API, WORKER), **known | changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One decision with all that it rested on."""
+
+    desired: Desired
+    spec: Spec | None
+    observed: Observed
+    state: State
+    now: float
+    decision: Decision
+
+
+@dataclass
+class World:
+    """What really is, and what the reconciler remembers of it."""
+
+    head: Spec | None = field(default_factory=spec)
+    rules: tuple[Rule, ...] = RULES
+    observed: Observed = EMPTY
+    state: State = State()
+    now: float = 0.0
+    pace: float = 1.0  # seconds per tick in which nothing else happens
+    revision: int = 1
+    forward: bool = True
+    in_force: Spec | None = None
+    verdicts: dict[str, Outcome] = field(default_factory=dict)  # version -> what the gates say; else Successful
+    frail: set[str] = field(default_factory=set)  # versions that end as soon as they are started
+    slow: set[str] = field(default_factory=set)  # versions that never get ready
+    unreadable: set[Slot] = field(default_factory=set)
+    deaf: bool = False  # the gateway does not answer
+    serving: Pair[bool | None] = Pair(None, None)
+    crash: str = ""  # "before" or "after" the next effect
+    edges: list[Edge] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    check: Callable[[Edge], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.fold(Created("ours"))
+
+    # ---- looking
+
+    @property
+    def desired(self) -> Desired:
+        problem = "" if self.head else "demo.yaml:3:1: unknown key"
+        return Desired(f"{self.revision:040x}", self.head, problem, self.in_force, self.forward)
+
+    @property
+    def gateway(self) -> GatewayReading:
+        assert self.observed.gateway
+        return self.observed.gateway
+
+    @property
+    def weights(self) -> Weights | None:
+        """What users get: nothing from a gateway that is down."""
+        return self.gateway.weights if self.gateway.up else None
+
+    def look(self) -> Observed:
+        gone = tuple(UNREAD for _ in (API, WORKER))
+        members = Pair(*(gone if slot in self.unreadable else self.observed.members[slot] for slot in Slot))
+        seen = replace(self.observed, members=members, serving=self.serving, gates=self._gates())
+        return replace(seen, gateway=None) if self.deaf else seen
+
+    def _gates(self) -> tuple[GateReading, ...]:
+        t, found = self.state.transition, standing(self.desired, self.state).spec
+        if t is None or found is None:
+            return ()
+        outcome = self.verdicts.get(t.newcomer.version, Outcome.SUCCESSFUL)
+        return tuple(GateReading(g.name, outcome, t.window, reason=str(outcome)) for g in due(found, t))
+
+    # ---- acting
+
+    def fold(self, event: Event) -> None:
+        self.state = fold(self.state, event, elapsed=self.now - self.state.watched)
+        self.events.append(event)
+        if isinstance(event, Accepted):
+            self.in_force = self.head
+
+    def tick(self) -> Decision:
+        seen, found = self.look(), standing(self.desired, self.state).spec
+        decision = decide(self.desired, seen, self.state, self.now, self.rules)
+        edge = Edge(self.desired, found, seen, self.state, self.now, decision)
+        self.edges.append(edge)
+        if self.check:
+            self.check(edge)
+        match decision.answer:
+            case Record(event):
+                self.fold(event)
+            case Do() if found:
+                self._act(decision, found)
+            case Wait():
+                self.now += self.pace
+                self.fold(Watched())
+                self.events.pop()
+                self._settle()
+        return decision
+
+    def _act(self, decision: Decision, found: Spec) -> None:
+        self.fold(intended(decision, self.desired))
+        crash, self.crash = self.crash, ""
+        if crash == "before":
+            return
+        assert isinstance(decision.answer, Do)
+        act = decision.answer.act
+        if self.deaf and isinstance(act, Route):
+            self.fold(Applied(Result.UNKNOWN))
+            return
+        self._perform(found, act)
+        if crash != "after":
+            self.fold(Applied(Result.DONE))
+
+    def _perform(self, found: Spec, act: object) -> None:
+        match act:
+            case Start(slot, version, members):
+                status = STOPPED if version in self.frail else UNREADY
+                self.put(slot, status, version if status is UNREADY else None, *members)
+            case Stop(slot, members):
+                self.put(slot, MemberStatus.STOPPING, None, *members)
+            case _:
+                self.observed = perform(self.observed, found, self.state, act)  # type: ignore[arg-type]
+                counters = Counters()
+                self.observed = replace(self.observed, gateway=replace(self.gateway, counters=Pair(counters, counters)))
+
+    def _settle(self) -> None:
+        """What is on its way arrives, but for versions that never do."""
+        before, self.observed = self.observed, settle(self.observed)
+        for slot in Slot:
+            for member, old in zip((API, WORKER), before.members[slot], strict=True):
+                if old.status is UNREADY and old.version in self.slow:
+                    self.put(slot, UNREADY, old.version, member.name)
+
+    def put(self, slot: Slot, status: MemberStatus, version: str | None, *names: str) -> None:
+        """Let members of a slot be so, whoever did it."""
+        wanted = names or ("api", "worker")
+        there = zip((API, WORKER), self.observed.members[slot], strict=True)
+        changed = tuple(MemberReading(status, version) if m.name in wanted else old for m, old in there)
+        self.observed = replace(self.observed, members=self.observed.members.replace(slot, changed))
+
+    def set_gateway(self, **changes: object) -> None:
+        self.observed = replace(self.observed, gateway=replace(self.gateway, **changes))  # type: ignore[arg-type]
+
+    def reboot(self) -> None:
+        """Everything has ended; the gateway's routes are still in its file."""
+        for slot in Slot:
+            self.put(slot, STOPPED, None)
+        self.set_gateway(up=False)
+
+    # ---- people
+
+    def commit(self, head: Spec | None, *, forward: bool = True) -> None:
+        self.head, self.revision, self.forward = head, self.revision + 1, forward
+
+    def say(self, verb: Verb, **details: object) -> None:
+        self.fold(Requested(verb, **details))  # type: ignore[arg-type]
+
+    # ---- running
+
+    def until(self, done: Callable[[World], bool], limit: int = 600) -> World:
+        """Tick until `done`; a world that does not get there tells its last decisions."""
+        for _ in range(limit):
+            if done(self):
+                return self
+            self.tick()
+        tail = "\n".join(f"{e.now:7.1f} {e.decision.rule}: {e.decision.answer}" for e in self.edges[-12:])
+        raise AssertionError(f"not reached within {limit} ticks; the last:\n{tail}")
+
+    def waits(self, reason: str, limit: int = 600) -> Wait:
+        """Run until it waits for this reason."""
+        for _ in range(limit):
+            answer = self.tick().answer
+            if isinstance(answer, Wait) and answer.reason == reason:
+                return answer
+        return self.until(lambda _: False, 1) and Wait("")  # tells the story, and fails
+
+    def settled(self) -> World:
+        """Run until nothing is left to do but wait for a timer or a person, at rest."""
+        self.waits("InSync")
+        return self
+
+    def ended(self) -> Phase:
+        """Run until the transition that is to come, or under way, has ended."""
+        seen = sum(isinstance(event, Ended) for event in self.events)
+        self.until(lambda w: sum(isinstance(event, Ended) for event in w.events) > seen)
+        assert self.state.last
+        return self.state.last.phase
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """The gateway does not answer in here."""
+        self.deaf = True
+        yield
+        self.deaf = False
+
+
+def at(rung: int, phase: Phase | None = None) -> Callable[[World], bool]:
+    """The transition has reached this rung (and phase)."""
+    return lambda w: bool(
+        (t := w.state.transition) and t.rung == rung and (phase is None or t.phase is phase) and not t.going_back
+    )
+
+
+def serving(version: str = "v1", head: Spec | None = None) -> World:
+    """A bootstrapped world, at rest on blue."""
+    world = World(head=head or spec(blue=version))
+    return world.settled()
+
+
+def switching(version: str = "v2", **changes: object) -> World:
+    """At rest on blue@v1, and a commit has just asked for green at `version`."""
+    world = serving()
+    world.commit(spec(G, green=version, **changes))
+    return world
+
+
+STABLE, NEWCOMER = Release(B, "v1"), Release(G, "v2")
+ON_BLUE, ON_GREEN = all_on(B), all_on(G)

@@ -1,0 +1,229 @@
+"""Every situation in a large, finite space: decide always answers, never raises, and breaks no law on any of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import product
+
+import pytest
+from core_laws import broken
+from core_world import NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, B, Edge, G, spec
+
+from reconciler.core.diff import standing
+from reconciler.core.gates import due
+from reconciler.core.model import (
+    Admission,
+    Counters,
+    Desired,
+    DriftMode,
+    GateReading,
+    GatewayReading,
+    MemberReading,
+    MemberStatus,
+    Observed,
+    OnFailure,
+    Outcome,
+    Pair,
+    Release,
+    Spec,
+    Stage,
+    Stamp,
+    share,
+)
+from reconciler.core.plan import RULES, Decision, decide, rule_name
+from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.state import Held, Leftover, State, Transition
+from reconciler.core.steps import Accepted, DriftFound, Event, Intended, Phase, Route, Routing, Start
+
+LEAST = 500_000
+KEPT = 40  # situations per rule that are decided again without the rule
+NOW = 50.0
+TO_GREEN, TO_BLUE = spec(G, green="v2"), spec(B, green="v2")
+WARN, HOLD = spec(G, green="v2", drift=DriftMode.WARN), spec(G, green="v2", on_failure=OnFailure.HOLD)
+
+WEB = (
+    *(MemberReading(status) for status in (MemberStatus.STOPPED, MemberStatus.STOPPING, MemberStatus.UNKNOWN)),
+    *(MemberReading(MemberStatus.READY, v) for v in ("v1", "v2", None)),
+    *(MemberReading(MemberStatus.UNREADY, v) for v in ("v1", "v2")),
+)
+WORKER = (MemberReading(MemberStatus.STOPPED), MemberReading(MemberStatus.READY), UNREAD)
+MEMBERS = tuple(Pair(*slots) for slots in product(tuple(product(WEB, WORKER)), repeat=2))
+DRAINED = Pair(Counters(), Counters())
+CLOSED = Pair(Admission.OPEN, Admission.CLOSED)
+
+
+def gateway(weights: Pair[int] | None, *, up: bool = True, **changes: object) -> GatewayReading:
+    reading = GatewayReading(up, weights, incarnation="1", stamp=Stamp("ours", 1, 1), counters=DRAINED)
+    return replace(reading, **changes)  # type: ignore[arg-type]
+
+
+GATEWAYS = (
+    *(None, gateway(None, up=False, stamp=None), gateway(ON_BLUE, up=False), gateway(share(G, 50), up=False)),
+    *(gateway(ON_BLUE), gateway(ON_BLUE, admission=CLOSED), gateway(share(G, 10), fallback=B)),
+    *(gateway(share(G, 50), fallback=B), gateway(ON_GREEN, fallback=B), gateway(ON_BLUE, stamp=Stamp("theirs", 1, 1))),
+)
+
+Context = tuple[str, Desired, State, tuple[GateReading, ...], Pair[bool | None]]
+
+
+def transition(rung: int, cursor: int, **changes: object) -> Transition:
+    known: dict[str, object] = {"phase": Phase.PROGRESSING, "rung": rung, "cursor": cursor}
+    known |= {"passed": frozenset({Stage.PREFLIGHT}) if cursor else frozenset(), "digest": TO_GREEN.digest}
+    steps = TO_GREEN.steps
+    base = Transition("000007-green-v2", STABLE, NEWCOMER, "", "r2", steps, opened=20.0, since=20.0)
+    return replace(base, **known | changes)  # type: ignore[arg-type]
+
+
+def remembered(accepted: Spec, **changes: object) -> State:
+    pins = Pair(accepted.pinned(B), accepted.pinned(G))
+    base = State("ours", 9, 45.0, 1, Accepted(accepted.digest, "r2", pins, "gw"), STABLE, started=Pair("v1", "v2"))
+    return replace(replace(base, files=Pair("v1", "v2"), warm=Pair(None, "v2")), **changes)  # type: ignore[arg-type]
+
+
+def under_way() -> Iterator[tuple[Spec, State]]:
+    """A transition at each of its places, with everything that may be remembered beside it."""
+    back = {"phase": Phase.ROLLING_BACK, "condition": "AnalysisFailed", "reason": "5 errors", "hold": True}
+    handing = {"phase": Phase.HANDING_OVER, "passed": frozenset({Stage.PREFLIGHT})}
+    places = (
+        *(transition(0, 0), transition(10, 1), transition(10, 2), transition(50, 3), transition(50, 4)),
+        *(transition(100, 5, **handing), transition(100, 6, handed=frozenset({"worker"}))),
+        transition(100, 6, phase=Phase.SOAKING, handed=frozenset({"worker"}), passed=frozenset(Stage)),
+        transition(100, 6, phase=Phase.SOAKING, handed=frozenset({"worker"}), passed=frozenset(Stage), since=45.0),
+    )
+    for place in places:
+        yield TO_GREEN, remembered(TO_GREEN, transition=place)
+    for place in (places[1], places[3], places[5], places[7]):
+        yield TO_GREEN, remembered(TO_GREEN, transition=place, paused="for lunch")
+        yield TO_GREEN, remembered(TO_GREEN, transition=replace(place, **back))
+    half = places[3]
+    for changes in (
+        *({"abort": "no"}, {"suspended": "x"}, {"suspended": "x", "abort": "no"}, {"down": "x"}, {"promote": True}),
+        *({"adopt": G}, {"intent": Intended(Start(G, "v2", ("api",)), "bring-up")}),
+        {"intent": Intended(Route(share(G, 10), Routing(share(G, 50), fallback=B), True), "climb")},
+        {"drift": DriftFound(share(G, 50), share(G, 10), Pair(Admission.OPEN, Admission.OPEN))},
+    ):
+        yield TO_GREEN, remembered(TO_GREEN, transition=half, **changes)
+    for changes in ({"unready_since": 40.0}, {"refusal": "no"}, {"spent": 400.0}, {"starts": 3}, {"digest": "old"}):
+        yield TO_GREEN, remembered(TO_GREEN, transition=replace(half, **changes))  # type: ignore[arg-type]
+    yield TO_BLUE, remembered(TO_BLUE, transition=half)
+    yield WARN, remembered(WARN, transition=replace(half, digest=WARN.digest))
+    yield HOLD, remembered(HOLD, transition=replace(half, digest=HOLD.digest))
+    yield HOLD, remembered(HOLD, transition=replace(half, digest=HOLD.digest, holding_since=40.0))
+
+
+def standing_by() -> Iterator[tuple[Spec, State]]:
+    """No transition: before the beginning, at rest, and with everything that may be remembered there."""
+    failed, old = Leftover(NEWCOMER, 40.0, good=False), Leftover(Release(G, "v2"), -100.0, good=True)
+    held = (Held("v2", "AnalysisFailed", "5 errors"),)
+    for found in (TO_GREEN, TO_BLUE, WARN):
+        for changes in (
+            *({}, {"stable": None}, {"held": held, "leftover": failed}, {"leftover": old}, {"paused": "x"}),
+            *({"suspended": "x"}, {"down": "x"}, {"adopt": G}, {"claim": True}, {"rollback": "x", "leftover": old}),
+            *({"warm": Pair(None, None)}, {"closed": Pair(None, 30.0), "leftover": old}),
+            {"stable": None, "adopt": B, "started": Pair(None, None)},
+            {"drift": DriftFound(ON_BLUE, share(G, 50), Pair(Admission.OPEN, Admission.OPEN))},
+        ):
+            yield found, remembered(found, **changes)
+    yield TO_GREEN, remembered(spec(), started=Pair("v1", None), files=Pair("v1", None))
+    yield TO_GREEN, State("ours")
+
+
+def contexts() -> Iterator[Context]:
+    """What git says, what is remembered, what the gates answer, and what the gateway's counters tell."""
+    silent: Pair[bool | None] = Pair(None, None)
+    for found, state in (*under_way(), *standing_by()):
+        good, t = Desired("r2", found, "", found), state.transition
+        outcomes = (Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.INCONCLUSIVE) if t and not t.going_back else (None,)
+        for outcome in outcomes:
+            yield "", good, state, readings(found, state, outcome), silent
+        if t and t.going_back:
+            yield "", good, state, (), Pair(True, None)
+            yield "", good, state, (), Pair(False, True)
+        elif t and not state.intent and t.rung == 50:
+            stale = replace(t, opened=1.0)
+            yield "", good, state, readings(found, replace(state, transition=stale), Outcome.SUCCESSFUL), silent
+    for state in (remembered(TO_GREEN), remembered(TO_GREEN, transition=transition(50, 3)), State("ours")):
+        gates = readings(TO_GREEN, state, Outcome.SUCCESSFUL)
+        force = TO_GREEN if state.accepted else None
+        yield "", Desired("r3", None, "bad", force), state, gates, silent
+        yield "", Desired("r3", spec(G, green="v3"), "", force, forward=False), state, gates, silent
+        yield "", Desired("r3", spec(G, blue="v9", green="v2"), "", force), state, gates, silent
+        yield "", Desired("r3", spec(G, green="v3"), "", force), state, gates, silent
+
+
+def readings(found: Spec, state: State, outcome: Outcome | None) -> tuple[GateReading, ...]:
+    t = state.transition
+    return tuple(GateReading(g.name, outcome, t.window) for g in due(found, t)) if t and outcome else ()
+
+
+class Survey:
+    """What came of looking at every situation."""
+
+    def __init__(self) -> None:
+        self.situations, self.decided, self.breaches = 0, Counter[str](), Counter[str]()
+        self.kept: dict[str, list[tuple[Desired, Observed, State, Decision]]] = {}
+        for _, desired, state, gates, serving in contexts():
+            self._context(desired, state, gates, serving)
+
+    def _context(
+        self, desired: Desired, state: State, gates: tuple[GateReading, ...], serving: Pair[bool | None]
+    ) -> None:
+        found, decided = standing(desired, state).spec, self.decided
+        for reading, members in product(GATEWAYS, MEMBERS):
+            observed = Observed(reading, members, gates, serving)
+            decision = decide(desired, observed, state, NOW)
+            decided[decision.rule] += 1
+            if found is not None and not (isinstance(decision.answer, Wait) and decision.answer.until is None):
+                self.breaches.update(broken(Edge(desired, found, observed, state, NOW, decision)))
+            kept = self.kept.setdefault(decision.rule, [])
+            if len(kept) < KEPT and (not kept or kept[-1][2] is not state):
+                kept.append((desired, observed, state, decision))
+        self.situations += len(GATEWAYS) * len(MEMBERS)
+
+
+@cache
+def survey() -> Survey:
+    return Survey()
+
+
+@pytest.mark.timeout(400)
+def test_no_situation_raises_or_breaks_a_law(capsys: pytest.CaptureFixture[str]) -> None:
+    found = survey()
+    by_rule = ", ".join(f"{rule} {count:,}" for rule, count in found.decided.most_common())
+    with capsys.disabled():
+        print(f"\ncovered {found.situations:,} situations, {found.decided.total():,} decisions by rule: {by_rule}")
+    assert not found.breaches, found.breaches.most_common(10)
+    assert found.situations >= LEAST
+    assert found.decided["no-rule"] == 0
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("rule", RULES, ids=rule_name)
+def test_every_rule_matters(rule: object) -> None:
+    """Without the rule some situation, in which it decided, is decided otherwise."""
+    others = tuple(other for other in RULES if other is not rule)
+    kept = survey().kept.get(rule_name(rule), [])  # type: ignore[arg-type]
+    changed = [1 for d, observed, state, was in kept if decide(d, observed, state, NOW, others).answer != was.answer]
+    assert changed
+
+
+def test_the_kinds_of_answer_are_known() -> None:
+    for kept in survey().kept.values():
+        for *_, decision in kept:
+            match decision.answer:
+                case Do(act):
+                    assert hasattr(act, "slot") or type(act).__name__ in ("Route", "CloseGateway")
+                case Record(event):
+                    assert isinstance(event, Event)
+                case answer:
+                    assert isinstance(answer, Wait)
+                    assert answer.reason[0].isupper()
+
+
+def test_the_same_situation_gives_the_same_answer() -> None:
+    for kept in survey().kept.values():
+        for desired, observed, state, decision in kept:
+            assert decide(desired, observed, state, NOW) == decision

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+
+from reconciler.core.model import (
+    Analysis,
+    DriftMode,
+    HandOver,
+    Mode,
+    OnFailure,
+    Pause,
+    Pin,
+    Release,
+    SetWeight,
+    Slot,
+    Stage,
+    Traffic,
+)
+from reconciler.desired.manifest import Invalid, Manifest, read
+
+
+def good(text: str) -> Manifest:
+    found = read(text.encode(), "environments/p.yaml")
+    assert isinstance(found, Manifest), str(found)
+    return found
+
+
+def told(text: str) -> list[str]:
+    """Every problem as `line:column: message`."""
+    found = read(text.encode(), "environments/p.yaml")
+    assert isinstance(found, Invalid)
+    assert all(one.file == "environments/p.yaml" for one in found.problems)
+    return [f"{one.line}:{one.column}: {one.message}" for one in found.problems]
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1, old
+    return text.replace(old, new)
+
+
+def with_spec(text: str, *lines: str) -> str:
+    return text + "".join(f"  {line}\n" for line in lines)
+
+
+# ---- what a good one gives -------------------------------------------------------------------------------------------
+
+
+def test_a_manifest_becomes_the_spec_that_the_core_decides_by(manifest: str) -> None:
+    spec = good(manifest).spec
+    assert spec.environment == "production"
+    assert spec.target == Release(Slot.GREEN, "1.4.2")
+    assert spec.pinned(Slot.BLUE) == "1.4.1"
+    assert spec.names(Traffic.WEIGHTED) == ("api", "frontend")
+    assert spec.names(Traffic.EXCLUSIVE) == ("worker",)
+    assert spec.steps == (SetWeight(10), SetWeight(100), HandOver(("worker",)))
+    assert len(spec.digest) == 64
+
+
+def test_what_is_not_said_has_the_designs_defaults(manifest: str) -> None:
+    spec = good(manifest[: manifest.index("  strategy:")]).spec
+    assert spec.steps == (SetWeight(10), Pause(10.0), SetWeight(50), Pause(10.0), SetWeight(100), HandOver(("worker",)))
+    assert (spec.warm_up, spec.soak, spec.drain_timeout, spec.scale_down_delay) == (5.0, 600.0, 30.0, 1800.0)
+    assert (spec.progress_deadline, spec.rollback_window, spec.hold_timeout) == (900.0, 86400.0, 3600.0)
+    assert (spec.on_failure, spec.drift, spec.gates) == (OnFailure.ROLLBACK, DriftMode.ENABLED, ())
+
+
+def test_everything_that_can_be_said_arrives(manifest: str) -> None:
+    text = replaced(manifest, "      - setWeight: 10\n", "      - setWeight: 10\n      - pause: {}\n")
+    text = replaced(text, "- setWeight: 100\n", "- analysis: {atMost: 2m}\n      - setWeight: 100\n      - pause: {duration: 500ms}\n")
+    text = with_spec(text, "  soak: 1.5h", "onFailure: hold", "driftDetection: {mode: warn}")
+    spec = good(text).spec
+    assert spec.steps[1:5] == (Pause(None), Analysis(120.0), SetWeight(100), Pause(0.5))
+    assert (spec.soak, spec.on_failure, spec.drift) == (5400.0, OnFailure.HOLD, DriftMode.WARN)
+
+
+def test_the_composition_root_learns_every_driver_and_its_settings(manifest: str) -> None:
+    found = good(manifest)
+    assert (found.name, found.file, found.gateway.kind) == ("production", "environments/p.yaml", "envoy")
+    assert found.gateway.settings.listen == "127.0.0.1:8080"
+    assert [(one.name, one.prefix, one.kind, one.settings.app) for one in found.members] == [
+        ("api", "/api", "process", "demo-api"),
+        ("frontend", "/", "process", "demo-frontend"),
+        ("worker", None, "process", "demo-worker"),
+    ]
+
+
+def test_a_configuration_is_part_of_the_pin(manifest: str) -> None:
+    text = replaced(manifest, '"1.4.2"}', '"1.4.2", config: {b: "on", a: ü}}')
+    digest = hashlib.sha256('{"a":"ü","b":"on"}'.encode()).hexdigest()[:8]
+    pin = good(text).spec.pins[Slot.GREEN]
+    assert pin == Pin("1.4.2", (("a", "ü"), ("b", "on")), digest)
+    assert good(text).spec.target.version == f"1.4.2#{digest}"
+
+
+def test_gates_get_names_of_their_own_and_canonical_settings(manifest: str) -> None:
+    gates = "{preflight: [{kind: http, path: /a}], shift: [{path: /b, kind: http, mode: observe}, {kind: http, name: http-3}]}"
+    found = good(with_spec(manifest, f"gates: {gates}".replace("name: http-3", "name: http-2, path: /c")))
+    assert [(one.name, one.stage, one.mode) for one in found.spec.gates] == [
+        ("http", Stage.PREFLIGHT, Mode.ENFORCE),
+        ("http-3", Stage.SHIFT, Mode.OBSERVE),
+        ("http-2", Stage.SHIFT, Mode.ENFORCE),
+    ]
+    assert [one.name for one in found.gates] == ["http", "http-3", "http-2"]
+    assert json.loads(found.spec.gates[0].settings) == {"path": "/a"}
+    assert found.gates[0].settings.path == "/a"
+
+
+def test_exclusive_members_that_no_step_names_change_hands_at_the_end(manifest: str) -> None:
+    text = replaced(manifest, "      - handOver: [worker]\n", "      - pause: {duration: 1s}\n")
+    text = replaced(text, "  strategy:", "    - {name: sync, traffic: exclusive, host: {kind: process, app: s}}\n  strategy:")
+    assert good(text).spec.steps[-1] == HandOver(("worker", "sync"))
+
+
+# ---- digests ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  activeSlot: green\n", "  # a comment\n  activeSlot: 'green'\n"),
+        ('blue: {version: "1.4.1"}', "blue:\n      version: 1.4.1\n      config: {}"),
+        ("  strategy:\n", "  onFailure: rollback\n  strategy:\n    soak: 600s\n"),
+        ('listen: "127.0.0.1:8080"}', "sessions: shared, listen: '127.0.0.1:8080'}"),
+    ],
+)
+def test_the_same_wish_written_otherwise_has_the_same_digest(manifest: str, old: str, new: str) -> None:
+    one, other = good(manifest).spec, good(replaced(manifest, old, new)).spec
+    assert (one.digest, one.gateway) == (other.digest, other.gateway)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same_gateway"),
+    [
+        ("activeSlot: green", "activeSlot: blue", True),
+        ('"1.4.2"}', '"1.4.3"}', True),
+        ('"1.4.2"}', '"1.4.2", config: {a: b}}', True),
+        ("setWeight: 10\n", "setWeight: 11\n", True),
+        ("app: demo-api", "app: other", True),
+        ("  strategy:\n", "  strategy:\n    soak: 11m\n", True),
+        ("  strategy:\n", "  gates: {preflight: [{kind: http, path: /a}]}\n  strategy:\n", True),
+        ('"127.0.0.1:8080"', '"127.0.0.1:8081"', False),
+        ("prefix: /api", "prefix: /v2", False),
+        ("name: frontend", "name: front", False),
+    ],
+)
+def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same_gateway: bool) -> None:
+    one, other = good(manifest).spec, good(replaced(manifest, old, new)).spec
+    assert one.digest != other.digest
+    assert (one.gateway == other.gateway) is same_gateway
+
+
+# ---- what a bad one gets ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("activeSlot: green", "activSlot: green", "6:3: unknown key 'activSlot'; did you mean 'activeSlot'?"),
+        ("kind: Environment", "kind: Enviroment", "2:7: expected 'Environment', found 'Enviroment'"),
+        ("name: production", "name: Prod_1", "4:9: 'Prod_1', expected a name of small letters, digits and dashes, at most 63"),
+        ('"1.4.1"', "1.10", "8:21: 'version' must be a quoted string: \"1.10\""),
+        ('"1.4.1"', '"../x"', "8:21: '../x', expected a version that starts with a letter or digit and holds letters, digits"),
+        ('"1.4.1"', "", "8:21: expected text, found nothing"),
+        ('{version: "1.4.1"}', "1.4.1", "8:11: expected a mapping (key: value), found '1.4.1'"),
+        ('"1.4.1"}', '"1.4.1", config: {a: 5}}', "8:42: 'a' must be a quoted string: \"5\""),
+        ("traffic: exclusive", "traffic: exclusiv", "14:29: expected one of: weighted, exclusive; found 'exclusiv'; did you"),
+        ("kind: envoy", "kind: envoi", "10:19: expected one of: envoy; found 'envoi'; did you mean 'envoy'?"),
+        ("listen:", "lisen:", "10:26: unknown key 'lisen'; did you mean 'listen'?"),
+        ("{kind: process, app: demo-api}", "{app: demo-api}", "12:71: missing key 'kind' in host"),
+        ("app: demo-api", "command: sh", "12:87: unknown key 'command'; expected one of: app, kind"),
+        ("setWeight: 100", "setWeigth: 100", "18:9: unknown key 'setWeigth'; did you mean 'setWeight'?"),
+        ("setWeight: 100", "setWeight: 101", "18:20: 101 is too large, expected at most 100"),
+        ("setWeight: 100", "setWeight: many", "18:20: expected a whole number, found 'many'"),
+        ("setWeight: 10\n", "pause: {duration: 5}\n", "17:27: 5, expected a duration with its unit: 500ms, 5s, 10m or 24h"),
+        ("setWeight: 10\n", "pause:\n", "17:15: expected a mapping (key: value), found nothing"),
+        ("setWeight: 10\n", "{}\n", "17:9: expected exactly one of: setWeight, pause, analysis, handOver; found a mapping"),
+        ("setWeight: 10\n", "analysis: {until: confident, atMost: 1m}\n", "17:27: expected 'successful', found 'confident'"),
+        ("setWeight: 10\n", "analysis: {}\n", "17:19: missing key 'atMost' in analysis"),
+        ("  strategy:\n", "  strategy:\n    soak: 10 min\n", "16:11: '10 min', expected a duration with its unit: 500ms, 5s, 10m"),
+        ("handOver: [worker]", "handOver: worker", "19:19: expected a list, found 'worker'"),
+        ("prefix: /api", "prefix: api", "12:52: 'api', expected a path that starts with /, such as /api"),
+        ("prefix: /api", "prefix: /../x", "12:52: '/../x', expected a path that starts with /, such as /api"),
+    ],
+)
+def test_a_mistake_is_told_with_place_expectation_and_nearest_name(
+    manifest: str, old: str, new: str, problem: str
+) -> None:
+    assert any(one.startswith(problem) for one in told(replaced(manifest, old, new))), told(replaced(manifest, old, new))
+
+
+@pytest.mark.parametrize("key", ["snapshot", "migrate", "approvals", "critical"])
+def test_what_only_comes_later_is_refused_and_not_ignored(manifest: str, key: str) -> None:
+    assert told(with_spec(manifest, f"{key}: {{}}"))[0].startswith(f"20:3: unknown key '{key}'")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('    green: {version: "1.4.2"}\n', "", "6:15: slot 'green' is not pinned"),
+        ("setWeight: 100", "setWeight: 10", "18:20: 10 does not rise above 10"),
+        ("setWeight: 100", "setWeight: 50", "18:20: the last weight is 50, expected 100"),
+        ("setWeight: 10\n", "handOver: [worker]\n", "17:9: members change hands before the last setWeight"),
+        ("[worker]", "[worke]", "19:20: unknown member 'worke'; did you mean 'worker'?"),
+        ("[worker]", "[worker, api]", "19:28: member 'api' is weighted"),
+        ("[worker]", "[worker, worker]", "19:28: member 'worker' changes hands twice"),
+        ("name: frontend", "name: api", "13:14: there are two members 'api'"),
+        ("prefix: /api", "prefix: /", "13:7: 'frontend' and 'api' both match prefix '/'"),
+        ("name: frontend, traffic: weighted", "name: f, traffic: weighted, match: {prefix: /api/}", "13:51: 'f' and 'api' both"),
+        ("traffic: exclusive", "traffic: exclusive, match: {prefix: /w}", "14:40: an exclusive member gets no requests"),
+    ],
+)
+def test_what_makes_no_sense_is_told_where_it_is_said(manifest: str, old: str, new: str, problem: str) -> None:
+    assert any(one.startswith(problem) for one in told(replaced(manifest, old, new))), told(replaced(manifest, old, new))
+
+
+def test_some_member_must_take_the_gateways_requests(manifest: str) -> None:
+    text = manifest.replace("traffic: weighted, match: {prefix: /api}", "traffic: exclusive")
+    assert told(text.replace("traffic: weighted", "traffic: exclusive"))[0].startswith("11:3: no member is weighted")
+
+
+def test_steps_must_set_a_weight(manifest: str) -> None:
+    text = manifest.replace("      - setWeight: 10\n", "").replace("      - setWeight: 100\n", "")
+    assert told(text)[0].startswith("16:5: no step sets a weight")
+
+
+def test_two_gates_may_not_share_a_name(manifest: str) -> None:
+    gates = "gates: {preflight: [{kind: http, path: /, name: a}], shift: [{kind: http, path: /, name: a}]}"
+    assert told(with_spec(manifest, gates))[0].startswith("20:91: there are two gates 'a'")
+
+
+def test_every_mistake_is_told_at_once_in_the_order_of_the_file(manifest: str) -> None:
+    text = replaced(manifest, "activeSlot: green", "activSlot: green")
+    text = replaced(text, '"1.4.1"', "1.10")
+    text = replaced(text, "name: frontend", "name: api")
+    text = replaced(text, "setWeight: 100", "setWeight: 5")
+    text = with_spec(text, "onFailure: no", "driftDetection: {mode: warn, mode: warn}", "extra: &x 1")
+    places = [one.rpartition(": ")[0].split(": ")[0] for one in told(text)]
+    assert places == ["6:3", "8:21", "13:14", "18:20", "18:20", "20:14", "21:32", "22:3", "22:10"]
+
+
+def test_no_message_is_a_raw_dump(manifest: str) -> None:
+    text = manifest.replace("weighted", "5").replace("kind: process", "kind: [1, {a: b}]").replace("steps:", "stepz:")
+    for one in told(text):
+        assert "is not valid under" not in one
+        assert "Failed validating" not in one
+        assert len(one) < 200
+
+
+def test_a_settings_own_objection_is_told_at_its_place(manifest: str) -> None:
+    assert told(replaced(manifest, '"127.0.0.1:8080"', '"nowhere"'))[0].startswith("10:34: ")
+
+
+def test_a_broken_manifest_keeps_its_name_when_that_can_be_read(manifest: str) -> None:
+    found = read(replaced(manifest, "activeSlot: green", "activeSlot: red").encode(), "x.yaml")
+    assert isinstance(found, Invalid)
+    assert found.name == "production"
+    lost = read(replaced(manifest, "name: production", "name: [1]").encode(), "x.yaml")
+    assert isinstance(lost, Invalid)
+    assert lost.name is None
+
+
+@pytest.mark.parametrize("text", ["5", "[1, 2]", "just text", "a: b"])
+def test_a_file_of_another_shape_is_a_problem(text: str) -> None:
+    assert told(text)
+
+
+def test_windows_line_ends_change_nothing(manifest: str) -> None:
+    assert good(manifest.replace("\n", "\r\n")).spec == good(manifest).spec

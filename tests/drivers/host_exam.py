@@ -1,0 +1,204 @@
+"""The exam of the host family: what the contract in protocols.py promises, asked of a real host with a real member.
+
+A driver's test file subclasses `HostExam` and gives a fixture `subject`: a good version, another good one, one whose
+files are missing, one that reports a version that is not its own; and ways to disturb the world behind its back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import pytest
+
+from reconciler.core.model import MemberReading, MemberStatus, Pin, Slot
+from reconciler.drivers.protocols import MemberHost
+from reconciler.errors import ReconcilerError, Refused, Unreachable
+
+BLUE, GREEN = Slot.BLUE, Slot.GREEN
+STOPPED, READY, UNREADY = MemberStatus.STOPPED, MemberStatus.READY, MemberStatus.UNREADY
+LIMIT_S = 30.0
+
+
+class Subject(Protocol):
+    good: Pin
+    other: Pin
+    missing: Pin
+    liar: Pin
+    secret: str  # known to the member, and to nobody who reads a message
+
+    def open(self) -> MemberHost:
+        """A host as a reconciler opens it: each call is a new one, on the same world."""
+
+    def lives(self, slot: Slot) -> int:
+        """How many members run in a slot, counted in the world and not by the host."""
+
+    def traces(self) -> Any:
+        """All that a reading could change: files with their times, say."""
+
+    def freeze(self, slot: Slot) -> None:
+        """The member keeps its connections and answers nothing."""
+
+    def damage(self, slot: Slot) -> None:
+        """What runs there can no longer be found out."""
+
+    def deadline(self) -> float: ...
+
+
+def until(host: MemberHost, slot: Slot, true: Callable[[MemberReading], bool]) -> MemberReading:
+    limit = time.monotonic() + LIMIT_S
+    while not true(found := host.read(slot)):
+        assert time.monotonic() < limit, f"it never came about; last seen: {found} ({found.detail})"
+        time.sleep(0.02)
+    return found
+
+
+def ready(host: MemberHost, slot: Slot, pin: Pin) -> None:
+    host.stage(slot, pin)
+    host.start(slot, pin)
+    until(host, slot, lambda found: found.status is READY)
+
+
+def stopped(host: MemberHost, slot: Slot) -> None:
+    host.stop(slot)
+    until(host, slot, lambda found: found.status is STOPPED)
+
+
+class HostExam:
+    @pytest.fixture
+    def host(self, subject: Subject) -> Any:
+        host = subject.open()
+        yield host
+        host.close()
+
+    def test_a_member_that_was_never_started_reads_as_stopped(self, host: MemberHost) -> None:
+        assert host.read(BLUE) == MemberReading(STOPPED)
+
+    def test_a_started_member_becomes_ready_at_its_pins_label(self, subject: Subject, host: MemberHost) -> None:
+        ready(host, BLUE, subject.good)
+        assert host.read(BLUE) == MemberReading(READY, subject.good.label)
+        assert host.read(GREEN).status is STOPPED
+
+    def test_both_slots_run_side_by_side(self, subject: Subject, host: MemberHost) -> None:
+        ready(host, BLUE, subject.good)
+        ready(host, GREEN, subject.other)
+        assert host.read(BLUE).version == subject.good.label
+        assert host.read(GREEN).version == subject.other.label
+        assert host.address(BLUE) != host.address(GREEN)
+
+    def test_reading_changes_nothing(self, subject: Subject, host: MemberHost) -> None:
+        before = subject.traces()
+        host.read(BLUE)
+        assert subject.traces() == before
+        ready(host, BLUE, subject.good)
+        before = subject.traces()
+        for slot in Slot:
+            host.read(slot)
+        assert subject.traces() == before
+
+    def test_staging_starts_nothing(self, subject: Subject, host: MemberHost) -> None:
+        host.stage(BLUE, subject.good)
+        assert subject.lives(BLUE) == 0
+
+    def test_starting_twice_is_one_member(self, subject: Subject, host: MemberHost) -> None:
+        host.start(BLUE, subject.good)
+        host.start(BLUE, subject.good)
+        until(host, BLUE, lambda found: found.status is READY)
+        host.start(BLUE, subject.good)
+        assert subject.lives(BLUE) == 1
+
+    def test_another_version_is_refused_while_one_runs(self, subject: Subject, host: MemberHost) -> None:
+        ready(host, BLUE, subject.good)
+        with pytest.raises(Refused, match="stop"):
+            host.start(BLUE, subject.other)
+        assert host.read(BLUE) == MemberReading(READY, subject.good.label)
+        assert subject.lives(BLUE) == 1
+
+    def test_a_stopped_member_reads_as_stopped_and_can_be_started_again(
+        self, subject: Subject, host: MemberHost
+    ) -> None:
+        ready(host, BLUE, subject.good)
+        stopped(host, BLUE)
+        assert subject.lives(BLUE) == 0
+        ready(host, BLUE, subject.other)
+        assert host.read(BLUE).version == subject.other.label
+
+    def test_stopping_twice_or_what_never_ran_is_safe(self, subject: Subject, host: MemberHost) -> None:
+        host.stop(GREEN)
+        ready(host, BLUE, subject.good)
+        host.stop(BLUE)
+        host.stop(BLUE)
+        until(host, BLUE, lambda found: found.status is STOPPED)
+        host.stop(BLUE)
+        assert host.read(BLUE).status is STOPPED
+
+    def test_stopping_one_slot_leaves_the_other_running(self, subject: Subject, host: MemberHost) -> None:
+        ready(host, BLUE, subject.good)
+        ready(host, GREEN, subject.good)
+        stopped(host, BLUE)
+        assert host.read(GREEN) == MemberReading(READY, subject.good.label)
+
+    @pytest.mark.parametrize("act", ["stage", "start"])
+    def test_missing_files_are_refused_with_the_place(self, subject: Subject, host: MemberHost, act: str) -> None:
+        with pytest.raises(Refused, match=subject.missing.version):
+            getattr(host, act)(BLUE, subject.missing)
+        assert host.read(BLUE).status is STOPPED
+
+    def test_the_version_is_what_the_member_itself_reports(self, subject: Subject, host: MemberHost) -> None:
+        host.start(BLUE, subject.liar)
+        found = until(host, BLUE, lambda found: found.version is not None)
+        assert found.status is not READY
+        assert found.version != subject.liar.label
+
+    def test_a_member_that_does_not_answer_is_alive_and_not_ready(self, subject: Subject, host: MemberHost) -> None:
+        ready(host, BLUE, subject.good)
+        subject.freeze(BLUE)
+        began = time.monotonic()
+        found = host.read(BLUE)
+        assert found.status is UNREADY
+        assert time.monotonic() - began < 10 * subject.deadline(), "a reading must end, whatever the member does"
+
+    def test_unknown_is_not_stopped(self, subject: Subject, host: MemberHost) -> None:
+        ready(host, BLUE, subject.good)
+        subject.damage(BLUE)
+        with pytest.raises(Unreachable):
+            host.read(BLUE)
+        with pytest.raises(Unreachable):
+            host.start(BLUE, subject.good)
+
+    def test_a_member_outlives_its_host_and_is_found_again(self, subject: Subject) -> None:
+        first = subject.open()
+        ready(first, BLUE, subject.good)
+        first.close()
+        second = subject.open()
+        try:
+            assert second.read(BLUE) == MemberReading(READY, subject.good.label)
+            second.start(BLUE, subject.good)
+            assert subject.lives(BLUE) == 1
+            stopped(second, BLUE)
+        finally:
+            second.close()
+
+    def test_no_secret_is_in_a_message(self, subject: Subject, host: MemberHost) -> None:
+        said = []
+        for act in (
+            lambda: host.stage(BLUE, subject.missing),
+            lambda: ready(host, BLUE, subject.good),
+            lambda: host.start(BLUE, subject.other),
+            lambda: stopped(host, BLUE),
+            lambda: host.start(BLUE, subject.liar),
+        ):
+            try:
+                act()
+            except ReconcilerError as error:
+                said.append(str(error))
+            said.append(repr(host.read(BLUE)))
+        assert len(said) > 5
+        assert not [text for text in said if subject.secret in text]
+
+    def test_closing_twice_is_safe(self, subject: Subject) -> None:
+        host = subject.open()
+        ready(host, BLUE, subject.good)
+        host.close()
+        host.close()

