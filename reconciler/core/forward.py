@@ -176,7 +176,7 @@ def drift_under_way(s: Situation) -> Answer | None:
         return None
     if not s.runs(t.stable) and gateway.weights[t.stable.slot] < ours[t.stable.slot]:
         return Wait("StableDegraded", f"{t.stable} is not ready to take its share back", alert=True)
-    return Do(_rung(s, t, t.rung), "heal drift")
+    return Do(_rung(s, t, min(t.rung, gateway.weights[t.newcomer.slot])), "heal drift")
 
 
 def stand_still(s: Situation) -> Answer | None:

@@ -39,7 +39,7 @@ def stage(transition: Transition) -> Stage:
 
 def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
     """The gates to be read now: those of this stage, and again those of every stage before it."""
-    if transition.phase is Phase.ROLLING_BACK:
+    if transition.phase is Phase.ROLLING_BACK or not (transition.up or transition.rung):
         return ()
     reached = list(Stage).index(stage(transition))
     return tuple(gate for gate in spec.gates if list(Stage).index(gate.stage) <= reached)
@@ -48,6 +48,8 @@ def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
 def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
     """One outcome for the present window. A reading about another window, version or rung does not count."""
     current = {reading.name: reading for reading in readings if reading.window == transition.window}
+    if not (transition.up or transition.rung):
+        return Verdict(Outcome.PENDING, f"{transition.newcomer} is not up yet")
     enforced = [gate for gate in due(spec, transition) if gate.mode is Mode.ENFORCE]
     worst = Verdict(Outcome.SUCCESSFUL, evidence(tuple(current.values())))
     for gate in enforced:

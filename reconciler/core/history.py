@@ -198,7 +198,7 @@ def _resumed(state: State) -> State:
 def _began(state: State, event: Began) -> State:
     transition = Transition(
         event.transition, event.stable, event.newcomer, event.digest, event.revision, event.steps,
-        opened=state.watched, since=state.watched,
+        opened=state.watched, since=state.watched, up=state.warm[event.newcomer.slot] == event.newcomer.version,
     )  # fmt: skip
     if event.back:
         transition = replace(
@@ -248,11 +248,19 @@ def _done(state: State, act: Act) -> State:
         case StageFiles(slot, version):
             return replace(state, files=state.files.replace(slot, version))
         case Warm(slot, version):
-            return replace(state, warm=state.warm.replace(slot, version))
+            return _warmed(replace(state, warm=state.warm.replace(slot, version)), Release(slot, version))
         case Route():
             return _routed(state, act)
         case _:
             return state
+
+
+def _warmed(state: State, release: Release) -> State:
+    """The newcomer is up: from now on gates are asked, in a window that opens now."""
+    transition = state.transition
+    if transition is None or transition.newcomer != release:
+        return state
+    return replace(state, transition=replace(transition, up=True, opened=state.watched))
 
 
 def _routed(state: State, act: Route) -> State:

@@ -26,6 +26,7 @@ class Transition:
     since: float  # when the present step or phase began
     phase: Phase = Phase.PROGRESSING
     cursor: int = 0  # the strategy step to do next
+    up: bool = False  # started, ready and warm: before that no gate is asked about it
     rung: int = 0  # the newcomer's weight that was last written and read back
     spent: float = 0.0  # counts towards the progress deadline
     passed: frozenset[Stage] = frozenset()

@@ -48,8 +48,8 @@ class Client:
         self._uploaded: dict[str, bytes] = {}  # by name, as far as we know that it was stored
         self._cookie, self._content = "", b""  # of our session, once we have one
 
-    def send(self, late: float) -> Request:
-        """The next request of the mix. Never raises for what the other side does."""
+    def send(self, due: float) -> Request:
+        """The next request of the mix, which was to be sent at `due`. Never raises for what the other side does."""
         kind = KINDS[(self._count + self.number) % len(KINDS)]
         if kind == "download" and not self._uploaded:
             kind = "search"  # nothing to fetch yet
@@ -65,7 +65,7 @@ class Client:
             fresh=self.fresh,
             start=start,
             latency=latency,
-            late=late,
+            late=max(0.0, start - due),
             status=answer.status if answer else None,
             outcome=_judge(question, answer),
             version=answer.headers.get("x-version", "") if answer else "",

@@ -38,14 +38,14 @@ class Schedule:
         self.next, self.period, self.skipped = first, period, 0
 
     def take(self, now: float) -> float:
-        """Seconds to wait for the next moment; negative: it is past. Moments long past are skipped."""
+        """The next moment; it may be past. Moments long past are skipped."""
         if now - self.next > TOO_LATE_S:
             missed = int((now - self.next) / self.period)
             self.skipped += missed
             self.next += missed * self.period
-        wait = self.next - now
+        due = self.next
         self.next += self.period
-        return wait
+        return due
 
 
 class Load:
@@ -87,10 +87,11 @@ class Load:
 
     def _work(self, client: Client, schedule: Schedule) -> None:
         while True:
-            wait = schedule.take(self.clock.monotonic())
-            if self.stop.wait(max(0.0, wait)):
+            now = self.clock.monotonic()
+            due = schedule.take(now)
+            if self.stop.wait(max(0.0, due - now)):
                 return client.close()
-            self._sent.put(client.send(max(0.0, -wait)))
+            self._sent.put(client.send(due))
 
     def _write(self, out: TextIO) -> list[Request]:
         """Whatever has been answered since the last look."""

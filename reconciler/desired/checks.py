@@ -95,7 +95,7 @@ def _handed_over(steps: list[dict[str, Any]], members: dict[str, dict[str, Any]]
 def _not_handed(name: str, members: dict[str, Any], exclusive: list[str], handed: set[str]) -> str:
     if name not in members:
         return unknown("member", name, exclusive)
-    if name not in exclusive:
+    if members[name].get("traffic") == "weighted":
         return f"member '{name}' is weighted: it moves by setWeight; only exclusive members change hands"
     return f"member '{name}' changes hands twice; remove one" if name in handed else ""
 

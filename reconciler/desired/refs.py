@@ -22,6 +22,11 @@ class Refs:
         self._common = common
         self._packed: tuple[tuple[int, int, int], dict[str, str]] | None = None
 
+    @property
+    def folder(self) -> Path:
+        """In which git writes whenever a branch moves."""
+        return self._common / "refs"
+
     def current(self) -> str:
         """The branch that HEAD names. Raises InvalidDesired when it names none."""
         head = _content(self._git_dir / "HEAD") or ""

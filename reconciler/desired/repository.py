@@ -88,7 +88,9 @@ class Repository:
     def watch_path(self) -> Path:
         """The folder in which git writes whenever any branch of this repository moves."""
         with self._lock:
-            return Path(self._open().common_dir) / "refs"
+            self._open()
+            assert self._refs is not None
+            return self._refs.folder
 
     def close(self) -> None:
         """Closing twice is safe; a later read opens again."""
@@ -103,8 +105,10 @@ class Repository:
                 repo = git.Repo(self.path, expand_vars=False)
             except (git.GitError, OSError, ValueError) as error:
                 raise self._no_repository() from error
-            repo.git.update_environment(**_hardened(Path(repo.git_dir), Path(repo.common_dir)))
-            self._repo, self._refs = repo, Refs(self.path, Path(repo.git_dir), Path(repo.common_dir))
+            git_dir = Path(repo.git_dir).absolute()
+            common = _common(git_dir)
+            repo.git.update_environment(**_hardened(git_dir, common))
+            self._repo, self._refs = repo, Refs(self.path, git_dir, common)
         return self._repo
 
     def _no_repository(self) -> InvalidDesired:
@@ -146,12 +150,20 @@ class Repository:
         raise AssertionError("unreachable")
 
 
+def _common(git_dir: Path) -> Path:
+    """What all work trees share. GitPython would believe the caller's environment."""
+    try:
+        return git_dir / (git_dir / "commondir").read_text("utf-8").strip()
+    except OSError:
+        return git_dir
+
+
 def _hardened(git_dir: Path, common: Path) -> dict[str, str]:
     """Git's whole environment, spelt out: what a hook, a shell or a machine may have set does not reach it."""
     return {
-        "GIT_DIR": str(git_dir.absolute()),
-        "GIT_COMMON_DIR": str(common.absolute()),
-        "GIT_OBJECT_DIRECTORY": str((common / "objects").absolute()),
+        "GIT_DIR": str(git_dir),
+        "GIT_COMMON_DIR": str(common),
+        "GIT_OBJECT_DIRECTORY": str(common / "objects"),
         "GIT_ALTERNATE_OBJECT_DIRECTORIES": "",
         "GIT_NAMESPACE": "",
         "GIT_CONFIG_NOSYSTEM": "1",

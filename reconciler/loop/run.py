@@ -112,7 +112,8 @@ def pace(found: Tick, keeper: Keeper) -> float:
         return UNSURE
     if found.moved:
         return 0.0
-    return MOVING if keeper.state.transition else RESTING
+    waiting = found.status.reason in ("NotReady", "Draining")
+    return MOVING if keeper.state.transition or waiting else RESTING
 
 
 def run_to_end(keeper: Keeper, wait: Callable[[float], bool], told: Callable[[Tick], None] | None = None) -> Tick:

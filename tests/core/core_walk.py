@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 from core_laws import broken
@@ -228,7 +229,7 @@ class Walk:
     def unclosed(self) -> int:
         """Intents that nothing closed, but for the last."""
         kinds = [e for e in self.world.events if isinstance(e, Intended | Applied)]
-        pairs = zip(kinds, kinds[1:], strict=False)
+        pairs = pairwise(kinds)
         return sum(isinstance(a, Intended) and not isinstance(b, Applied) for a, b in pairs)
 
 

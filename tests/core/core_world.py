@@ -102,7 +102,7 @@ class World:
     head: Spec | None = field(default_factory=spec)
     rules: tuple[Rule, ...] = RULES
     observed: Observed = EMPTY
-    state: State = State()
+    state: State = field(default_factory=State)
     now: float = 0.0
     pace: float = 1.0  # seconds per tick in which nothing else happens
     revision: int = 1
@@ -113,7 +113,7 @@ class World:
     slow: set[str] = field(default_factory=set)  # versions that never get ready
     unreadable: set[Slot] = field(default_factory=set)
     deaf: bool = False  # the gateway does not answer
-    serving: Pair[bool | None] = Pair(None, None)
+    serving: Pair[bool | None] = field(default_factory=lambda: Pair(None, None))
     crash: str = ""  # "before" or "after" the next effect
     edges: list[Edge] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)

@@ -64,6 +64,7 @@ GATEWAYS = (
     *(None, gateway(None, up=False, stamp=None), gateway(ON_BLUE, up=False), gateway(share(G, 50), up=False)),
     *(gateway(ON_BLUE), gateway(ON_BLUE, admission=CLOSED), gateway(share(G, 10), fallback=B)),
     *(gateway(share(G, 50), fallback=B), gateway(ON_GREEN, fallback=B), gateway(ON_BLUE, stamp=Stamp("theirs", 1, 1))),
+    gateway(ON_BLUE, fallback=G),
 )
 
 Context = tuple[str, Desired, State, tuple[GateReading, ...], Pair[bool | None]]

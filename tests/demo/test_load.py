@@ -167,21 +167,27 @@ def test_a_file_whose_upload_got_no_answer_is_not_asked_for(site: Site, client: 
     assert "download" not in {each.kind for each in rounds(client)}
 
 
+def test_how_late_a_request_was_sent_is_recorded(client: Client) -> None:
+    now = SYSTEM.monotonic()
+    assert client.send(now - 3).late >= 3
+    assert client.send(now + 60).late == 0
+
+
 # ---- the schedule and the whole -------------------------------------------------------------------------------------
 
 
 def test_a_slow_answer_does_not_move_the_schedule() -> None:
     schedule = Schedule(first=10.0, period=0.2)
-    assert schedule.take(10.0) == pytest.approx(0.0)
-    assert schedule.take(10.5) == pytest.approx(-0.3), "0.3 s late"
-    assert schedule.take(10.5) == pytest.approx(-0.1)
-    assert schedule.take(10.5) == pytest.approx(0.1), "and in time again"
+    assert schedule.take(10.0) == pytest.approx(10.0)
+    assert schedule.take(10.5) == pytest.approx(10.2), "0.3 s late"
+    assert schedule.take(10.5) == pytest.approx(10.4)
+    assert schedule.take(10.5) == pytest.approx(10.6), "and in time again"
     assert schedule.skipped == 0
 
 
 def test_what_was_missed_by_far_is_skipped_and_counted() -> None:
     schedule = Schedule(first=10.0, period=0.25)
-    assert schedule.take(15.1) == pytest.approx(-0.1)
+    assert schedule.take(15.1) == pytest.approx(15.0)
     assert schedule.skipped == 20
 
 

@@ -166,23 +166,23 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
         ('"1.4.1"', "", "8:21: expected text, found nothing"),
         ('{version: "1.4.1"}', "1.4.1", "8:11: expected a mapping (key: value), found '1.4.1'"),
         ('"1.4.1"}', '"1.4.1", config: {a: 5}}', "8:42: 'a' must be a quoted string: \"5\""),
-        ("traffic: exclusive", "traffic: exclusiv", "14:29: expected one of: weighted, exclusive; found 'exclusiv'; did you"),
+        ("traffic: exclusive", "traffic: exclusiv", "14:31: expected one of: weighted, exclusive; found 'exclusiv'; did you"),
         ("kind: envoy", "kind: envoi", "10:19: expected one of: envoy; found 'envoi'; did you mean 'envoy'?"),
         ("listen:", "lisen:", "10:26: unknown key 'lisen'; did you mean 'listen'?"),
-        ("{kind: process, app: demo-api}", "{app: demo-api}", "12:71: missing key 'kind' in host"),
-        ("app: demo-api", "command: sh", "12:87: unknown key 'command'; expected one of: app, kind"),
+        ("{kind: process, app: demo-api}", "{app: demo-api}", "12:67: missing key 'kind' in host"),
+        ("app: demo-api", "command: sh", "12:83: unknown key 'command'; expected one of: app, kind"),
         ("setWeight: 100", "setWeigth: 100", "18:9: unknown key 'setWeigth'; did you mean 'setWeight'?"),
         ("setWeight: 100", "setWeight: 101", "18:20: 101 is too large, expected at most 100"),
         ("setWeight: 100", "setWeight: many", "18:20: expected a whole number, found 'many'"),
-        ("setWeight: 10\n", "pause: {duration: 5}\n", "17:27: 5, expected a duration with its unit: 500ms, 5s, 10m or 24h"),
+        ("setWeight: 10\n", "pause: {duration: 5}\n", "17:27: '5', expected a duration with its unit: 500ms, 5s, 10m or 24h"),
         ("setWeight: 10\n", "pause:\n", "17:15: expected a mapping (key: value), found nothing"),
         ("setWeight: 10\n", "{}\n", "17:9: expected exactly one of: setWeight, pause, analysis, handOver; found a mapping"),
         ("setWeight: 10\n", "analysis: {until: confident, atMost: 1m}\n", "17:27: expected 'successful', found 'confident'"),
         ("setWeight: 10\n", "analysis: {}\n", "17:19: missing key 'atMost' in analysis"),
         ("  strategy:\n", "  strategy:\n    soak: 10 min\n", "16:11: '10 min', expected a duration with its unit: 500ms, 5s, 10m"),
         ("handOver: [worker]", "handOver: worker", "19:19: expected a list, found 'worker'"),
-        ("prefix: /api", "prefix: api", "12:52: 'api', expected a path that starts with /, such as /api"),
-        ("prefix: /api", "prefix: /../x", "12:52: '/../x', expected a path that starts with /, such as /api"),
+        ("prefix: /api", "prefix: api", "12:54: 'api', expected a path that starts with /, such as /api"),
+        ("prefix: /api", "prefix: /../x", "12:54: '/../x', expected a path that starts with /, such as /api"),
     ],
 )
 def test_a_mistake_is_told_with_place_expectation_and_nearest_name(
@@ -208,8 +208,8 @@ def test_what_only_comes_later_is_refused_and_not_ignored(manifest: str, key: st
         ("[worker]", "[worker, worker]", "19:28: member 'worker' changes hands twice"),
         ("name: frontend", "name: api", "13:14: there are two members 'api'"),
         ("prefix: /api", "prefix: /", "13:7: 'frontend' and 'api' both match prefix '/'"),
-        ("name: frontend, traffic: weighted", "name: f, traffic: weighted, match: {prefix: /api/}", "13:51: 'f' and 'api' both"),
-        ("traffic: exclusive", "traffic: exclusive, match: {prefix: /w}", "14:40: an exclusive member gets no requests"),
+        ("name: frontend, traffic: weighted", "name: f, traffic: weighted, match: {prefix: /api/}", "13:52: 'f' and 'api' both"),
+        ("traffic: exclusive", "traffic: exclusive, match: {prefix: /w}", "14:42: an exclusive member gets no requests"),
     ],
 )
 def test_what_makes_no_sense_is_told_where_it_is_said(manifest: str, old: str, new: str, problem: str) -> None:
@@ -228,7 +228,7 @@ def test_steps_must_set_a_weight(manifest: str) -> None:
 
 def test_two_gates_may_not_share_a_name(manifest: str) -> None:
     gates = "gates: {preflight: [{kind: http, path: /, name: a}], shift: [{kind: http, path: /, name: a}]}"
-    assert told(with_spec(manifest, gates))[0].startswith("20:91: there are two gates 'a'")
+    assert told(with_spec(manifest, gates))[0].startswith("20:92: there are two gates 'a'")
 
 
 def test_every_mistake_is_told_at_once_in_the_order_of_the_file(manifest: str) -> None:
@@ -269,3 +269,8 @@ def test_a_file_of_another_shape_is_a_problem(text: str) -> None:
 
 def test_windows_line_ends_change_nothing(manifest: str) -> None:
     assert good(manifest.replace("\n", "\r\n")).spec == good(manifest).spec
+
+
+def test_one_misspelt_word_is_one_problem(manifest: str) -> None:
+    assert len(told(replaced(manifest, "traffic: exclusive", "traffic: exclusiv"))) == 1
+    assert len(told(replaced(manifest, "activeSlot: green", "activSlot: green"))) == 1

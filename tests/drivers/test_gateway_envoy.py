@@ -427,6 +427,22 @@ class TestRoutesFile:
         assert "parse JSON" in said
         assert secret not in said
 
+    def test_an_envoy_that_dies_while_it_is_written_leaves_the_outcome_unknown(
+        self, rig: EnvoyRig, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        publish = Folder.publish
+
+        def publish_and_die(folder: Folder, text: str | None) -> None:
+            rig.kill()
+            publish(folder, text)
+
+        with monkeypatch.context() as patch, pytest.raises(Unreachable, match="died"):
+            patch.setattr(Folder, "publish", publish_and_die)
+            put(gateway, Routing(share(GREEN, 10)))
+        assert (gateway.read().up, gateway.read().weights) == (False, share(GREEN, 10))
+
     def test_weights_changed_by_hand_are_seen_and_nobody_of_us_wrote_them(self, rig: EnvoyRig) -> None:
         gateway = rig.open()
         before = put(gateway, Routing(all_on(BLUE)))

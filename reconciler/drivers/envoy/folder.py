@@ -73,7 +73,13 @@ class Folder:
         return found if isinstance(found, dict) else None
 
     def text(self) -> str | None:
-        return self.routes.read_text(encoding="utf-8") if self.routes.exists() else None
+        """The routes as they lie there, good or not, to be put back. Raises Refused."""
+        try:
+            return self.routes.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise Refused(f"cannot read {self.routes}: {error.strerror}") from error
 
     def publish(self, text: str | None) -> None:
         """Let Envoy see these routes, whole, at once; None takes them away."""
@@ -132,9 +138,12 @@ class Folder:
             return here
 
     def make_admin(self) -> Path:
-        """A place for the socket of an Envoy that is about to start."""
+        """A place for the socket of an Envoy that is about to start. Raises Refused."""
         here = self.admin()
         if len(bytes(here)) > LONGEST_SOCKET or not here.parent.is_dir():
-            here = Path(tempfile.mkdtemp(prefix="reconciler-")) / "admin.sock"  # readable by its owner only
+            try:
+                here = Path(tempfile.mkdtemp(prefix="reconciler-")) / "admin.sock"  # readable by its owner only
+            except OSError as error:
+                raise Refused(f"cannot make a folder for the admin socket: {error.strerror}") from error
             durable.write(self._elsewhere, str(here))
         return here

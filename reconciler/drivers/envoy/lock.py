@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -32,11 +33,13 @@ class OwnerLock:
             file.close()
             raise Refused(f"{self._what} is owned by {self._owner()}; stop it first") from error
         self._file = file
-        self._sign(file)
+        with contextlib.suppress(OSError):  # the lock holds with or without a name in it
+            self._sign(file)
 
     def release(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a full disk may keep the name from being written, not the lock's end
+                self._file.close()
             self._file = None
 
     def _sign(self, file: IO[str]) -> None:

@@ -128,9 +128,11 @@ def _spawn(argv: list[str], log: Path) -> int:
     secrets; with the signals as a fresh process has them."""
     if sys.platform == "win32":
         raise Refused("the envoy gateway runs on Linux and macOS; on Windows use another kind of gateway")
-    null, out = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    redirect = [(os.POSIX_SPAWN_DUP2, null, 0), (os.POSIX_SPAWN_DUP2, out, 1), (os.POSIX_SPAWN_DUP2, out, 2)]
+    opened: list[int] = []
     try:
+        opened.append(os.open(os.devnull, os.O_RDONLY))
+        opened.append(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
+        redirect = [(os.POSIX_SPAWN_DUP2, opened[min(number, 1)], number) for number in (0, 1, 2)]
         return os.posix_spawn(
             argv[0],
             argv,
@@ -141,10 +143,10 @@ def _spawn(argv: list[str], log: Path) -> int:
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE],
         )
     except OSError as error:
-        raise Refused(f"cannot run {argv[0]}: {error.strerror}") from error
+        raise Refused(f"cannot run {argv[0]} with its log in {log}: {error.strerror}") from error
     finally:
-        os.close(null)
-        os.close(out)
+        for handle in opened:
+            os.close(handle)
 
 
 def check_free(host: str, port: int) -> None:

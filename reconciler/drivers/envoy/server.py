@@ -7,6 +7,7 @@ import json
 import socket
 import time
 from dataclasses import dataclass
+from functools import cached_property
 
 from reconciler.core.model import Counters, Pair, Routing, Stamp
 from reconciler.drivers.envoy import bootstrap, durable, routes
@@ -87,11 +88,13 @@ class Server:
         check_free(*self._plan.listen)
         return 0
 
+    @cached_property
+    def _places(self) -> bootstrap.Json:
+        return bootstrap.places(bootstrap.bootstrap(self._plan, self._folder.admin()))
+
     def _check_places(self, identity: Identity) -> None:
         started = self._folder.started_with()
-        if started and bootstrap.places(started) != bootstrap.places(
-            bootstrap.bootstrap(self._plan, self._folder.admin())
-        ):
+        if started and bootstrap.places(started) != self._places:
             raise Refused(
                 f"the running gateway (process {identity.pid}) was started with other members or addresses, which "
                 "cannot change under traffic; stop it with 'reconcile down', then it starts with the new ones"
@@ -105,13 +108,13 @@ class Server:
     def _accepted(self, routing: Routing, stamp: Stamp, wait: _Wait, deadline: Deadline) -> bool:
         try:
             found = self._admin().routes(deadline)
+            written = routes.written(*found, self._members) if found else None
+            if written and written.stamp == stamp and written.holds(routing):
+                return True
+            refused = self._admin().failures(deadline) > wait.failures
         except Unreachable:
             return self._check_alive(wait, deadline)
-        if found is not None:
-            written = routes.written(*found, self._members)
-            if written.stamp == stamp and written.holds(routing):
-                return True
-        if self._admin().failures(deadline) > wait.failures:
+        if refused:
             why = self._process.said(wait.log) or f"see {self._folder.log}"
             if wait.starting:
                 self._process.end(wait.identity, deadline)  # it would answer 404 to everybody
