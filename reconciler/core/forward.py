@@ -136,7 +136,7 @@ def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, 
 def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
     """What the gates say, and readiness lost for longer than a hiccup."""
     found = verdict(s.spec, t, s.observed.gates)
-    if found.outcome is Outcome.FAILED:
+    if found.outcome is Outcome.FAILED and (t.rung or s.runs(t.newcomer)):  # else it is only being started
         return "AnalysisFailed", found.reason
     if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT and not s.runs(t.newcomer):
         unready = s.having(t.newcomer.slot, MemberStatus.UNREADY)

@@ -219,8 +219,9 @@ def _intended(state: State, event: Intended) -> State:
             started = state.started.replace(slot, version)
             warm = state.warm if owner else state.warm.replace(slot, None)
             state = replace(state, leftover=left, started=started, warm=warm)
-            if state.transition and state.transition.newcomer.slot is slot:
-                state = replace(state, transition=replace(state.transition, starts=state.transition.starts + 1))
+            t = state.transition
+            if t and t.newcomer.slot is slot:
+                state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
     return _spaced(state, event.act) if isinstance(event.act, Start | Stop) else state

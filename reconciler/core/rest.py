@@ -87,9 +87,11 @@ def late_rollback(s: Situation) -> Answer | None:
 def rollback_refusal(spec: Spec, state: State, now: float) -> str:
     """Why a late rollback cannot be done, with the commit to make instead; empty when it can."""
     stable, left = state.stable, state.leftover
-    if stable is None or left is None or not left.good:
-        return "there is no earlier release to return to"
+    if stable is None:
+        return "nothing serves yet"
     instead = f"commit instead: pin a good version in {stable.slot.other} and set activeSlot: {stable.slot.other}"
+    if left is None or not left.good:
+        return f"there is no earlier release to return to; {instead}"
     if spec.pinned(left.release.slot) != left.release.version:
         return f"{left.release} is no longer pinned in git; {instead}"
     if now > left.since + spec.rollback_window:

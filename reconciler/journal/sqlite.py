@@ -43,6 +43,7 @@ class SqliteJournal(Reading):
         self._run = RunLock(path.with_name(path.name + ".lock"))
         with rows.translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            self.wake_folder.mkdir(exist_ok=True)  # before anybody watches it
             self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()

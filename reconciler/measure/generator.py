@@ -66,6 +66,10 @@ class Generator:
                 if self._child.stdin:
                     self._child.stdin.close()
 
+    def kill(self) -> None:
+        """End it without waiting for the requests that are on their way."""
+        self._child.kill()
+
     def epitaph(self) -> str:
         words = self._last_words or "without a word"
         return f"the sampler ended by itself (exit code {self._child.returncode}): {words}"

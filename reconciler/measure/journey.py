@@ -74,8 +74,11 @@ _turn = Lock()
 
 
 def say(record: dict[str, Any]) -> None:
-    """Write past Python's buffers: threads may still be writing when the interpreter ends."""
-    line = (json.dumps(record) + "\n").encode()
+    _write((json.dumps(record) + "\n").encode())
+
+
+def _write(line: bytes) -> None:
+    """Past Python's buffers, because threads may still be writing when the interpreter ends."""
     try:
         with _turn:
             while line:
@@ -100,6 +103,7 @@ def main() -> int:
         thread.start()
     sys.stdin.read()
     stop.set()
+    _write(b"\n")  # if our parent is gone, this is the end
     for thread in threads:  # what was sent is still waited for, so that every request has its sample
         thread.join(journey.timeout + 1)
     return 0

@@ -75,11 +75,15 @@ class Sampler:
                 self._thread.start()
 
     def close(self) -> None:
-        """End the generator and wait for it. Twice is safe."""
+        """End the generator and wait for it: GRACE seconds for answers that are on their way. Twice is safe."""
         with self._changed:
             self._closed = True
             self._turn_to(None)
+            generator = self._generator
         if self._thread is not None:
+            self._thread.join(GRACE)
+            if generator is not None:
+                generator.kill()
             self._thread.join()
 
     def _turn_to(self, journey: Journey | None) -> None:

@@ -71,7 +71,7 @@ Context = tuple[str, Desired, State, tuple[GateReading, ...], Pair[bool | None]]
 
 
 def transition(rung: int, cursor: int, **changes: object) -> Transition:
-    known: dict[str, object] = {"phase": Phase.PROGRESSING, "rung": rung, "cursor": cursor}
+    known: dict[str, object] = {"phase": Phase.PROGRESSING, "rung": rung, "cursor": cursor, "up": True}
     known |= {"passed": frozenset({Stage.PREFLIGHT}) if cursor else frozenset(), "digest": TO_GREEN.digest}
     steps = TO_GREEN.steps
     base = Transition("000007-green-v2", STABLE, NEWCOMER, "", "r2", steps, opened=20.0, since=20.0)
@@ -94,6 +94,7 @@ def under_way() -> Iterator[tuple[Spec, State]]:
         transition(100, 6, phase=Phase.SOAKING, handed=frozenset({"worker"}), passed=frozenset(Stage)),
         transition(100, 6, phase=Phase.SOAKING, handed=frozenset({"worker"}), passed=frozenset(Stage), since=45.0),
     )
+    yield TO_GREEN, remembered(TO_GREEN, transition=transition(0, 0, up=False))
     for place in places:
         yield TO_GREEN, remembered(TO_GREEN, transition=place)
     for place in (places[1], places[3], places[5], places[7]):

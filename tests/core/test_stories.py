@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from core_laws import broken
 from core_world import (
@@ -185,6 +183,7 @@ def test_what_was_left_in_an_adopted_slot_is_not_retired() -> None:
     world = switching()
     world.ended()
     world.say(Verb.ADOPT, slot=B)
+    world.commit(spec(B, green="v2"))
     world.settled()
     world.now += 500
     world.settled()
@@ -682,7 +681,7 @@ def test_a_late_rollback_that_cannot_be_done_tells_the_commit_to_make(why: str) 
     world.say(Verb.ROLLBACK)
     world.settled()
     refused = happened(world, RollbackRefused)
-    assert ("commit instead" in refused[0].reason) is (why != "nothing")
+    assert "commit instead" in refused[0].reason
     assert not world.state.rollback
     assert refused[0].reason == world.state.rollback_refused
 
@@ -728,9 +727,7 @@ def test_a_reboot_in_every_phase_ends_served_and_says_where_it_stands(place: obj
     stable = world.state.stable
     assert stable
     assert world.weights == (ON_BLUE if stable == STABLE else ON_GREEN)
-    assert world.observed.members[stable.slot][0] == replace(
-        world.observed.members[B][0], status=READY, version=stable.version
-    )
+    assert world.observed.members[stable.slot][0].version == stable.version
 
 
 def test_a_reboot_at_rest_does_not_condemn_a_version_that_was_only_staged() -> None:
@@ -765,8 +762,7 @@ def test_drift_under_way_takes_the_smaller_weight_and_a_new_window(moved: int, e
     world = switching(drift=mode).until(at(50))
     world.set_gateway(weights=share(G, moved))
     world.now += 1
-    world.until(at(expected))
-    assert happened(world, DriftFound)
+    world.until(lambda w: bool(happened(w, DriftFound)))
     world.until(lambda w: w.weights == share(G, expected))
     assert world.ended() is Phase.SUCCEEDED
 

@@ -19,6 +19,14 @@ FOR_EVER = 30.0
 STEP = Step("search", "GET", "/search", contains="well")
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """Head and body, in however many pieces they come."""
+    with connection.makefile("rb") as stream:
+        lines = list(iter(stream.readline, b"\r\n"))
+        sizes = [int(line.partition(b":")[2]) for line in lines if line.lower().startswith(b"content-length")]
+        return b"".join(lines) + b"\r\n" + stream.read(sum(sizes))
+
+
 @contextmanager
 def server(behave: Callable[[socket.socket], None], heard: list[bytes] | None = None) -> Iterator[Road]:
     """A road to a server that treats every connection by `behave`."""
@@ -31,7 +39,7 @@ def server(behave: Callable[[socket.socket], None], heard: list[bytes] | None = 
                 return
             with connection, suppress(OSError):
                 connection.settimeout(FOR_EVER)
-                said = connection.recv(65536)
+                said = whole_request(connection)
                 if heard is not None:
                     heard.append(said)
                 behave(connection)

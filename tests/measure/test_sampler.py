@@ -235,6 +235,18 @@ def test_nothing_runs_when_nobody_asks(site: Site) -> None:
     assert not generators(sampler)
 
 
+def test_closing_does_not_wait_for_answers_that_never_come(site: Site) -> None:
+    sampler = Sampler()
+    site.silent.set()
+    sampler.aim(site.journey(timeout=3600.0))
+    until(lambda: site.asked)
+    closing = threading.Thread(target=sampler.close, daemon=True)
+    closing.start()
+    closing.join(PATIENCE)
+    assert not closing.is_alive()
+    assert not generators(sampler)
+
+
 def test_no_secret_is_on_the_generators_command_line_or_in_its_environment(site: Site, sampler: Sampler) -> None:
     sampler.aim(site.journey())
     until(lambda: generators(sampler))

@@ -1,0 +1,135 @@
+"""The story: a system serves, a commit switches it, a second commit brings a bad version, and that one comes back."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reconciler.clock import SYSTEM
+from reconciler.core.model import Slot
+from reconciler.core.steps import Applied, Bootstrapped, Ended, Event, Intended, Phase, Result, Warm
+from reconciler.demo import account
+from reconciler.demo.follow import Follower
+from reconciler.demo.place import BAD, BAD_SHARE, BETTER, ENVIRONMENT, GOOD, Place
+from reconciler.demo.processes import Processes
+from reconciler.demo.screen import Screen
+from reconciler.journal.entry import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What users saw. Milliseconds are None when there was nothing to measure."""
+
+    quiet: account.Totals
+    good: account.Totals
+    bad: account.Totals
+    rolled_back: bool
+    commit_to_traffic_ms: float | None
+    bad_to_safe_ms: float | None
+    jobs: account.Jobs
+    two_owners: int
+    journal: str
+
+    def as_json(self) -> str:
+        shown: dict[str, Any] = asdict(self)
+        shown["bad"]["rolled_back"] = shown.pop("rolled_back")
+        return json.dumps(shown)
+
+
+class Story:
+    """One run of the demo. `screen` is told everything."""
+
+    def __init__(self, place: Place, processes: Processes, screen: Screen) -> None:
+        self._place, self._processes, self._screen = place, processes, screen
+        self._follower = Follower(place.state / "journal.db", ENVIRONMENT, processes.check)
+        self._pending: Event | None = None
+
+    def tell(self) -> Account:
+        """Everything, to the account. Raises ReconcilerError when something that must happen does not."""
+        self._arrive()
+        began = SYSTEM.monotonic()
+        self._processes.start_users()
+        self._pause(2.5)
+        switched = SYSTEM.monotonic()
+        good = self._switch(f"Switch to green, version {BETTER}", "green", GOOD, BETTER)
+        self._pause(1.0)
+        broken = SYSTEM.monotonic()
+        title = f"Pin {BAD} in blue and switch to it: {BAD_SHARE:.0%} of its searches answer 500"
+        bad = self._switch(title, "blue", BAD, BETTER)
+        self._pause(1.5)
+        self._processes.stop_users()
+        self._drain()
+        assert good.phase is Phase.SUCCEEDED, good.reason
+        return self._count(began, switched, broken, bad)
+
+    def _arrive(self) -> None:
+        self._screen.chapter("Start: a git repository, an Envoy, two slots")
+        self._processes.start_loop()
+        self._until(lambda event: isinstance(event, Bootstrapped), 30.0)
+        self._until(self._warm(Slot.GREEN), 30.0)
+        self._screen.say(f"blue serves {GOOD} at {self._place.url}; green has {BETTER} staged, without traffic")
+
+    def _switch(self, title: str, active: str, blue: str, green: str) -> Ended:
+        self._screen.chapter(title)
+        revision = self._place.commit(title, active=active, blue=blue, green=green)
+        self._screen.say(f"git commit {revision[:12]}: activeSlot: {active}")
+        ended = self._until(lambda event: isinstance(event, Ended), 60.0).event
+        assert isinstance(ended, Ended)
+        return ended
+
+    def _until(self, wanted: Callable[[Event], bool], timeout: float) -> Entry:
+        return self._follower.until(wanted, timeout, lambda entry: self._screen.event(entry.event, entry.at[11:23]))
+
+    def _warm(self, slot: Slot) -> Callable[[Event], bool]:
+        def seen(event: Event) -> bool:
+            pending, self._pending = self._pending, event
+            done = isinstance(event, Applied) and event.result is Result.DONE
+            return done and isinstance(pending, Intended) and isinstance(pending.act, Warm) and pending.act.slot is slot
+
+        return seen
+
+    def _pause(self, seconds: float) -> None:
+        threading.Event().wait(seconds)
+        self._processes.check()
+
+    def _drain(self) -> None:
+        """Give the worker time to finish what users asked for; what is still queued then counts as lost."""
+        queue = self._place.data / "queue"
+        deadline = SYSTEM.monotonic() + 5.0
+        while SYSTEM.monotonic() < deadline and queue.exists() and any(queue.iterdir()):
+            threading.Event().wait(0.1)
+        threading.Event().wait(0.2)
+
+    def _count(self, began: float, switched: float, broken: float, bad: Ended) -> Account:
+        with self._processes.records.open(encoding="utf-8") as lines:
+            requests = account.read(lines)
+        phases = [
+            account.Phase("quiet", began, switched),
+            account.Phase("good", switched, broken),
+            account.Phase("bad", broken, float("inf")),
+        ]
+        totals = account.by_phase(requests, phases)
+        answer = account.first_answer(requests, BETTER, switched)
+        first, last = account.first_bad(requests, broken), account.last_bad(requests, broken)
+        done_file = self._place.data / "done.jsonl"
+        done = (
+            [json.loads(line) for line in done_file.read_text(encoding="utf-8").splitlines()]
+            if done_file.exists()
+            else []
+        )
+        return Account(
+            **totals,
+            rolled_back=bad.phase is Phase.ROLLED_BACK,
+            commit_to_traffic_ms=_ms(switched, answer),
+            bad_to_safe_ms=_ms(first, last),
+            jobs=account.jobs(requests, done),
+            two_owners=account.overlaps(done),
+            journal=str(self._place.state / "journal.db"),
+        )
+
+
+def _ms(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round((end - start) * 1000, 1)

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler import configuration
+from reconciler.configuration import Configuration, load, parse
+from reconciler.errors import InvalidConfiguration
+
+FULL = """
+[repository]
+path = "environments-repo"
+branch = "main"
+[journal]
+url = "sqlite:///state/journal.db"
+[state]
+dir = "var"
+[apps.demo-api]
+command = ["{python}", "-m", "demo_api", "--port", "{port}", "--version", "{version}"]
+releases = "releases/{version}"
+ports = {blue = 9001, green = 9002}
+ready = "/healthz"
+stop_timeout = "3s"
+[commands.migration-dry-run]
+argv = ["migrate", "--dry-run"]
+timeout = "90s"
+[security]
+allow_hosts = ["127.0.0.1", "*.Corp.example"]
+listen = ["127.0.0.1", "0.0.0.0:8443", "[::1]"]
+allow_cloud = true
+"""
+
+
+def told(text: str) -> list[str]:
+    """Every mistake, without the file's name."""
+    with pytest.raises(InvalidConfiguration) as caught:
+        parse(text, Path("/place/reconciler.toml"))
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith("/place/reconciler.toml: ") for line in lines)
+    return [line.removeprefix("/place/reconciler.toml: ") for line in lines]
+
+
+def parsed(text: str) -> Configuration:
+    return parse(text, Path("/place/reconciler.toml"))
+
+
+# ---- what a good one gives -------------------------------------------------------------------------------------------
+
+
+def test_relative_paths_are_relative_to_the_file() -> None:
+    found = parsed(FULL)
+    assert found.file == Path("/place/reconciler.toml")
+    assert found.repository_path == Path("/place/environments-repo")
+    assert found.repository.branch == "main"
+    assert found.state_dir == Path("/place/var")
+    assert found.journal_url == "sqlite:////place/state/journal.db"
+
+
+def test_absolute_paths_and_other_journals_stay_as_they_are() -> None:
+    text = '[repository]\npath = "/r"\n[journal]\nurl = "sqlite:////j.db"\n[state]\ndir = "/s"\n'
+    found = parsed(text)
+    assert (found.repository_path, found.state_dir, found.journal_url) == (Path("/r"), Path("/s"), "sqlite:////j.db")
+    other = "postgresql://user@db/journal"
+    assert parsed(f'[journal]\nurl = "{other}"').journal_url == other
+
+
+def test_an_app_is_the_process_drivers_own_model() -> None:
+    app = parsed(FULL).app("demo-api")
+    assert app.command[0] == "{python}"
+    assert app.ports is not None
+    assert (app.ports.blue, app.stop_timeout, app.base) == (9001, 3.0, Path("/place"))
+
+
+def test_an_app_that_nobody_defined_is_told_with_the_nearest_name() -> None:
+    found = parsed(FULL)
+    assert found.app_problem("demo-api") == ""
+    assert "unknown app 'demo-apx'; did you mean 'demo-api'?" in found.app_problem("demo-apx")
+    assert "[apps.demo-apx] in /place/reconciler.toml" in found.app_problem("demo-apx")
+    with pytest.raises(InvalidConfiguration, match="did you mean 'demo-api'"):
+        found.app("demo-apx")
+
+
+def test_commands_keep_their_words_and_their_time_limit() -> None:
+    command = parsed(FULL).commands["migration-dry-run"]
+    assert (command.argv, command.timeout) == (("migrate", "--dry-run"), 90.0)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "api.corp.example", "API.CORP.EXAMPLE.", "a.b.corp.example"])
+def test_a_host_that_the_operator_named_is_allowed(host: str) -> None:
+    assert parsed(FULL).allowed(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "corp.example", "evilcorp.example", "corp.example.evil", "localhost", "127.0.0.2", "2130706433", "[::1]", "*"]
+)
+def test_any_other_host_is_not(host: str) -> None:
+    assert not parsed(FULL).allowed(host)
+
+
+def test_without_a_word_only_this_machine_is_allowed() -> None:
+    found = parsed("")
+    assert all(found.allowed(host) for host in ("127.0.0.1", "localhost", "::1", "[::1]"))
+    assert not found.allowed("10.0.0.1")
+    assert found.security.allow_cloud is False
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:80", "0.0.0.0:8443", "[::1]:80"])
+def test_a_gateway_may_listen_where_the_operator_allows_it(address: str) -> None:
+    assert parsed(FULL).listen_problem(address) == ""
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8080", "10.0.0.1:80", ":80", "localhost:80", "80"])
+def test_a_gateway_may_not_listen_elsewhere(address: str) -> None:
+    problem = parsed(FULL).listen_problem(address)
+    assert f"listening on '{address}' is not allowed" in problem
+    assert "add it to `listen` under [security] in /place/reconciler.toml" in problem
+
+
+def test_without_a_word_a_gateway_listens_on_this_machine_only() -> None:
+    assert parsed("").listen_problem("127.0.0.1:8080") == ""
+    assert parsed("").listen_problem("0.0.0.0:8080")
+
+
+# ---- what a bad one gets ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("[repositry]\n", "the file: unknown key 'repositry'; did you mean 'repository'?"),
+        ('[repository]\npaht = "x"\n', "repository: unknown key 'paht'; did you mean 'path'?"),
+        ("[repository]\npath = 5\n", "repository.path: expected a valid string"),
+        ('[apps.a]\ncomand = ["x"]\n', "apps.a: unknown key 'comand'; did you mean 'command'?"),
+        ('[apps.a]\nready = "/x"\n', "apps.a: missing key 'command'"),
+        ('[apps.a]\ncommand = ["x"]\nports = {bleu = 1, green = 2}\n', "apps.a.ports: unknown key 'bleu'; did you mean 'blue'?"),
+        ('[apps.a]\ncommand = ["x"]\nbase = "/"\n', "apps.a: unknown key 'base'; expected one of: command, cwd, env"),
+        ('[apps.a]\ncommand = ["{prt}"]\n', "apps.a.command: unknown placeholder {prt}"),
+        ("apps = 5\n", "apps: expected a valid dictionary"),
+        ("[apps]\na = 5\n", "apps.a: expected a valid dictionary"),
+        ('[apps."../x"]\ncommand = ["x"]\n', "apps.../x"),
+        ('[commands.c]\nargv = ["x"]\ntimeout = 5\n', "commands.c.timeout: expected a number with a unit"),
+        ('[commands.c]\nargv = []\n', "commands.c.argv: "),
+        ('[commands.c]\nargc = []\n', "commands.c: unknown key 'argc'; did you mean 'argv'?"),
+        ("[security]\nallow_cloud = 'maybe'\n", "security.allow_cloud: expected a valid boolean"),
+        ("[a]\n[a]\n", "not valid TOML: "),
+        ("a = \n", "not valid TOML: "),
+    ],
+)
+def test_a_mistake_is_told_with_its_key_and_the_nearest_name(text: str, mistake: str) -> None:
+    assert any(one.startswith(mistake) for one in told(text)), told(text)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    text = '[repositry]\n[state]\ndirr = "x"\n[apps.a]\ncomand = ["x"]\n[apps.b]\ncommand = []\n'
+    assert len(told(text)) == 5
+
+
+def test_no_value_of_the_file_is_in_a_message() -> None:
+    text = '[apps.a]\ncommand = ["x"]\n[apps.a.env]\nPASSWORD = 12345678\nTOKEN = ["hunter2"]\n'
+    assert not any("12345678" in one or "hunter2" in one for one in told(text))
+
+
+# ---- where it is found -----------------------------------------------------------------------------------------------
+
+
+def place(folder: Path, dir_name: str) -> Path:
+    file = folder / configuration.find.__globals__["FILE"]
+    folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(f'[state]\ndir = "{dir_name}"\n')
+    return file
+
+
+def test_the_nearest_place_counts(tmp_path: Path) -> None:
+    work, home = tmp_path / "work", tmp_path / "home"
+    work.mkdir()
+    environ = {"HOME": str(home)}
+    assert load(None, environ, work).file is None
+    assert load(None, environ, work).state_dir == work / "state"
+    place(home / ".config" / "reconciler", "users")
+    assert load(None, environ, work).state.dir == "users"
+    place(tmp_path / "xdg" / "reconciler", "xdg")
+    assert load(None, environ | {"XDG_CONFIG_HOME": str(tmp_path / "xdg")}, work).state.dir == "xdg"
+    place(work, "here")
+    assert load(None, environ, work).state.dir == "here"
+    named = place(tmp_path / "named", "variable")
+    assert load(None, environ | {"RECONCILER_CONFIG": str(named)}, work).state.dir == "variable"
+    explicit = place(tmp_path / "explicit", "option")
+    assert load(explicit, environ | {"RECONCILER_CONFIG": str(named)}, work).state.dir == "option"
+
+
+def test_the_defaults_serve_the_repository_in_the_current_folder(tmp_path: Path) -> None:
+    found = load(None, {}, tmp_path)
+    assert found.repository_path == tmp_path
+    assert found.repository.branch is None
+    assert found.journal_url == f"sqlite:///{tmp_path}/state/journal.db"
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidConfiguration, match="--config names it"):
+        load(tmp_path / "none.toml", {}, tmp_path)
+    with pytest.raises(InvalidConfiguration, match="RECONCILER_CONFIG names it"):
+        load(None, {"RECONCILER_CONFIG": str(tmp_path / "none.toml")}, tmp_path)
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "reconciler.toml").write_bytes(b"a = '\xff'")
+    with pytest.raises(InvalidConfiguration, match="not UTF-8"):
+        load(None, {}, tmp_path)
+
+
+def test_a_file_that_git_tracks_is_refused_also_through_a_link(repo, tmp_path: Path) -> None:
+    file = place(repo.path, "state")
+    assert load(None, {}, repo.path).file == file
+    repo.commit()
+    with pytest.raises(InvalidConfiguration, match="git tracks this file"):
+        load(None, {}, repo.path)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "reconciler.toml").symlink_to(file)
+    with pytest.raises(InvalidConfiguration, match="git tracks this file"):
+        load(None, {}, tmp_path / "outside")
+    repo.git("rm", "--quiet", "--cached", "reconciler.toml")
+    assert load(None, {}, repo.path).file == file
+
+
+def test_asking_whether_git_tracks_it_runs_nothing_of_that_repository(repo, tmp_path: Path) -> None:
+    place(repo.path, "state")
+    repo.git("config", "core.fsmonitor", f"touch {tmp_path / 'was-run'}")
+    load(None, {}, repo.path)
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_without_apps_no_driver_is_loaded(tmp_path: Path) -> None:
+    import subprocess
+
+    code = "import sys; from pathlib import Path; from reconciler.configuration import parse; parse('', Path('/x')); "
+    code += "print([name for name in sys.modules if name.startswith('reconciler.drivers')])"
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run((sys.executable, "-c", code), capture_output=True, check=True, cwd=root)
+    assert done.stdout.decode().strip() == "[]"
