@@ -22,6 +22,11 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     return f"unknown {what} '{clip(name)}'; {hint}"
 
 
+def shown(text: str) -> str:
+    """Fit for a terminal and a log: no control sequence, nothing that cannot be encoded."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+
+
 def clip(value: Any) -> str:
     """A value short enough for a message."""
     text = value if isinstance(value, str) else repr(value)

@@ -82,7 +82,7 @@ class Api(Member):
 
     def _session(self, request: Request) -> Answer:
         """The content of a session never changes: whoever holds its id gets the same back, from either slot."""
-        sid = _cookie(request.headers.get("Cookie", ""))
+        sid = _cookie(request.headers.get("cookie", ""))
         kept = folder.contents(folder.named(self.sessions, sid))
         if kept is not None:
             return Answer(200, kept)

@@ -48,7 +48,7 @@ class Given:
 class Request:
     path: str
     query: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Mapping[str, str]  # names in lower case: gateways change them
     body: bytes
 
 
@@ -188,7 +188,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(self._health())
         time.sleep(self.server.told.delay_ms / 1000)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        found = handle(Request(parts.path, query, dict(self.headers), body))
+        found = handle(Request(parts.path, query, {name.lower(): value for name, value in self.headers.items()}, body))
         return self._send(found or answer(404, {"error": f"no {self.command} {parts.path} here"}))
 
     def _health(self) -> Answer:

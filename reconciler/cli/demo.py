@@ -67,7 +67,7 @@ def _show(found: Account, place: Place, keep: bool) -> None:
     lines = (
         f"jobs: {jobs.once} done once, {jobs.lost} lost, {jobs.twice} twice; two owners at once: {found.two_owners}",
         f"from `git commit` being typed to the first answer of the new slot: {_ms(found.commit_to_traffic_ms)}",
-        f"from the first bad answer to the last one: {_ms(found.bad_to_safe_ms, 'no user got a bad answer')}",
+        f"bad answers that users got: {found.bad.failed}; from the first one to the last one: {_ms(found.bad_to_safe_ms)}",
         f"the bad version was {'rolled back, and is held' if found.rolled_back else 'NOT ROLLED BACK'}",
     )
     for line in lines:
@@ -75,8 +75,8 @@ def _show(found: Account, place: Place, keep: bool) -> None:
     _next(place, keep)
 
 
-def _ms(value: float | None, none: str = "not seen") -> str:
-    return f"{value:.1f} ms" if value is not None else none
+def _ms(value: float | None) -> str:
+    return f"{value:.1f} ms" if value is not None else "not seen"
 
 
 def _next(place: Place, keep: bool) -> None:

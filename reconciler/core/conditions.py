@@ -149,12 +149,19 @@ def _conditions(
 
 
 def _exit_code(spec: Spec | None, state: State, wait: Wait | None) -> int:
-    """0 in sync; 3 waits for a person; 4 the target was rolled back or aborted; 1 anything else that is not well."""
+    """0 in sync; 2 something is to be done or under way; 3 a person is waited for; 4 on the way back; 1 not well."""
     held = spec is not None and state.is_held(spec.target.version) is not None
+    back = state.transition and state.transition.going_back and state.transition.ends is not Phase.SUPERSEDED
     if wait and wait.reason == "InSync":
         return IN_SYNC
-    if held and state.transition is None:
+    if (held and state.transition is None) or (wait and wait.blocked):
         return BLOCKED
-    if wait and wait.blocked:
-        return BLOCKED
+    if back:
+        return ROLLED_BACK
     return ERROR if wait and wait.alert else CHANGES
+
+
+def outcome_code(phase: Phase) -> int:
+    """How a transition that is over ends the command that waited for it."""
+    codes = {Phase.SUCCEEDED: IN_SYNC, Phase.ROLLED_BACK: ROLLED_BACK, Phase.ABORTED: ROLLED_BACK}
+    return codes.get(phase, BLOCKED if phase is Phase.STALLED else CHANGES)

@@ -53,10 +53,10 @@ spec:
       - name: search
         kind: synthetic
         road: both
-        rate: 20
+        rate: 10
         errors: "<= 0"
         p95: "<= 1s"
-        minimumSamples: 40
+        minimumSamples: 30
         journey:
           - {{name: search, path: "/api/search?q=slot"}}
 """

@@ -13,7 +13,7 @@ from reconciler.core.model import MemberStatus, Slot
 from reconciler.demo.place import ENVIRONMENT, Place
 from reconciler.errors import ReconcilerError
 
-RATE = 60  # users' requests per second
+RATE = 100  # users' requests per second
 
 
 class Processes:

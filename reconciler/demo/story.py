@@ -21,14 +21,14 @@ from reconciler.journal.entry import Entry
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What users saw. Milliseconds are None when there was nothing to measure."""
+    """What users saw. `bad_to_safe_ms`: from the first bad answer to the last one; 0 when nobody got one."""
 
     quiet: account.Totals
     good: account.Totals
     bad: account.Totals
     rolled_back: bool
     commit_to_traffic_ms: float | None
-    bad_to_safe_ms: float | None
+    bad_to_safe_ms: float
     jobs: account.Jobs
     two_owners: int
     journal: str
@@ -124,11 +124,16 @@ class Story:
             **totals,
             rolled_back=bad.phase is Phase.ROLLED_BACK,
             commit_to_traffic_ms=_ms(switched, answer),
-            bad_to_safe_ms=_ms(first, last),
+            bad_to_safe_ms=_ms(first, last) or 0.0,
             jobs=account.jobs(requests, done),
             two_owners=account.overlaps(done),
             journal=str(self._place.state / "journal.db"),
         )
+
+    def _done(self) -> list[dict[str, Any]]:
+        """The worker's own list: one item for each time that a job was done."""
+        file = self._place.data / "done.jsonl"
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 def _ms(start: float | None, end: float | None) -> float | None:

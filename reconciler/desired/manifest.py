@@ -24,7 +24,7 @@ from reconciler.desired.spec import named_gates, to_spec
 from reconciler.desired.yaml_strict import MOST_PROBLEMS, Parsed, Path, parse
 from reconciler.drivers import registry
 from reconciler.errors import Problem, Refused
-from reconciler.spelling import clip
+from reconciler.spelling import clip, shown
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -90,7 +90,8 @@ class Invalid:
 
 def _problem(file: str, parsed: Parsed | None, path: Path, message: str) -> Problem:
     place = parsed.place(path) if parsed else None
-    return Problem(file, place.line, place.column, message) if place else Problem(file, 0, 0, message)
+    line, column = (place.line, place.column) if place else (0, 0)
+    return Problem(file, line, column, shown(message))
 
 
 def read(data: bytes, file: str) -> Manifest | Invalid:

@@ -20,6 +20,7 @@ from git.objects.fun import tree_entries_from_data
 
 from reconciler.desired.refs import Refs
 from reconciler.errors import InvalidDesired, Problem
+from reconciler.spelling import shown
 
 T = TypeVar("T")
 
@@ -68,7 +69,13 @@ class Repository:
     def environments(self, revision: str) -> Listing:
         """Every `environments/*.yaml` and `*.yml` of a revision. Links, submodules and too many files are problems."""
         tree = self.tree(revision)
-        return _listing(self._content(tree, _MOST_TREE, FOLDER)) if tree else Listing()
+        if tree is None:
+            return Listing()
+        try:
+            return _listing(self._content(tree, _MOST_TREE, FOLDER))
+        except (ValueError, IndexError) as error:
+            text = f"the folder's listing at {revision[:12]} is malformed; run `git fsck`"
+            raise InvalidDesired(Problem(FOLDER, 0, 0, text)) from error
 
     def text(self, blob: str, file: str = "a manifest") -> bytes:
         """The content of a blob; `file` is its name in problems."""
@@ -203,15 +210,18 @@ def _checked(revision: str) -> str:
 
 
 def _listing(data: bytes) -> Listing:
+    """Raises ValueError or IndexError for bytes that are no tree."""
     blobs: dict[str, str] = {}
     problems: list[Problem] = []
     for binary, mode, name in sorted(tree_entries_from_data(data), key=lambda entry: entry[2]):
         if not name.endswith((".yaml", ".yml")):
             continue
-        path, kind = f"{FOLDER}/{name}", mode & 0o170000
+        path, kind = f"{FOLDER}/{shown(name)}", mode & 0o170000
         if kind in (_LINK, _SUBMODULE, _DIRECTORY):
             what = {_LINK: "a symbolic link", _SUBMODULE: "a submodule", _DIRECTORY: "a folder"}[kind]
             problems.append(Problem(path, 0, 0, f"this is {what}, expected a regular file; commit the content itself"))
+        elif shown(name) != name:
+            problems.append(Problem(path, 0, 0, "the file's name holds what cannot be shown; give it another name"))
         elif len(blobs) >= MOST_FILES:
             problems.append(Problem(path, 0, 0, f"more than {MOST_FILES} manifests; use a second repository"))
         else:

@@ -16,7 +16,7 @@ import yaml
 
 from reconciler.desired.scalars import Surprise, plain
 from reconciler.errors import Problem
-from reconciler.spelling import clip
+from reconciler.spelling import clip, shown
 
 Path = tuple[str | int, ...]
 DEEPEST = 20
@@ -49,7 +49,7 @@ class Parsed:
 
     def say(self, line: int, column: int, message: str) -> None:
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(self.file, line, column, message))
+            self.problems.append(Problem(self.file, line, column, shown(message)))
 
     def place(self, path: Path) -> Place:
         """The place of a value, or of the nearest thing around it that is really there."""

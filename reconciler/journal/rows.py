@@ -49,7 +49,7 @@ def translated(path: Path) -> Iterator[None]:
         raise JournalError(f"{path}: {error}; {advice}") from error
     except OSError as error:
         raise JournalError(
-            f"{path}: {error.strerror}; check that the folder of the journal can be made and written"
+            f"{path}: {error.strerror}; check that its folder can be made and who may write there"
         ) from error
     except UnicodeError as error:
         raise JournalError(f"{path}: a name that is no valid text cannot be recorded: {error}") from error

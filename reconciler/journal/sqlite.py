@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event as Signal
 from threading import RLock
@@ -43,7 +43,8 @@ class SqliteJournal(Reading):
         self._run = RunLock(path.with_name(path.name + ".lock"))
         with rows.translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.wake_folder.mkdir(exist_ok=True)  # before anybody watches it
+            with suppress(OSError):
+                self.wake_folder.mkdir(exist_ok=True)  # before anybody watches it; without it, the loop polls
             self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()

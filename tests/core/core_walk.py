@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
@@ -61,13 +62,16 @@ class Walk:
 
     # ---- what goes wrong
 
-    def _fault(self) -> None:
-        faults = (
+    @property
+    def kinds(self) -> tuple[Callable[[], None], ...]:
+        return (
             self.crash, self.deafen, self.restart_gateway, self.lose_weights, self.move_weights, self.kill, self.flap,
-            self.blind, self.judge, self.commit, self.commit, self.verb, self.verb, self.reboot, self.counters,
-            self.frail, self.jump, self.take_generation, self.rewrite,
+            self.blind, self.judge, self.commit, self.verb, self.reboot, self.counters, self.frail, self.jump,
+            self.take_generation, self.rewrite,
         )  # fmt: skip
-        fault = self.random.choice(faults)
+
+    def _fault(self) -> None:
+        fault = self.random.choice((*self.kinds, self.commit, self.verb))
         self.faults[fault.__name__] += 1
         fault()
 

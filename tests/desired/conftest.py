@@ -66,16 +66,16 @@ class GitRepository:
         return self.git("rev-parse", "HEAD")
 
 
-@pytest.fixture()
+@pytest.fixture
 def manifest() -> str:
     return MANIFEST
 
 
-@pytest.fixture()
+@pytest.fixture
 def repo(tmp_path: Path) -> GitRepository:
     return GitRepository(tmp_path / "repo")
 
 
-@pytest.fixture()
+@pytest.fixture
 def make_repo(tmp_path: Path) -> Callable[[str], GitRepository]:
     return lambda name: GitRepository(tmp_path / name)

@@ -76,7 +76,9 @@ from reconciler.desired.manifest import Manifest, read
 assert isinstance(read(sys.stdin.buffer.read(), "x"), Manifest)
 print(*sorted(name for name in sys.modules if name.startswith("reconciler.drivers.")))
 """
-    done = subprocess.run((sys.executable, "-c", code), input=manifest.encode(), capture_output=True, check=True, cwd=ROOT)
+    done = subprocess.run(
+        (sys.executable, "-c", code), input=manifest.encode(), capture_output=True, check=True, cwd=ROOT
+    )
     loaded = done.stdout.decode().split()
     assert "reconciler.drivers.gateways.envoy" in loaded
     assert "reconciler.drivers.hosts.process" in loaded

@@ -69,7 +69,11 @@ def test_what_is_not_said_has_the_designs_defaults(manifest: str) -> None:
 
 def test_everything_that_can_be_said_arrives(manifest: str) -> None:
     text = replaced(manifest, "      - setWeight: 10\n", "      - setWeight: 10\n      - pause: {}\n")
-    text = replaced(text, "- setWeight: 100\n", "- analysis: {atMost: 2m}\n      - setWeight: 100\n      - pause: {duration: 500ms}\n")
+    text = replaced(
+        text,
+        "- setWeight: 100\n",
+        "- analysis: {atMost: 2m}\n      - setWeight: 100\n      - pause: {duration: 500ms}\n",
+    )
     text = with_spec(text, "  soak: 1.5h", "onFailure: hold", "driftDetection: {mode: warn}")
     spec = good(text).spec
     assert spec.steps[1:5] == (Pause(None), Analysis(120.0), SetWeight(100), Pause(0.5))
@@ -96,8 +100,8 @@ def test_a_configuration_is_part_of_the_pin(manifest: str) -> None:
 
 
 def test_gates_get_names_of_their_own_and_canonical_settings(manifest: str) -> None:
-    gates = "{preflight: [{kind: http, path: /a}], shift: [{path: /b, kind: http, mode: observe}, {kind: http, name: http-3}]}"
-    found = good(with_spec(manifest, f"gates: {gates}".replace("name: http-3", "name: http-2, path: /c")))
+    shift = "[{path: /b, kind: http, mode: observe}, {kind: http, name: http-2, path: /c}]"
+    found = good(with_spec(manifest, f"gates: {{preflight: [{{kind: http, path: /a}}], shift: {shift}}}"))
     assert [(one.name, one.stage, one.mode) for one in found.spec.gates] == [
         ("http", Stage.PREFLIGHT, Mode.ENFORCE),
         ("http-3", Stage.SHIFT, Mode.OBSERVE),
@@ -110,7 +114,9 @@ def test_gates_get_names_of_their_own_and_canonical_settings(manifest: str) -> N
 
 def test_exclusive_members_that_no_step_names_change_hands_at_the_end(manifest: str) -> None:
     text = replaced(manifest, "      - handOver: [worker]\n", "      - pause: {duration: 1s}\n")
-    text = replaced(text, "  strategy:", "    - {name: sync, traffic: exclusive, host: {kind: process, app: s}}\n  strategy:")
+    text = replaced(
+        text, "  strategy:", "    - {name: sync, traffic: exclusive, host: {kind: process, app: s}}\n  strategy:"
+    )
     assert good(text).spec.steps[-1] == HandOver(("worker", "sync"))
 
 
@@ -160,13 +166,25 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
     [
         ("activeSlot: green", "activSlot: green", "6:3: unknown key 'activSlot'; did you mean 'activeSlot'?"),
         ("kind: Environment", "kind: Enviroment", "2:7: expected 'Environment', found 'Enviroment'"),
-        ("name: production", "name: Prod_1", "4:9: 'Prod_1', expected a name of small letters, digits and dashes, at most 63"),
+        (
+            "name: production",
+            "name: Prod_1",
+            "4:9: 'Prod_1', expected a name of small letters, digits and dashes, at most 63",
+        ),
         ('"1.4.1"', "1.10", "8:21: 'version' must be a quoted string: \"1.10\""),
-        ('"1.4.1"', '"../x"', "8:21: '../x', expected a version that starts with a letter or digit and holds letters, digits"),
+        (
+            '"1.4.1"',
+            '"../x"',
+            "8:21: '../x', expected a version that starts with a letter or digit and holds letters, digits",
+        ),
         ('"1.4.1"', "", "8:21: expected text, found nothing"),
         ('{version: "1.4.1"}', "1.4.1", "8:11: expected a mapping (key: value), found '1.4.1'"),
         ('"1.4.1"}', '"1.4.1", config: {a: 5}}', "8:42: 'a' must be a quoted string: \"5\""),
-        ("traffic: exclusive", "traffic: exclusiv", "14:31: expected one of: weighted, exclusive; found 'exclusiv'; did you"),
+        (
+            "traffic: exclusive",
+            "traffic: exclusiv",
+            "14:31: expected one of: weighted, exclusive; found 'exclusiv'; did you",
+        ),
         ("kind: envoy", "kind: envoi", "10:19: expected one of: envoy; found 'envoi'; did you mean 'envoy'?"),
         ("listen:", "lisen:", "10:26: unknown key 'lisen'; did you mean 'listen'?"),
         ("{kind: process, app: demo-api}", "{app: demo-api}", "12:67: missing key 'kind' in host"),
@@ -174,12 +192,28 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
         ("setWeight: 100", "setWeigth: 100", "18:9: unknown key 'setWeigth'; did you mean 'setWeight'?"),
         ("setWeight: 100", "setWeight: 101", "18:20: 101 is too large, expected at most 100"),
         ("setWeight: 100", "setWeight: many", "18:20: expected a whole number, found 'many'"),
-        ("setWeight: 10\n", "pause: {duration: 5}\n", "17:27: '5', expected a duration with its unit: 500ms, 5s, 10m or 24h"),
+        (
+            "setWeight: 10\n",
+            "pause: {duration: 5}\n",
+            "17:27: '5', expected a duration with its unit: 500ms, 5s, 10m or 24h",
+        ),
         ("setWeight: 10\n", "pause:\n", "17:15: expected a mapping (key: value), found nothing"),
-        ("setWeight: 10\n", "{}\n", "17:9: expected exactly one of: setWeight, pause, analysis, handOver; found a mapping"),
-        ("setWeight: 10\n", "analysis: {until: confident, atMost: 1m}\n", "17:27: expected 'successful', found 'confident'"),
+        (
+            "setWeight: 10\n",
+            "{}\n",
+            "17:9: expected exactly one of: setWeight, pause, analysis, handOver; found a mapping",
+        ),
+        (
+            "setWeight: 10\n",
+            "analysis: {until: confident, atMost: 1m}\n",
+            "17:27: expected 'successful', found 'confident'",
+        ),
         ("setWeight: 10\n", "analysis: {}\n", "17:19: missing key 'atMost' in analysis"),
-        ("  strategy:\n", "  strategy:\n    soak: 10 min\n", "16:11: '10 min', expected a duration with its unit: 500ms, 5s, 10m"),
+        (
+            "  strategy:\n",
+            "  strategy:\n    soak: 10 min\n",
+            "16:11: '10 min', expected a duration with its unit: 500ms, 5s, 10m",
+        ),
         ("handOver: [worker]", "handOver: worker", "19:19: expected a list, found 'worker'"),
         ("prefix: /api", "prefix: api", "12:54: 'api', expected a path that starts with /, such as /api"),
         ("prefix: /api", "prefix: /../x", "12:54: '/../x', expected a path that starts with /, such as /api"),
@@ -188,7 +222,9 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
 def test_a_mistake_is_told_with_place_expectation_and_nearest_name(
     manifest: str, old: str, new: str, problem: str
 ) -> None:
-    assert any(one.startswith(problem) for one in told(replaced(manifest, old, new))), told(replaced(manifest, old, new))
+    assert any(one.startswith(problem) for one in told(replaced(manifest, old, new))), told(
+        replaced(manifest, old, new)
+    )
 
 
 @pytest.mark.parametrize("key", ["snapshot", "migrate", "approvals", "critical"])
@@ -208,12 +244,22 @@ def test_what_only_comes_later_is_refused_and_not_ignored(manifest: str, key: st
         ("[worker]", "[worker, worker]", "19:28: member 'worker' changes hands twice"),
         ("name: frontend", "name: api", "13:14: there are two members 'api'"),
         ("prefix: /api", "prefix: /", "13:7: 'frontend' and 'api' both match prefix '/'"),
-        ("name: frontend, traffic: weighted", "name: f, traffic: weighted, match: {prefix: /api/}", "13:52: 'f' and 'api' both"),
-        ("traffic: exclusive", "traffic: exclusive, match: {prefix: /w}", "14:42: an exclusive member gets no requests"),
+        (
+            "name: frontend, traffic: weighted",
+            "name: f, traffic: weighted, match: {prefix: /api/}",
+            "13:52: 'f' and 'api' both",
+        ),
+        (
+            "traffic: exclusive",
+            "traffic: exclusive, match: {prefix: /w}",
+            "14:42: an exclusive member gets no requests",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_told_where_it_is_said(manifest: str, old: str, new: str, problem: str) -> None:
-    assert any(one.startswith(problem) for one in told(replaced(manifest, old, new))), told(replaced(manifest, old, new))
+    assert any(one.startswith(problem) for one in told(replaced(manifest, old, new))), told(
+        replaced(manifest, old, new)
+    )
 
 
 def test_some_member_must_take_the_gateways_requests(manifest: str) -> None:
@@ -274,3 +320,8 @@ def test_windows_line_ends_change_nothing(manifest: str) -> None:
 def test_one_misspelt_word_is_one_problem(manifest: str) -> None:
     assert len(told(replaced(manifest, "traffic: exclusive", "traffic: exclusiv"))) == 1
     assert len(told(replaced(manifest, "activeSlot: green", "activSlot: green"))) == 1
+
+
+def test_a_message_holds_nothing_that_a_terminal_would_obey(manifest: str) -> None:
+    for one in told(replaced(manifest, '"1.4.1"', r'"\e[2J\u202E"')):
+        assert one.isprintable()

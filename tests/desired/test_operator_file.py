@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from reconciler import configuration
 from reconciler.configuration import Configuration, load, parse
 from reconciler.errors import InvalidConfiguration
 
@@ -93,7 +93,8 @@ def test_a_host_that_the_operator_named_is_allowed(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["", "corp.example", "evilcorp.example", "corp.example.evil", "localhost", "127.0.0.2", "2130706433", "[::1]", "*"]
+    "host",
+    ["", "corp.example", "evilcorp.example", "corp.example.evil", "localhost", "127.0.0.2", "2130706433", "[::1]", "*"],
 )
 def test_any_other_host_is_not(host: str) -> None:
     assert not parsed(FULL).allowed(host)
@@ -134,15 +135,18 @@ def test_without_a_word_a_gateway_listens_on_this_machine_only() -> None:
         ("[repository]\npath = 5\n", "repository.path: expected a valid string"),
         ('[apps.a]\ncomand = ["x"]\n', "apps.a: unknown key 'comand'; did you mean 'command'?"),
         ('[apps.a]\nready = "/x"\n', "apps.a: missing key 'command'"),
-        ('[apps.a]\ncommand = ["x"]\nports = {bleu = 1, green = 2}\n', "apps.a.ports: unknown key 'bleu'; did you mean 'blue'?"),
+        (
+            '[apps.a]\ncommand = ["x"]\nports = {bleu = 1, green = 2}\n',
+            "apps.a.ports: unknown key 'bleu'; did you mean 'blue'?",
+        ),
         ('[apps.a]\ncommand = ["x"]\nbase = "/"\n', "apps.a: unknown key 'base'; expected one of: command, cwd, env"),
         ('[apps.a]\ncommand = ["{prt}"]\n', "apps.a.command: unknown placeholder {prt}"),
         ("apps = 5\n", "apps: expected a valid dictionary"),
         ("[apps]\na = 5\n", "apps.a: expected a valid dictionary"),
         ('[apps."../x"]\ncommand = ["x"]\n', "apps.../x"),
         ('[commands.c]\nargv = ["x"]\ntimeout = 5\n', "commands.c.timeout: expected a number with a unit"),
-        ('[commands.c]\nargv = []\n', "commands.c.argv: "),
-        ('[commands.c]\nargc = []\n', "commands.c: unknown key 'argc'; did you mean 'argv'?"),
+        ("[commands.c]\nargv = []\n", "commands.c.argv: "),
+        ("[commands.c]\nargc = []\n", "commands.c: unknown key 'argc'; did you mean 'argv'?"),
         ("[security]\nallow_cloud = 'maybe'\n", "security.allow_cloud: expected a valid boolean"),
         ("[a]\n[a]\n", "not valid TOML: "),
         ("a = \n", "not valid TOML: "),
@@ -166,7 +170,7 @@ def test_no_value_of_the_file_is_in_a_message() -> None:
 
 
 def place(folder: Path, dir_name: str) -> Path:
-    file = folder / configuration.find.__globals__["FILE"]
+    file = folder / "reconciler.toml"
     folder.mkdir(parents=True, exist_ok=True)
     file.write_text(f'[state]\ndir = "{dir_name}"\n')
     return file
@@ -232,8 +236,6 @@ def test_asking_whether_git_tracks_it_runs_nothing_of_that_repository(repo, tmp_
 
 
 def test_without_apps_no_driver_is_loaded(tmp_path: Path) -> None:
-    import subprocess
-
     code = "import sys; from pathlib import Path; from reconciler.configuration import parse; parse('', Path('/x')); "
     code += "print([name for name in sys.modules if name.startswith('reconciler.drivers')])"
     root = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from reconciler.desired.repository import MOST_BYTES, Repository
 from reconciler.errors import InvalidDesired
 
 
-@pytest.fixture()
+@pytest.fixture
 def opened() -> Iterator[Callable[..., Repository]]:
     """Open repositories; all of them are closed at the end."""
     every: list[Repository] = []
@@ -87,7 +87,9 @@ def test_an_empty_repository_says_what_to_do(repo, opened) -> None:
         assert "commit a manifest to environments/ first" in refusal(opened(repo.path, branch).head)
 
 
-@pytest.mark.parametrize("branch", ["../../HEAD", "a..b", "-x", "/x", "x/", "a b", "a\nb", "x.lock", ".hidden", "a/.b", "@{u}"])
+@pytest.mark.parametrize(
+    "branch", ["../../HEAD", "a..b", "-x", "/x", "x/", "a b", "a\nb", "x.lock", ".hidden", "a/.b", "@{u}"]
+)
 def test_a_name_that_no_branch_can_have_never_reaches_the_file_system(repo, opened, branch: str) -> None:
     repo.commit(production="a")
     assert "cannot be a branch's name" in refusal(opened(repo.path, branch).head)
@@ -359,3 +361,22 @@ def test_closing_leaves_no_process_behind(repo) -> None:
     repository.environments(repo.commit(production="a"))
     repository.close()
     assert {child.pid for child in psutil.Process().children()} <= before
+
+
+@pytest.mark.parametrize(
+    "entry", [b"100644 a.yaml\0short", b"777 a.yaml\0" + b"x" * 20, b"100644 ../a.yaml\0" + b"x" * 20]
+)
+def test_a_malformed_tree_is_a_problem_and_no_crash(repo, opened, entry: bytes) -> None:
+    folder = repo.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", stdin=entry)
+    root = b"40000 environments\0" + bytes.fromhex(folder)
+    whole = repo.git("hash-object", "-w", "-t", "tree", "--literally", "--stdin", stdin=root)
+    commit = repo.git("commit-tree", whole, "-m", "forged")
+    assert "malformed" in refusal(lambda: opened(repo.path).environments(commit))
+
+
+def test_a_file_name_that_cannot_be_shown_is_a_problem(repo, opened) -> None:
+    repo.write("environments/a\x1b[2J.yaml", "x")
+    (repo.path / os.fsdecode(b"environments/\xff.yaml")).write_text("x")
+    listing = opened(repo.path).environments(repo.commit(good="x"))
+    assert list(listing.blobs) == ["environments/good.yaml"]
+    assert [one.file for one in listing.problems] == ["environments/a\\x1b[2J.yaml", "environments/\\udcff.yaml"]

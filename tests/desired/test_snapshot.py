@@ -37,19 +37,19 @@ class Counting(Repository):
         return super().descends(revision, ancestor)
 
 
-@pytest.fixture()
+@pytest.fixture
 def counting(repo) -> Iterator[Counting]:
     repository = Counting(repo.path, "main")
     yield repository
     repository.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def desires(counting: Counting) -> Desires:
     return Desires(counting)
 
 
-@pytest.fixture()
+@pytest.fixture
 def environment(manifest: str) -> Callable[..., str]:
     """A manifest of its own name and port."""
 
@@ -192,7 +192,7 @@ def test_the_operators_objections_are_told_at_their_places(repo, counting, manif
     found = Desires(counting, Strict()).look().environments["production"]
     assert str(found).splitlines() == [
         "environments/production.yaml:10:34: '127.0.0.1:9999' is not allowed",
-        "environments/production.yaml:14:72: unknown app 'demo-worker'",
+        "environments/production.yaml:14:69: unknown app 'demo-worker'",
     ]
 
 

@@ -37,7 +37,7 @@ class Bell:
         return False
 
 
-@pytest.fixture()
+@pytest.fixture
 def watching() -> Iterator[Callable[..., tuple[Bell, Watch]]]:
     every: list[Watch] = []
 

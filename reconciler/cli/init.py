@@ -1,0 +1,186 @@
+"""`reconcile init`: a first environment in a git repository, with a small program that really runs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from reconciler.errors import Problem, ReconcilerError, UsageError
+
+SCAFFOLD = Path(__file__).resolve().parent / "scaffold"
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?")
+VERSIONS = ("1.0.0", "1.1.0")  # as the scaffold pins them
+IGNORED = ("reconciler.toml", "state/", "releases/")
+
+
+@click.command("init")
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--name", default="production", show_default=True, help="The environment's name.")
+@click.option("--port", type=click.IntRange(1, 65533), help="Where users come in (default: 8080, or the next free).")
+def command(folder: Path, name: str, port: int | None) -> None:
+    """Write a first environment into a git repository: DIR, made if need be.
+
+    Nothing that exists is overwritten. The example that it defines runs as it is, so that the first switch can be seen
+    before a program of your own is put in.
+    """
+    if not NAME.fullmatch(name):
+        raise UsageError(f"--name '{name}': expected small letters, digits and '-', e.g. production")
+    branch = repository(folder)
+    port = port or free_port(folder)
+    files = texts(folder, name, port, branch)
+    kept = [path for path in files if not _write(folder / path, files[path])]
+    click.echo("".join(f"wrote  {path}\n" for path in files if path not in kept), nl=False)
+    click.echo("".join(f"kept   {path}, which was there already\n" for path in kept), nl=False)
+    if added := _ignore(folder / ".gitignore"):
+        click.echo(f"added  to .gitignore: {', '.join(added)}")
+    wrong = list(_problems(folder, f"environments/{name}.yaml"))
+    if wrong:  # what was there before may not fit what was written now
+        click.echo("\nto mend before it can run:\n" + "\n".join(f"  {problem}" for problem in wrong))
+    if wrong and "reconciler.toml" in kept:
+        click.echo("\nthis would go into reconciler.toml:\n\n" + _filled("app.toml", ports(name, port)))
+    click.echo(next_steps(folder, name))
+
+
+# ---- the repository --------------------------------------------------------------------------------------------------
+
+
+def repository(folder: Path) -> str | None:
+    """Make sure that `folder` is the root of a work tree; its branch, or None when HEAD names none."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReconcilerError(f"{folder}: cannot be made: {error.strerror}") from error
+    root = _git(folder, "rev-parse", "--show-toplevel")
+    if root is None and _git(folder, "rev-parse", "--git-dir") is not None:
+        raise UsageError(f"{folder} is a bare repository: run init in a clone of it, commit, and push")
+    if root is None:
+        if _git(folder, "init", "--quiet", "--initial-branch", "main") is None:
+            raise ReconcilerError(f"{folder}: `git init` failed there; may you write there?")
+        click.echo(f"made   a git repository in {folder}")
+    elif Path(root).resolve() != folder.resolve():
+        raise UsageError(f"{folder} lies inside the repository {root}: run reconcile init {root}")
+    return _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says; None when it says no."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise ReconcilerError(f"git cannot be run ({error.strerror}): install it first") from error
+    return None if done.returncode else done.stdout.strip()
+
+
+# ---- what is written -------------------------------------------------------------------------------------------------
+
+
+def texts(folder: Path, name: str, port: int, branch: str | None) -> dict[str, str]:
+    """Path -> content. Users come in at `port`; the two slots listen on the two ports above it."""
+    from reconciler.desired import schema
+
+    values = ports(name, port)
+    app = _filled("app.toml", values)
+    on = f"branch = {json.dumps(branch)}" if branch else '# branch = "main"  # none: the one that is checked out'
+    published = {
+        f"schemas/{one}": (schema.folder() / one).read_text("utf-8") for one in (schema.ENVIRONMENT, schema.OPERATOR)
+    }
+    operator = _filled("operator.toml", {"app": app, "branch": on})
+    example = {f"releases/{version}/app.py": _filled("app.py", {}) for version in VERSIONS}
+    environment = {f"environments/{name}.yaml": _filled("environment.yaml", values)}
+    return {**environment, **published, "reconciler.toml": operator, **example}
+
+
+def ports(name: str, port: int) -> dict[str, str]:
+    return {"name": name, "port": str(port), "blue": str(port + 1), "green": str(port + 2)}
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    text = (SCAFFOLD / template).read_text("utf-8")
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text
+
+
+def _write(path: Path, text: str) -> bool:
+    """False: it exists, and is left alone."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise ReconcilerError(f"{path}: cannot be written: {error.strerror}") from error
+    return True
+
+
+def _ignore(path: Path) -> list[str]:
+    """What git must never have, added to what is ignored already; the lines that were missing."""
+    before = path.read_text("utf-8") if path.exists() else ""
+    missing = [line for line in IGNORED if line not in before.split()]
+    if missing:
+        gap = "" if not before or before.endswith("\n") else "\n"
+        path.write_text(before + gap + "".join(f"{line}\n" for line in missing), encoding="utf-8")
+    return missing
+
+
+# ---- ports -----------------------------------------------------------------------------------------------------------
+
+
+def free_port(folder: Path) -> int:
+    """The first of 8080, 8090, ... that, with the two above it, nobody listens on and no environment here names."""
+    manifests = (path.read_text("utf-8", "replace") for path in sorted(folder.glob("environments/*.y*ml")))
+    claimed = {int(port) for text in manifests for port in re.findall(r"listen: *\S*?:(\d+)", text)}
+    for port in range(8080, 9080, 10):
+        if port not in claimed and all(_free(port + more) for more in range(3)):
+            return port
+    raise ReconcilerError("no free ports between 8080 and 9080 on 127.0.0.1: choose one with --port")
+
+
+def _free(port: int) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+# ---- what is said ----------------------------------------------------------------------------------------------------
+
+
+def _problems(folder: Path, file: str) -> Iterator[Problem | str]:
+    from reconciler.configuration import load
+    from reconciler.desired.claims import judge_one
+    from reconciler.desired.manifest import Invalid, read
+
+    try:
+        operator = load(folder / "reconciler.toml", {})
+    except ReconcilerError as error:
+        yield str(error)
+        return
+    judged = judge_one(read((folder / file).read_bytes(), file), operator)
+    if isinstance(judged, Invalid):
+        yield from judged.problems
+
+
+def next_steps(folder: Path, name: str) -> str:
+    here = "" if folder.resolve() == Path.cwd().resolve() else f"  cd {folder}\n"
+    return f"""
+next:
+{here}  git add . && git commit -m "A first environment"
+  reconcile validate            is everything right?
+  reconcile --once              what would be done; writes nothing
+  reconcile run                 do it, and go on doing it: leave it running, and use another terminal
+  reconcile status --watch      where it stands, and what to type next
+then switch: set activeSlot to green in environments/{name}.yaml, and
+  git commit -am "Switch to green"
+"""

@@ -1,0 +1,161 @@
+"""The words of one screen, and the exit codes: 0 in sync, 1 error, 2 changes, 3 blocked, 4 rolled back or aborted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from core_world import READY, UNREADY, B, G, World, at, serving, spec, switching
+
+from reconciler.core.conditions import Condition, Status, outcome_code, status
+from reconciler.core.model import Outcome, share
+from reconciler.core.plan import decide
+from reconciler.core.steps import Phase, Verb
+
+
+def screen(world: World) -> Status:
+    seen = world.look()
+    return status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
+
+
+def condition(found: Status, kind: str) -> Condition:
+    return next(one for one in found.conditions if one.type == kind)
+
+
+def rolled_back() -> World:
+    world = switching()
+    world.verdicts["v2"] = Outcome.FAILED
+    world.ended()
+    world.waits("RevisionHeld")
+    return world
+
+
+def going_back() -> World:
+    world = switching().until(at(50))
+    world.verdicts["v2"] = Outcome.FAILED
+    return world.until(lambda w: bool(w.state.transition and w.state.transition.going_back))
+
+
+def said(verb: Verb, **details: object) -> World:
+    world = switching().until(at(10))
+    world.say(verb, **details)
+    return world
+
+
+def deaf() -> World:
+    world = serving()
+    world.deaf = True
+    return world
+
+
+def refused() -> World:
+    world = serving()
+    world.commit(None)
+    return world
+
+
+def degraded() -> World:
+    world = serving()
+    world.put(B, UNREADY, "v1", "api")
+    return world
+
+
+def superseding() -> World:
+    world = switching().until(at(10))
+    world.commit(spec(B, green="v2"))
+    return world.until(lambda w: bool(w.state.transition and w.state.transition.going_back))
+
+
+def foreign() -> World:
+    world = World()
+    world.put(B, READY, "v1")
+    world.set_gateway(up=True, weights=share(G, 30))
+    world.waits("AdoptionNeeded")
+    return world
+
+
+TABLE: tuple[tuple[Callable[[], World], str, str, str, str, int], ...] = (
+    (serving, "Synced", "Healthy", "None", "InSync", 0),
+    (switching, "Synced", "Healthy", "None", "accept-desired", 2),
+    (lambda: switching().until(at(10)), "OutOfSync", "Progressing", "Progressing", "Pausing", 2),
+    (lambda: switching().until(at(100, Phase.SOAKING)), "OutOfSync", "Progressing", "Soaking", "Soaking", 2),
+    (going_back, "OutOfSync", "Progressing", "RollingBack", "go-back", 4),
+    (superseding, "OutOfSync", "Progressing", "RollingBack", "go-back", 2),
+    (rolled_back, "OutOfSync", "Healthy", "Stalled", "RevisionHeld", 3),
+    (lambda: said(Verb.PAUSE), "OutOfSync", "Progressing", "Paused", "Paused", 3),
+    (lambda: said(Verb.SUSPEND, leave_split=True), "OutOfSync", "Suspended", "Progressing", "Suspended", 3),
+    (deaf, "Unknown", "Unknown", "None", "GatewayUnreachable", 1),
+    (refused, "Synced", "Healthy", "Stalled", "DesiredInvalid", 3),
+    (degraded, "OutOfSync", "Degraded", "None", "StableDegraded", 1),
+    (foreign, "OutOfSync", "Unknown", "Stalled", "AdoptionNeeded", 3),
+)
+
+
+@pytest.mark.parametrize(("world", "sync", "health", "phase", "reason", "code"), TABLE)
+def test_where_it_stands(
+    world: Callable[[], World], sync: str, health: str, phase: str, reason: str, code: int
+) -> None:
+    found = screen(world())
+    shown = (found.sync, found.health, found.phase, found.reason, found.exit_code)
+    assert shown == (sync, health, phase, reason, code)
+
+
+def test_a_success_is_synced_and_exits_zero() -> None:
+    world = switching()
+    world.ended()
+    found = screen(world.settled())
+    assert (found.sync, found.health, found.phase, found.exit_code) == ("Synced", "Healthy", "Succeeded", 0)
+    assert condition(found, "Ready").status
+
+
+def test_in_sync_although_the_idle_pin_is_held() -> None:
+    world = rolled_back()
+    world.commit(spec(B, green="v2"))
+    found = screen(world.settled())
+    assert world.state.is_held("v2")
+    assert (found.sync, found.exit_code) == ("Synced", 0)
+
+
+def test_a_held_revision_is_stalled_and_says_what_to_type() -> None:
+    found = screen(rolled_back())
+    stalled = condition(found, "Stalled")
+    assert (stalled.status, stalled.reason) == (True, "RevisionHeld")
+    assert "reconcile retry demo" in stalled.message
+    assert not condition(found, "Ready").status
+    assert found.stable
+    assert found.weights
+
+
+def test_a_refused_head_is_stalled_while_a_transition_goes_on() -> None:
+    world = switching().until(at(10))
+    world.commit(spec(G, blue="v9", green="v2"))
+    found = screen(world)
+    assert condition(found, "Stalled").reason == "StablePinned"
+    assert found.phase == "Progressing"
+
+
+def test_drift_is_a_condition_until_it_is_healed() -> None:
+    world = serving()
+    world.set_gateway(weights=share(G, 30))
+    world.tick()
+    assert condition(screen(world), "Drifted").status
+    world.settled()
+    assert not condition(screen(world), "Drifted").status
+
+
+def test_a_promotion_that_is_awaited_reads_as_paused() -> None:
+    from reconciler.core.model import Pause, SetWeight
+
+    world = switching(steps=(SetWeight(10), Pause(None), SetWeight(100)))
+    world.waits("PromotionAwaited")
+    found = screen(world)
+    assert (found.phase, found.exit_code) == ("Paused", 3)
+    assert "reconcile promote demo" in found.message
+
+
+@pytest.mark.parametrize(
+    ("phase", "code"),
+    [(Phase.SUCCEEDED, 0), (Phase.ROLLED_BACK, 4), (Phase.ABORTED, 4), (Phase.SUPERSEDED, 2), (Phase.STALLED, 3)],
+)
+def test_how_a_transition_ended_is_an_exit_code_of_its_own(phase: Phase, code: int) -> None:
+    assert outcome_code(phase) == code
