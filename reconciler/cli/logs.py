@@ -7,9 +7,9 @@ import logging
 import sys
 from typing import Any
 
-from reconciler.cli.screen import describe
 from reconciler.clock import SYSTEM
 from reconciler.core.steps import Watched
+from reconciler.wording import describe
 
 FIELDS = ("environment", "seq")
 

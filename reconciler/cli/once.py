@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from reconciler.cli.screen import console, duration, steps_table
+from reconciler.cli.layout import paint, say
+from reconciler.cli.screen import describe, duration, steps_table
 from reconciler.cli.session import Session
 from reconciler.core.conditions import BLOCKED, CHANGES, ERROR, IN_SYNC, ROLLED_BACK
 from reconciler.core.diff import differences, standing
@@ -45,7 +46,7 @@ def once(
             reports.append(report)
             worst = max(worst, report.exit_code, key=_severity)
             if output == "text":
-                report.show()
+                say(*report.lines())
     if output == "json":
         click.echo(json.dumps({"environments": [report.as_json() for report in reports]}, default=str))
     if not reports and output == "text":
@@ -123,33 +124,31 @@ class Report:
             return f"yes: {stable} stays up until {kept} after success, and git still pins it"
         return "yes" if not rollback_refusal(spec, end, end.watched) else "no: there is no earlier release to return to"
 
-    def show(self) -> None:
-        out = console()
-        out.print(f"[bold]{self.name}[/]  at {self.desired.revision[:12] or 'no revision'}", highlight=False)
-        if self.error or self.desired.problem:
-            out.print(f"  [red]{self.error or self.desired.problem}[/]", highlight=False)
+    def lines(self) -> list[str]:
+        title = f"{paint(self.name, bold=True)}  at {self.desired.revision[:12] or 'no revision'}"
+        trouble = (self.error or self.desired.problem).splitlines()
+        lines = [title, *(f"  {paint(line, 'red')}" for line in trouble)]
         if self.road is None:
-            return
-        for difference in self._differences():
-            out.print(f"  {difference.what}: {difference.found} -> {difference.wanted}", highlight=False)
+            return lines
+        lines += [f"  {each.what}: {each.found} -> {each.wanted}" for each in self._differences()]
         if self.road.steps:
-            out.print(steps_table(self.road))
-        self._summary(self.road)
+            lines += [f"  {line}" for line in steps_table(self.road)]
+        return lines + self._summary(self.road)
 
-    def _summary(self, road: Preview) -> None:
-        out = console()
+    def _summary(self, road: Preview) -> list[str]:
+        lines = []
         if road.seconds is not None:
             back = duration(self.rollback) if self.rollback is not None else "one step"
-            out.print(f"  ends {road.ended.phase if road.ended else ''} after {duration(road.seconds)};"
-                      f" a rollback from full weight: one step, {back}", highlight=False)  # fmt: skip
-            out.print(f"  rollback safe: {self._safe()}", highlight=False)
-        out.print(f"  comes to rest on {road.end.reason}: {road.end.message}", highlight=False)
-        out.print(f"  gateway: {self.fence}", highlight=False)
+            phase = road.ended.phase if road.ended else ""
+            lines += [
+                f"  ends {phase} after {duration(road.seconds)}; a rollback from full weight: one step, {back}",
+                f"  rollback safe: {self._safe()}",
+            ]
+        lines.append(f"  comes to rest on {road.end.reason}: {road.end.message}")
+        return [*lines, f"  gateway: {self.fence}"] if self.fence else lines
 
 
 def _step(planned: Any) -> dict[str, Any]:
-    from reconciler.cli.screen import describe
-
     return {
         "after": planned.after,
         "rule": planned.rule,

@@ -1,3 +1,112 @@
 """`reconcile validate`: every error in every manifest, at the branch's head or in files not yet committed."""
 
 from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from reconciler.configuration import Configuration, load
+from reconciler.desired.claims import judge
+from reconciler.desired.manifest import Invalid, Manifest, read
+from reconciler.desired.repository import Repository
+from reconciler.desired.snapshot import Desires, Snapshot
+from reconciler.errors import InvalidConfiguration, Problem
+
+Read = Manifest | Invalid
+
+
+@click.command("validate")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_obj
+def command(config: str | None, files: tuple[Path, ...], output: str) -> int:
+    """Every error in every manifest, all at once: at the branch's head, or of FILEs as they lie in the work tree.
+
+    They are judged beside the operator's file, which is checked as well. Reads only; exit code 1 when there are errors.
+    """
+    verdict = validate(config, files)
+    click.echo(verdict.as_json() if output == "json" else verdict.as_text())
+    return 1 if verdict.problems else 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was looked at, and all that is wrong with it."""
+
+    of: str  # in words
+    revision: str  # of the branch's head; empty when there is none, or it was not needed
+    environments: tuple[str, ...]  # those without an error
+    problems: tuple[Problem, ...]
+
+    def as_text(self) -> str:
+        lines = [str(problem) for problem in self.problems]
+        good = f"good: {', '.join(self.environments)}" if self.environments else "no good environment"
+        wrong = len(self.problems)
+        count = f"{wrong} error{'' if wrong == 1 else 's'}" if wrong else "no errors"
+        return "\n".join([*lines, f"{count} in {self.of}; {good}"])
+
+    def as_json(self) -> str:
+        told = dataclasses.asdict(self)
+        return json.dumps({"valid": not self.problems, **told})
+
+
+def validate(config: str | None, files: tuple[Path, ...]) -> Verdict:
+    """Never raises for what is in a file: that is what the verdict tells."""
+    operator, problems = _operator(config)
+    if operator is None and not files:
+        return Verdict("the operator's file, which says where the manifests are", "", (), problems)
+    head = _head(operator) if operator else Snapshot("")
+    found = _judged(files, head, operator) if files else list(head.environments.values())
+    of = ", ".join(map(str, files)) if files else f"environments/ at {head.revision[:12] or 'no revision'}"
+    if head.problem and not files:
+        problems += (_unreadable(operator, head.problem),)
+    wrong = (problem for one in found if isinstance(one, Invalid) for problem in one.problems)
+    good = tuple(sorted(one.name for one in found if isinstance(one, Manifest)))
+    return Verdict(of, head.revision, good, (*problems, *wrong))
+
+
+def _operator(config: str | None) -> tuple[Configuration | None, tuple[Problem, ...]]:
+    try:
+        return load(Path(config) if config else None), ()
+    except InvalidConfiguration as error:
+        lines = (line.partition(": ") for line in str(error).splitlines())
+        return None, tuple(Problem(file, 0, 0, message) for file, _, message in lines)
+
+
+def _head(operator: Configuration) -> Snapshot:
+    repository = Repository(operator.repository_path, operator.repository.branch)
+    desires = Desires(repository, operator)
+    try:
+        return desires.look()
+    finally:
+        desires.close()
+
+
+def _unreadable(operator: Configuration | None, problem: str) -> Problem:
+    """The snapshot's problem is text that begins with its place."""
+    place = str(operator.repository_path) if operator else ""
+    return Problem(place, 0, 0, problem.removeprefix(f"{place}: "))
+
+
+def _judged(files: Iterable[Path], head: Snapshot, operator: Configuration | None) -> list[Read]:
+    """The files as they lie there, beside the other environments of the head: a name or an address may be taken."""
+    given = [_read(file) for file in dict.fromkeys(files)]
+    others = [one for one in head.environments.values() if isinstance(one, Manifest) and not _same(one, given)]
+    mine = {one.file for one in given}
+    return [one for one in judge([*given, *others], operator).values() if one.file in mine]
+
+
+def _same(committed: Manifest, given: list[Read]) -> bool:
+    """Is this the committed state of a file that was given?"""
+    return any(Path(one.file).absolute().match(committed.file) for one in given)
+
+
+def _read(file: Path) -> Read:
+    try:
+        return read(file.read_bytes(), str(file))
+    except OSError as error:
+        return Invalid(str(file), None, (Problem(str(file), 0, 0, f"cannot be read: {error.strerror}"),))

@@ -159,9 +159,3 @@ def _exit_code(spec: Spec | None, state: State, wait: Wait | None) -> int:
     if back:
         return ROLLED_BACK
     return ERROR if wait and wait.alert else CHANGES
-
-
-def outcome_code(phase: Phase) -> int:
-    """How a transition that is over ends the command that waited for it."""
-    codes = {Phase.SUCCEEDED: IN_SYNC, Phase.ROLLED_BACK: ROLLED_BACK, Phase.ABORTED: ROLLED_BACK}
-    return codes.get(phase, BLOCKED if phase is Phase.STALLED else CHANGES)

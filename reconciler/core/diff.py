@@ -109,7 +109,7 @@ def _traffic(observed: Observed, wanted: Release) -> list[Difference]:
 
 def _versions(spec: Spec, observed: Observed, wanted: Release) -> list[Difference]:
     found = []
-    for member, reading in zip(spec.members, observed.members[wanted.slot], strict=True):
+    for member, reading in zip(spec.members, observed.members[wanted.slot], strict=False):
         ready = reading.status is MemberStatus.READY and reading.version == wanted.version
         if not ready:
             kind = "owner of " if member.traffic is Traffic.EXCLUSIVE else ""

@@ -7,11 +7,11 @@ import sys
 import threading
 from pathlib import Path
 
-from reconciler.cli.session import Session
 from reconciler.clock import SYSTEM
 from reconciler.core.model import MemberStatus, Slot
 from reconciler.demo.place import ENVIRONMENT, Place
 from reconciler.errors import ReconcilerError
+from reconciler.session import Session
 
 RATE = 100  # users' requests per second
 

@@ -8,7 +8,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.cli.screen import describe
 from reconciler.core.model import Weights, all_on
 from reconciler.core.steps import (
     Accepted,
@@ -26,6 +25,7 @@ from reconciler.core.steps import (
     Stop,
     Warm,
 )
+from reconciler.wording import describe
 
 LINES = 14  # of the latest steps on the screen
 

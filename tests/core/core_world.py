@@ -80,7 +80,8 @@ def spec(active: Slot = B, blue: str | None = "v1", green: str | None = None, **
         "rollback_window": 1000.0,
         "hold_timeout": 200.0,
     }
-    return Spec("demo", digest, active, pins, (API, WORKER), **known | changes)  # type: ignore[arg-type]
+    known["members"] = (API, WORKER)
+    return Spec("demo", digest, active, pins, **known | changes)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

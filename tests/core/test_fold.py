@@ -62,7 +62,7 @@ ACTS = st.one_of(
 EVENTS = st.one_of(
     st.builds(steps.Created, TEXT),
     st.builds(steps.GenerationTaken, st.integers(0, 9)),
-    st.builds(Requested, st.sampled_from(Verb), st.none() | SLOTS, TEXT, TEXT, st.booleans(), st.booleans()),
+    st.builds(Requested, st.sampled_from(Verb), st.none() | SLOTS, reason=TEXT, leave_split=st.booleans()),
     st.builds(Accepted, TEXT, TEXT, PINS, TEXT),
     st.builds(steps.Bootstrapped, RELEASES),
     st.builds(steps.Adopted, RELEASES),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from core_world import B, G, World, at, serving, spec, switching
+from core_world import API, WORKER, G, World, at, serving, spec, switching
 
-from reconciler.core.model import Analysis, HandOver, OnFailure, Outcome, Pause, SetWeight
+from reconciler.core.diff import differences
+from reconciler.core.model import Analysis, HandOver, Member, OnFailure, Outcome, Pause, SetWeight, Traffic
 from reconciler.core.preview import Preview, preview, rollback_seconds
 from reconciler.core.simulate import WhatIf
 from reconciler.core.steps import Ended, HoldBegan, Phase, RollbackBegan, Route, Verb
@@ -111,13 +112,13 @@ def test_from_nothing_it_shows_the_bootstrap() -> None:
     assert found.end.reason == "InSync"
 
 
-def test_a_spec_with_other_members_than_were_observed_is_no_error() -> None:
+@pytest.mark.parametrize("members", [(API,), (API, WORKER, Member("frontend", Traffic.WEIGHTED))])
+def test_a_commit_with_other_members_than_were_looked_at_is_no_error(members: tuple[Member, ...]) -> None:
     world = serving()
-    from core_world import API
-
-    world.commit(spec(G, green="v2", members=(API,)))
+    asked = spec(G, green="v2", members=members)
+    world.commit(asked)
     assert seen(world).steps
-    assert B.other is G
+    assert differences(asked, world.look(), world.state)
 
 
 def test_how_long_a_rollback_takes_is_told_before_anything_begins() -> None:

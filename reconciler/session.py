@@ -1,0 +1,164 @@
+"""One command's view of everything: the operator's file, git, the journal, a keeper for each environment."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.clock import SYSTEM, Clock
+from reconciler.configuration import Configuration, load
+from reconciler.core.model import Desired
+from reconciler.core.state import State
+from reconciler.desired.manifest import Manifest
+from reconciler.desired.repository import Repository
+from reconciler.desired.snapshot import Desires, Snapshot
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.journal.sqlite import open_journal
+from reconciler.journal.store import Journal
+from reconciler.loop.keeper import Keeper, no_boundary
+from reconciler.world import World, open_world
+
+LOOKERS = 16  # threads that ask drivers; they wait most of the time
+
+
+def actor() -> str:
+    """Who is at the keyboard, for the journal."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
+
+
+class Session:
+    """Opened for one command and closed with it. `read_only`: nothing is written, anywhere."""
+
+    def __init__(
+        self, configuration: Configuration, *, read_only: bool = False, by: str = "", clock: Clock = SYSTEM
+    ) -> None:
+        self.configuration, self.read_only, self.clock = configuration, read_only, clock
+        self.journal: Journal = open_journal(configuration.journal_url, read_only=read_only)
+        branch = configuration.repository.branch
+        self.repository = Repository(configuration.repository_path, branch)
+        self.desires = Desires(self.repository, configuration)
+        self._seen = Snapshot("")
+        self.boundary: Callable[[str], None] = no_boundary
+        self.alarm: Callable[[str], None] = lambda _name: None
+        self._actor = by or actor()
+        self._pool = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
+        self._keepers: dict[str, Keeper] = {}
+        self._worlds: dict[str, World] = {}
+
+    @staticmethod
+    @contextmanager
+    def open(config: str | None, *, read_only: bool = False, by: str = "") -> Iterator[Session]:
+        """Raises InvalidConfiguration or JournalError, each naming the place."""
+        session = Session(load(Path(config) if config else None), read_only=read_only, by=by)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        for keeper in self._keepers.values():
+            keeper.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self.desires.close()
+        self.journal.close()
+
+    # ---- what there is -----------------------------------------------------------------------------------------------
+
+    def look(self) -> Iterable[str]:
+        """Read the branch's head; the environments whose desired state changed since the last look."""
+        before, now = self._seen, self.desires.look()
+        self._seen = now
+        if before is now:
+            return ()
+        names = {*before.environments, *now.environments}
+        changed = {name for name in names if before.environments.get(name) is not now.environments.get(name)}
+        return changed if before.problem == now.problem else {*changed, *self.journal.environments()}
+
+    def names(self) -> list[str]:
+        """Every environment that git or the journal knows."""
+        return sorted({*self.desires.look().environments, *self.journal.environments()})
+
+    def chosen(self, wanted: tuple[str, ...]) -> list[str]:
+        """The environments that a command line names; all of them when it names none. Raises UsageError."""
+        known = self.names()
+        unknown = [name for name in wanted if name not in known]
+        if unknown:
+            raise UsageError(f"unknown environment '{unknown[0]}' (known: {', '.join(known) or 'none'})")
+        problem = self.desires.look().problem
+        if problem and not known:
+            raise ReconcilerError(problem)
+        return list(wanted) or known
+
+    def revision(self, wanted: str | None) -> str:
+        """A full commit id: the head's, also by its beginning, or the one given."""
+        head = self.repository.head()
+        return wanted if wanted and not head.startswith(wanted) else head
+
+    # ---- one environment ---------------------------------------------------------------------------------------------
+
+    def state(self, name: str) -> State:
+        """The journal, folded."""
+        return self.keeper(name).catch_up()
+
+    def desired(self, name: str, state: State) -> Desired:
+        accepted = state.accepted
+        return self.desires.desired(name, accepted.revision if accepted else "", accepted.digest if accepted else "")
+
+    def keeper(self, name: str) -> Keeper:
+        """The one keeper of an environment in this session."""
+        if name not in self._keepers:
+            self._keepers[name] = Keeper(
+                name,
+                self.journal,
+                lambda state: self.desired(name, state),
+                self.desires.manifest,
+                lambda manifest, previous: self._open(name, manifest, previous),
+                self._pool,
+                actor=self._actor,
+                clock=self.clock,
+                boundary=lambda point: self.boundary(point),
+            )
+        return self._keepers[name]
+
+    def _open(self, name: str, manifest: Manifest, previous: World | None) -> World:
+        world = open_world(
+            manifest,
+            self.configuration,
+            self.journal.id,
+            previous,
+            read_only=self.read_only,
+            alarm=lambda: self.alarm(name),
+            clock=self.clock,
+        )
+        self._worlds[name] = world
+        return world
+
+    def fence(self, name: str) -> str:
+        """What the gateway can and cannot do, in a sentence; empty before it was opened."""
+        world = self._worlds.get(name)
+        if world is None:
+            return ""
+        can = world.gateway.capabilities
+        fences = {
+            "commit": "refuses writes of an older generation itself, across machines",
+            "owner-lock": "is fenced by a lock: run one reconciler, on this machine only",
+            "detect": "cannot fence: a foreign write is seen only afterwards",
+        }
+        weights = "every percent" if can.fine_weights else "coarse weights"
+        sticky = "sticky sessions" if can.sticky else "no stickiness, every request is drawn on its own"
+        proof = "drain is proved" if can.drain_proof else "drain cannot be proved, only waited for"
+        return f"{world.manifest.gateway.kind} {fences[can.fence]}; {weights}; {sticky}; {proof}"
+
+    def with_generation(self, state: State) -> State:
+        """For a preview before the first run: a journal that does not exist yet still needs a name in the plan."""
+        return state if state.journal else replace(state, journal="(new)")

@@ -1,0 +1,144 @@
+"""Acts, events and numbers in words: the one way in which journal, log, preview and screen speak of them."""
+
+from __future__ import annotations
+
+from reconciler.core.model import Analysis, HandOver, Pause, SetWeight, StrategyStep, Weights
+from reconciler.core.steps import (
+    Accepted,
+    Act,
+    Adopted,
+    Applied,
+    Began,
+    Bootstrapped,
+    CloseGateway,
+    Created,
+    DriftFound,
+    Ended,
+    Event,
+    GenerationTaken,
+    HealthNoted,
+    HoldBegan,
+    Intended,
+    PausedByRule,
+    Rebound,
+    Requested,
+    Retired,
+    RollbackBegan,
+    RollbackRefused,
+    Route,
+    SoakBegan,
+    StageFiles,
+    StagePassed,
+    Start,
+    StepPassed,
+    Stop,
+    Warm,
+    Watched,
+)
+
+
+def duration(seconds: float) -> str:
+    """`95.0` -> `1m35s`; under ten seconds with one decimal."""
+    if seconds < 10:
+        return f"{seconds:.1f}s".replace(".0s", "s")
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [(hours, "h"), (minutes, "m"), (rest, "s")]
+    return "".join(f"{value}{unit}" for value, unit in parts if value) or "0s"
+
+
+def weights(found: Weights | None) -> str:
+    return f"blue {found.blue} %, green {found.green} %" if found else "unknown"
+
+
+def describe(what: Act | Event | StrategyStep) -> str:
+    """One line for people."""
+    return _act(what) or _decided(what) or _happened(what) or _step(what) or type(what).__name__
+
+
+def _because(text: str) -> str:
+    return f": {text}" if text else ""
+
+
+def _act(what: Act | Event | StrategyStep) -> str:
+    match what:
+        case StageFiles(slot, version):
+            return f"stage the files of {version} in {slot}"
+        case Start(slot, version, members):
+            return f"start {', '.join(members)} {version} in {slot}"
+        case Stop(slot, members):
+            return f"stop {', '.join(members)} in {slot}"
+        case Warm(slot, version):
+            return f"warm {slot} up, see {version} answer"
+        case Route(_, after):
+            return f"weights: {weights(after.weights)}"
+        case CloseGateway():
+            return "close the gateway's listener"
+        case Intended(act, rule):
+            return f"intent ({rule}): {_act(act)}"
+        case Applied(result, reason):
+            return f"outcome: {result}{_because(reason)}"
+    return ""
+
+
+def _decided(what: Act | Event | StrategyStep) -> str:
+    match what:
+        case Accepted(digest, revision):
+            return f"desired state {digest[:12]} of {revision[:12]} is in force"
+        case Bootstrapped(stable) | Adopted(stable):
+            return f"{stable} is stable"
+        case Began(transition, stable, newcomer, back=back):
+            way = f"{newcomer} goes back to {stable}" if back else f"{stable} -> {newcomer}"
+            return f"transition {transition}: {way}{_because(back)}"
+        case Rebound(_, revision):
+            return f"policy changed at {revision[:12]}: same weight, new window"
+        case StagePassed(stage, evidence):
+            return f"{stage} passed{_because(evidence)}"
+        case StepPassed(cursor, evidence, handed):
+            passed = f"{', '.join(handed)} handed over" if handed else f"step {cursor + 1} passed"
+            return f"{passed}{_because(evidence)}"
+        case SoakBegan():
+            return "soak begins: full weight, still measured"
+        case RollbackBegan(_, condition, reason):
+            return f"going back ({condition}): {reason}"
+        case Ended(phase, reason):
+            return f"{phase}{_because(reason)}"
+        case Retired(slot):
+            return f"{slot} is retired"
+    return ""
+
+
+def _happened(what: Act | Event | StrategyStep) -> str:
+    match what:
+        case Created(journal):
+            return f"first entry of this environment in journal {journal}"
+        case GenerationTaken(generation):
+            return f"generation {generation} may act from here on"
+        case Requested(verb, reason=reason):
+            return f"asked: {verb}{_because(reason)}"
+        case DriftFound(expected, found):
+            return f"drift: found {weights(found)}, expected {weights(expected)}"
+        case HealthNoted(ready, reason):
+            return "the newcomer is ready again" if ready else f"the newcomer is not ready{_because(reason)}"
+        case PausedByRule(reason):
+            return f"paused{_because(reason)}"
+        case HoldBegan(reason):
+            return f"holding in place{_because(reason)}"
+        case RollbackRefused(reason):
+            return f"rollback refused{_because(reason)}"
+        case Watched():
+            return "watched"
+    return ""
+
+
+def _step(what: Act | Event | StrategyStep) -> str:
+    match what:
+        case SetWeight(weight):
+            return f"set weight {weight} %"
+        case Pause(seconds):
+            return f"pause {duration(seconds)}" if seconds is not None else "pause until promote"
+        case Analysis(at_most):
+            return f"analysis, at most {duration(at_most)}"
+        case HandOver(members):
+            return f"hand over {', '.join(members)}"
+    return ""

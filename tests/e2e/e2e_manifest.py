@@ -1,0 +1,70 @@
+"""The environment of the end-to-end tests: small rungs, short times, real gates."""
+
+from __future__ import annotations
+
+ANALYSIS = "analysis: {until: successful, atMost: 20s}"
+STEPS = ("setWeight: 25", ANALYSIS, "setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
+PARKED = ("setWeight: 50", "pause: {}", "setWeight: 100", "handOver: [worker]")  # at 50 % until `promote`
+RUNGS = {0, 25, 50, 100}
+
+SEARCH = """\
+    shift:
+      - name: search
+        kind: synthetic
+        road: both
+        rate: 40
+        errors: "<= 0"
+        p95: "<= 4s"
+        timeout: 4s
+        minimumSamples: 12
+        journey:
+          - {name: search, path: "/api/search?q=slot"}
+"""
+
+TEXT = """\
+apiVersion: reconciler/v1alpha1
+kind: Environment
+metadata:
+  name: {name}
+spec:
+  activeSlot: {active}
+  slots:
+    blue: {{version: "{blue}"}}
+    green: {{version: "{green}"}}
+  gateway: {{kind: envoy, listen: "127.0.0.1:{port}", sessions: {sessions}}}
+  members:
+    - {{name: api, traffic: weighted, match: {{prefix: /api}}, host: {{kind: process, app: {name}-api}}}}
+    - {{name: frontend, traffic: weighted, host: {{kind: process, app: {name}-frontend}}}}
+    - {{name: worker, traffic: exclusive, host: {{kind: process, app: {name}-worker}}}}
+  strategy:
+    steps:
+{steps}
+    soak: {soak}
+    drainTimeout: 3s
+    scaleDownDelay: {scale_down}
+    progressDeadline: {deadline}
+  gates:
+    preflight:
+      - {{name: alive, kind: http, path: /healthz}}
+{gates}"""
+
+
+def manifest(
+    name: str,
+    active: str,
+    blue: str,
+    green: str,
+    port: int,
+    *,
+    steps: tuple[str, ...] = STEPS,
+    sessions: str = "shared",
+    soak: str = "1s",
+    deadline: str = "60s",
+    scale_down: str = "10m",
+    gates: str = SEARCH,
+) -> str:
+    climbing = "\n".join(f"      - {step}" for step in steps)
+    return TEXT.format(
+        name=name, active=active, blue=blue, green=green, port=port, steps=climbing, sessions=sessions, soak=soak,
+        deadline=deadline, scale_down=scale_down, gates=gates,
+    )  # fmt: skip

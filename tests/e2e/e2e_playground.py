@@ -1,0 +1,284 @@
+"""A complete system of its own for one test: repository, operator's file, releases, Envoy, members, loop and users.
+
+Waits end with a failed test when something does not come in time; no test depends on how fast it came.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+from e2e_manifest import manifest
+from e2e_users import Users
+
+from reconciler.core.history import fold
+from reconciler.core.model import Release, Slot
+from reconciler.core.state import State
+from reconciler.core.steps import Event
+from reconciler.demo.place import APP, ENVIRONMENT, MEMBERS, Place, build, free_ports, sample
+from reconciler.drivers.identity import Identity
+from reconciler.journal.entry import Entry
+from reconciler.journal.sqlite import open_journal
+
+T = TypeVar("T")
+HERE = Path(__file__).resolve().parent
+PATIENCE = 40.0  # seconds until a wait is given up
+LOOK = 0.03
+RECONCILE = (sys.executable, "-m", "reconciler")
+
+
+class Playground:
+    """Use it through the fixture of that name: whatever happens in a test, nothing is left running."""
+
+    def __init__(self, root: Path) -> None:
+        self.place: Place = build(root)
+        self.root = root
+        self.runs: list[subprocess.Popen[bytes]] = []
+        self._users: list[Users] = []
+        self._states: dict[str, State] = {}
+        self._entries: dict[str, list[Entry]] = {}
+
+    # ---- what a person does ------------------------------------------------------------------------------------------
+
+    def commit(
+        self, active: str, blue: str, green: str, *, name: str = ENVIRONMENT, port: int = 0, **wishes: Any
+    ) -> str:
+        """Commit the manifest; the new revision. `wishes`: see `e2e_manifest.manifest`."""
+        text = manifest(name, active, blue, green, port or self.place.port, **wishes)
+        return self.commit_file(f"environments/{name}.yaml", text)
+
+    def commit_file(self, path: str, text: str) -> str:
+        file = self.place.repository / path
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        self.place.git("add", path)
+        self.place.git("commit", "--quiet", "-m", f"change {path}")
+        return self.place.git("rev-parse", "HEAD")
+
+    def release(self, version: str, **misbehave: Any) -> None:
+        folder = self.root / "releases" / version
+        folder.mkdir()
+        said = {"version": version, "misbehave": misbehave}
+        (folder / "release.json").write_text(json.dumps(said), encoding="utf-8")
+
+    def second_system(self, name: str) -> int:
+        """Apps for another environment in the operator's file, on ports of their own; a port for its gateway."""
+        port, *ports = free_ports(1 + 2 * len(MEMBERS))
+        quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(self.root / name))}
+        (self.root / name).mkdir()
+        with self.place.config.open("a", encoding="utf-8") as file:
+            for i, member in enumerate(MEMBERS):
+                app = APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
+                file.write(app.replace("[apps.demo-", f"[apps.{name}-"))
+        return port
+
+    def reconcile(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Type a command to its end."""
+        command = [*RECONCILE, "--config", str(self.place.config), *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=self.root, timeout=PATIENCE, check=False)
+
+    def ask(self, verb: str, *words: str) -> None:
+        """A verb that must be taken."""
+        done = self.reconcile(verb, ENVIRONMENT, *words)
+        assert done.returncode == 0, done.stderr
+
+    def status(self, name: str = ENVIRONMENT) -> dict[str, Any]:
+        """What `reconcile status` says, as data."""
+        done = self.reconcile("status", name, "--output", "json")
+        assert done.stdout, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)["environments"][0]
+        return found
+
+    def until_status(self, wanted: Callable[[dict[str, Any]], bool], name: str = ENVIRONMENT) -> dict[str, Any]:
+        return until(lambda: found if wanted(found := self.status(name)) else None, "a status", self.log)
+
+    # ---- the loop ----------------------------------------------------------------------------------------------------
+
+    def run(self) -> subprocess.Popen[bytes]:
+        """Start `reconcile run`."""
+        return self._start(*RECONCILE, "--config", str(self.place.config), "run", "--poll", "0.3")
+
+    def run_until_killed(self, point: str, count: int) -> subprocess.Popen[bytes]:
+        """A loop that kills itself with SIGKILL when it comes to a named boundary for the `count`th time."""
+        program = str(HERE / "e2e_killed_run.py")
+        return self._start(sys.executable, program, str(self.place.config), point, str(count))
+
+    def _start(self, *command: str) -> subprocess.Popen[bytes]:
+        with (self.root / "run.log").open("ab") as log:
+            started = subprocess.Popen(
+                command, cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self.runs.append(started)
+        return started
+
+    def stop_run(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal to the latest loop and wait for its end; the exit code."""
+        self.runs[-1].send_signal(number)
+        return self.runs[-1].wait(PATIENCE)
+
+    @property
+    def log(self) -> str:
+        path = self.root / "run.log"
+        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+    def serving(self, blue: str = "1.0.0", green: str = "1.1.0", **wishes: Any) -> Playground:
+        """The loop runs, blue serves, and green is staged and warm: where most tests begin."""
+        self.commit("blue", blue, green, **wishes)
+        self.run()
+        self.until(lambda state: state.warm.green == green)
+        return self
+
+    # ---- what is on record -------------------------------------------------------------------------------------------
+
+    def state(self, name: str = ENVIRONMENT) -> State:
+        """The journal, folded by us."""
+        self.entries(name)
+        return self._states.get(name, State())
+
+    def entries(self, name: str = ENVIRONMENT) -> list[Entry]:
+        path = self.place.state / "journal.db"
+        found = self._entries.setdefault(name, [])
+        if not path.exists():
+            return found
+        journal = open_journal(f"sqlite:///{path}", read_only=True)
+        try:
+            new = journal.since(name, found[-1].seq if found else 0)
+        finally:
+            journal.close()
+        for entry in new:
+            before = self._states.get(name, State())
+            self._states[name] = fold(before, entry.event, elapsed=entry.elapsed, seq=entry.seq)
+        found += new
+        return found
+
+    def events(self, kind: type[T], name: str = ENVIRONMENT, after: int = 0) -> list[T]:
+        return [entry.event for entry in self.entries(name) if isinstance(entry.event, kind) and entry.seq > after]
+
+    def until(self, wanted: Callable[[State], object], name: str = ENVIRONMENT) -> State:
+        """Wait until the folded journal is so."""
+        return until(lambda: state if wanted(state := self.state(name)) else None, "the journal", self.story)
+
+    def until_event(self, wanted: Callable[[Event], object], name: str = ENVIRONMENT, after: int = 0) -> Entry:
+        def look() -> Entry | None:
+            return next((e for e in self.entries(name) if e.seq > after and wanted(e.event)), None)
+
+        return until(look, "an event", self.story)
+
+    def until_stable(self, slot: str, version: str, name: str = ENVIRONMENT) -> State:
+        """At rest on that release, everything left behind by a transition cleaned up."""
+        release = Release(Slot(slot), version)
+        return self.until(lambda s: s.stable == release and s.transition is None and not s.intent, name)
+
+    def story(self) -> str:
+        """What an operator would look at when something did not come."""
+        return self.reconcile("history", "--all").stdout[-6000:] + self.log[-3000:]
+
+    # ---- who runs ----------------------------------------------------------------------------------------------------
+
+    def member(self, member: str, slot: str, name: str = ENVIRONMENT) -> Identity | None:
+        """The process on record, dead or alive."""
+        path = self.place.state / name / "members" / member / "members" / f"{member}-{slot}.json"
+        found = json.loads(path.read_text(encoding="utf-8")).get("identity") if path.exists() else None
+        return Identity(**found) if found else None
+
+    def envoy(self, name: str = ENVIRONMENT) -> Identity | None:
+        path = self.place.state / name / "gateway" / "process.json"
+        return Identity.load(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def data_plane(self) -> dict[str, Identity]:
+        """Every living process on record: gateways, and members by slot."""
+        found: dict[str, Identity | None] = {}
+        for folder in self.place.state.glob("*/gateway"):
+            found[f"{folder.parent.name} envoy"] = self.envoy(folder.parent.name)
+        for path in self.place.state.glob("*/members/*/members/*-*.json"):
+            name, member = path.parts[-5], path.parts[-3]
+            if not path.name.endswith(".config.json"):
+                found[f"{name} {path.stem}"] = self.member(member, path.stem.rpartition("-")[2], name)
+        return {who: identity for who, identity in found.items() if identity and identity.alive()}
+
+    def kill(self, identity: Identity | None, number: int = signal.SIGKILL) -> None:
+        assert identity is not None, "nothing is on record there"
+        assert identity.signal(number), "it had ended already"
+        if number == signal.SIGKILL:
+            until(lambda: not identity.alive(), "the end of a killed process", self.story)
+
+    # ---- users -------------------------------------------------------------------------------------------------------
+
+    def users(self, port: int = 0, rate: float = 60.0) -> Users:
+        users = Users(port or self.place.port, self.root / f"users-{len(self._users)}.jsonl", rate)
+        self._users.append(users)
+        until(lambda: len(users.so_far()) > rate / 2, "the first users", self.story)
+        return users
+
+    def jobs_done(self) -> list[dict[str, Any]]:
+        """The worker's own list; waits until its queue is empty."""
+        data = self.place.data
+        idle = [data / "queue", data / "claimed"]
+        until(lambda: not any(os.listdir(folder) for folder in idle if folder.exists()), "an empty queue", self.story)
+        return [json.loads(line) for line in (data / "done.jsonl").read_text(encoding="utf-8").splitlines()]
+
+    # ---- the end -----------------------------------------------------------------------------------------------------
+
+    def tear_down(self) -> None:
+        """End everything, by what is on record; then nobody may be left."""
+        for users in self._users:
+            users.stop()
+        for run in self.runs:
+            _end(run)
+        for identity in self.data_plane().values():
+            identity.signal(signal.SIGKILL)
+        until(lambda: not self.data_plane(), "the end of the data plane", lambda: str(self.data_plane()))
+        left = {process.pid: process.info["cmdline"] for process in _living_in(self.root)}
+        for pid in left:  # ours by their folder, and a defect: nobody had them on record
+            stray = Identity.of(pid)
+            if stray:
+                stray.signal(signal.SIGKILL)
+        assert not left, f"processes that nobody has on record: {left}"
+
+
+def until(look: Callable[[], T | None], what: str, story: Callable[[], str] | str = "") -> T:
+    """The first look that finds something; fails the test when none does."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(LOOK)
+    raise AssertionError(f"waited {PATIENCE:g} s for {what}\n{story() if callable(story) else story}")
+
+
+def _end(run: subprocess.Popen[bytes]) -> None:
+    if run.poll() is None:
+        run.terminate()
+    try:
+        run.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        run.kill()
+        run.wait()
+
+
+def _living_in(root: Path) -> Iterator[psutil.Process]:
+    """Processes that work in this folder, or whose command line names it; helpers get a moment to end."""
+    deadline = time.monotonic() + 5
+    while any(_mentions(process, str(root)) for process in psutil.process_iter()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for process in psutil.process_iter(["cmdline"]):
+        if _mentions(process, str(root)):
+            yield process
+
+
+def _mentions(process: psutil.Process, folder: str) -> bool:
+    try:
+        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return process.cwd().startswith(folder) or any(folder in word for word in process.cmdline())
+    except psutil.Error:
+        return False

@@ -1,0 +1,54 @@
+"""Users in a process of their own: GET and POST, on kept and on fresh connections, each request accounted for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from reconciler.demo.account import Outcome, Request, Totals, read, totals
+
+
+class Users:
+    """They come at once, and until `stop`."""
+
+    def __init__(self, port: int, out: Path, rate: float) -> None:
+        self.out = out
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler.demo.load", "--url", f"http://127.0.0.1:{port}", "--out", str(out),
+             "--rate", str(rate)],
+            stdin=subprocess.PIPE, cwd=out.parent, start_new_session=True,
+        )  # fmt: skip
+
+    def so_far(self) -> list[Request]:
+        if not self.out.exists():
+            return []
+        with self.out.open(encoding="utf-8") as lines:
+            return read(lines)
+
+    def stop(self) -> list[Request]:
+        """Let every request end; all of them."""
+        if self._process.stdin and not self._process.stdin.closed:
+            self._process.stdin.close()
+        code = self._process.wait(30)
+        assert code == 0, f"the load generator ended with {code}"
+        return self.so_far()
+
+
+def lost(requests: list[Request]) -> list[Request]:
+    """Those that did not get what they asked for."""
+    return [request for request in requests if request.outcome is not Outcome.OK]
+
+
+def assert_nothing_lost(requests: list[Request]) -> Totals:
+    """sent = ok, and everybody was there: both kinds of connections, reads and writes."""
+    account = totals(requests)
+    assert account.sent == account.ok, (account, lost(requests)[:5])
+    assert {request.fresh for request in requests} == {True, False}
+    assert {"search", "page", "upload", "job", "session"} <= {request.kind for request in requests}
+    return account
+
+
+def served_by(requests: list[Request], after: float = 0.0) -> set[str]:
+    """The slots that answered, by their own word."""
+    return {request.slot for request in requests if request.slot and request.start >= after}

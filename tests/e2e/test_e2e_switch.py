@@ -1,0 +1,39 @@
+"""The main job: a commit moves the traffic, and what is bad comes back by itself."""
+
+from __future__ import annotations
+
+import pytest
+from e2e_laws import assert_lawful, changes
+from e2e_manifest import RUNGS
+from e2e_playground import Playground
+from e2e_users import assert_nothing_lost, served_by
+
+from reconciler.core.steps import Phase
+from reconciler.demo.account import jobs, overlaps
+
+pytestmark = pytest.mark.real
+
+
+def test_a_commit_switches_the_slot_and_loses_nothing(playground: Playground) -> None:
+    playground.serving()
+    users = playground.users()
+    revision = playground.commit("green", "1.0.0", "1.1.0")
+    state = playground.until_stable("green", "1.1.0")
+    requests = users.stop()
+
+    assert_nothing_lost(requests)
+    assert served_by(requests) == {"blue", "green"}
+    assert served_by(requests[-60:]) == {"green"}
+    assert state.last is not None
+    assert (state.last.phase, state.last.revision) == (Phase.SUCCEEDED, revision)
+    done = playground.jobs_done()
+    account = jobs(requests, done)
+    assert account.asked == account.once, account
+    assert overlaps(done) == 0
+    assert {job["slot"] for job in done} == {"blue", "green"}
+    assert changes(playground.entries()) == [(100, 0), (75, 25), (50, 50), (0, 100)]
+    assert_lawful(playground.entries(), RUNGS)
+    verified = playground.reconcile("history", "--verify")
+    assert (verified.returncode, "chain whole" in verified.stdout) == (0, True), verified
+    status = playground.status()
+    assert (status["sync"], status["health"], status["phase"]) == ("Synced", "Healthy", "Succeeded")
