@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from pathlib import Path
 
 import click
 
 from reconciler.cli.logs import configure
-from reconciler.cli.session import Session
 from reconciler.desired.watch import Watch
 from reconciler.loop.run import Runner
+from reconciler.session import Session
 
 
 @click.command("run")
@@ -32,6 +33,7 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
+    sys.setswitchinterval(0.0005)
     runner = Runner(session, session.keeper)
     session.alarm = runner.wake_one
     watch = Watch(_paths(session), runner.look_and_wake, interval=poll)

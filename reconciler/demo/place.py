@@ -120,13 +120,17 @@ class Place:
 
     def commit(self, message: str, *, active: str, blue: str, green: str) -> str:
         """Write the manifest and commit it, as a person would; the new commit's id."""
+        self.write(active=active, blue=blue, green=green)
+        self.git("add", "environments")
+        self.git("commit", "--quiet", "-m", message)
+        return self.git("rev-parse", "HEAD")
+
+    def write(self, *, active: str, blue: str, green: str) -> None:
+        """Edit the manifest in the work tree."""
         text = MANIFEST.format(name=ENVIRONMENT, active=active, blue=blue, green=green, port=self.port)
         folder = self.repository / "environments"
         folder.mkdir(exist_ok=True)
         (folder / f"{ENVIRONMENT}.yaml").write_text(text, encoding="utf-8")
-        self.git("add", "environments")
-        self.git("commit", "--quiet", "-m", message)
-        return self.git("rev-parse", "HEAD")
 
     def git(self, *arguments: str) -> str:
         """Run git in the demo's repository, with nobody's configuration but its own."""

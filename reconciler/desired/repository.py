@@ -85,6 +85,9 @@ class Repository:
         """Is `ancestor` the revision itself or in its history? False for commits that are not (any more) there."""
         if not (_COMMIT.fullmatch(revision) and _COMMIT.fullmatch(ancestor)):
             return False
+        parent = self._read(lambda handle: _header(handle, f"{revision}^"))
+        if ancestor in (revision, parent[0] if parent else ""):
+            return True  # the common case, without starting a process
 
         def ask(handle: git.cmd.Git) -> int:
             arguments = ("git", "merge-base", "--is-ancestor", ancestor, revision)

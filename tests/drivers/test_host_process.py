@@ -103,7 +103,10 @@ class World:
         return {str(file): (file.stat().st_mtime_ns, file.stat().st_ino) for file in files}
 
     def freeze(self, slot: Slot) -> None:
-        self.leader(slot).signal(signal.SIGSTOP)
+        leader = self.leader(slot)
+        leader.signal(signal.SIGSTOP)
+        while psutil.Process(leader.pid).status() != psutil.STATUS_STOPPED:  # the signal takes its time
+            time.sleep(0.001)
 
     def damage(self, slot: Slot) -> None:
         self.kept = (self.path(slot), self.path(slot).read_text())

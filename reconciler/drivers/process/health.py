@@ -1,59 +1,77 @@
-"""Asking a member how it is. Only its own word counts: a connection proves nothing about whose app answers."""
+"""Asking a member how it is. Only its own word counts: a connection proves nothing about whose app answers.
+
+`http.client` instead of the one HTTP client of the other drivers, because this is asked about every member ten times a
+second and before every decision: measured 0.3 ms against 1.1 ms, all of it on the way from a commit to traffic.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 from typing import Any
-
-import httpx
 
 from reconciler.clock import Clock
 from reconciler.core.model import MemberReading, MemberStatus
 from reconciler.drivers.process.record import Record
 
 LARGEST = 64 * 1024  # bytes of an answer
+PIECE = 8 * 1024
 
 
 class Health:
-    """One kept connection per member; asked about ten times a second."""
+    """A kept connection per port; safe for several threads, because one that is in use is not in the shelf."""
 
     def __init__(self, path: str, deadline: float, clock: Clock) -> None:
         self.path, self.deadline, self.clock = path, deadline, clock
-        self._client: httpx.Client | None = None
+        self._idle: dict[int, http.client.HTTPConnection] = {}
 
     def ask(self, port: int, record: Record) -> MemberReading:
         """READY only by a 200 that names the version and, if it names a process, the one that we started."""
+        kept = self._idle.pop(port, None)
         try:
-            status, body = self._get(f"http://127.0.0.1:{port}{self.path}")
-        except httpx.HTTPError as error:
-            why = "in time" if isinstance(error, httpx.TimeoutException) else f"({type(error).__name__})"
+            status, body = self._again(kept) if kept else self._get(self._connect(port), port)
+        except (OSError, http.client.HTTPException) as error:
+            why = "in time" if isinstance(error, TimeoutError) else f"({type(error).__name__})"
             return _unready(f"{self.path} on port {port} does not answer {why}")
         return judge(self.path, status, body, record)
 
     def close(self) -> None:
-        if self._client:
-            self._client.close()
-            self._client = None
+        while self._idle:
+            self._idle.popitem()[1].close()
 
-    def _get(self, url: str) -> tuple[int, bytes]:
+    def _again(self, kept: http.client.HTTPConnection) -> tuple[int, bytes]:
+        """On a kept connection; one that the member has closed meanwhile says nothing, so ask on a new one."""
+        try:
+            return self._get(kept, kept.port)
+        except (ConnectionError, http.client.BadStatusLine, http.client.CannotSendRequest):
+            return self._get(self._connect(kept.port), kept.port)
+
+    def _connect(self, port: int) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection("127.0.0.1", port, timeout=self.deadline / 2)
+
+    def _get(self, connection: http.client.HTTPConnection, port: int) -> tuple[int, bytes]:
         until = self.clock.monotonic() + self.deadline
-        body = b""
-        with self._connection().stream("GET", url) as response:
-            for piece in response.iter_raw():
-                body += piece
-                if len(body) > LARGEST:
-                    raise httpx.DecodingError(f"more than {LARGEST} bytes")
-                if self.clock.monotonic() > until:
-                    raise httpx.ReadTimeout("it never ends")
-        return response.status_code, body
+        with contextlib.ExitStack() as undo:
+            undo.callback(connection.close)
+            connection.request("GET", self.path, headers={"Accept-Encoding": "identity"})
+            response = connection.getresponse()
+            body = self._body(response, until)
+            undo.pop_all()
+        if response.will_close or self._idle.setdefault(port, connection) is not connection:
+            connection.close()
+        return response.status, body
 
-    def _connection(self) -> httpx.Client:
-        """Made at the first question. Plain HTTP to this machine: no proxy, no certificates to load."""
-        if self._client is None:
-            self._client = httpx.Client(
-                timeout=self.deadline / 2, trust_env=False, verify=False, headers={"Accept-Encoding": "identity"}
-            )
-        return self._client
+    def _body(self, response: http.client.HTTPResponse, until: float) -> bytes:
+        body = b""
+        while piece := response.read1(PIECE):
+            body += piece
+            if len(body) > LARGEST:
+                raise http.client.HTTPException(f"more than {LARGEST} bytes")
+            if self.clock.monotonic() > until:
+                raise TimeoutError("it never ends")
+        response.close()  # read to its end: the connection is free for the next question
+        return body
 
 
 def judge(path: str, status: int, body: bytes, record: Record) -> MemberReading:

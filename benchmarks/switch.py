@@ -1,0 +1,87 @@
+"""From a commit to the first answer of the new slot, beside the gateway's own time; and requests lost under load.
+
+    python benchmarks/switch.py [--switches 200] [--json]
+
+Both roads switch in turn, in one run, seen by the same kind of client: (a) the branch's reference moves and the running
+`reconcile run` does the rest; (b) the gateway's driver is told the same weights directly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+
+from rig import Rig, SecondGateway, Watcher, rig
+
+from reconciler.core.model import Slot
+from reconciler.demo import account
+from reconciler.demo.processes import RATE
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--switches", type=int, default=200)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    with rig() as (found, processes):
+        processes.start_users()
+        second = SecondGateway(found.place)
+        watchers = Watcher(found.place.port), Watcher(second.port)
+        try:
+            roads, own = measure(found, second, *watchers, given.switches)
+        finally:
+            for watcher in watchers:
+                watcher.close()
+            second.close()
+        processes.stop_users()
+        with processes.records.open(encoding="utf-8") as lines:
+            totals = account.totals(account.read(lines))
+        lost_by_watcher = watchers[0].failed
+    result = {
+        "switches": given.switches,
+        "requests": totals.sent + watchers[0].asked,
+        "lost": totals.failed + totals.unknown + lost_by_watcher,
+        "users_per_second": RATE,
+        "road_ms": spread(roads),
+        "gateway_ms": spread(own),
+        "above_gateway_ms": spread([a - b for a, b in zip(roads, own, strict=True)]),
+    }
+    print(json.dumps(result) if given.json else show(result))
+
+
+def measure(
+    found: Rig, second: SecondGateway, ours: Watcher, theirs: Watcher, switches: int
+) -> tuple[list[float], list[float]]:
+    """Milliseconds of each switch by the whole road, and by the gateway alone, in turn."""
+    roads, own = [], []
+    for number in range(switches):
+        slot = Slot.GREEN if number % 2 == 0 else Slot.BLUE
+        revision = found.prepare(slot)
+        reading = second.read()
+        began = time.monotonic()
+        second.write(slot, reading)
+        own.append((theirs.first_answer_of(slot) - began) * 1000)
+        moved = found.move_branch(revision)
+        roads.append((ours.first_answer_of(slot) - moved) * 1000)
+        found.place.git("reset", "--quiet", "--hard")
+        time.sleep(0.35)  # the transition ends, so that the next one begins from rest
+    return roads, own
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {
+        "median": round(statistics.median(ordered), 2),
+        "p95": round(ordered[int(len(ordered) * 0.95) - 1], 2),
+        "max": round(ordered[-1], 2),
+    }
+
+
+def show(result: dict[str, object]) -> str:
+    return "\n".join(f"{name:>18}  {value}" for name, value in result.items())
+
+
+if __name__ == "__main__":
+    main()
