@@ -22,8 +22,10 @@ from reconciler.errors import ReconcilerError, UsageError
 from reconciler.journal.sqlite import open_journal
 from reconciler.journal.store import Journal
 from reconciler.loop.keeper import Keeper, no_boundary
+from reconciler.spelling import unknown
 from reconciler.world import World, open_world
 
+NO_FILE = "(no operator's file was found, so the repository in this folder is meant; begin with: reconcile init)"
 LOOKERS = 16  # threads that ask drivers; they wait most of the time
 
 
@@ -91,13 +93,17 @@ class Session:
     def chosen(self, wanted: tuple[str, ...]) -> list[str]:
         """The environments that a command line names; all of them when it names none. Raises UsageError."""
         known = self.names()
-        unknown = [name for name in wanted if name not in known]
-        if unknown:
-            raise UsageError(f"unknown environment '{unknown[0]}' (known: {', '.join(known) or 'none'})")
         problem = self.desires.look().problem
         if problem and not known:
-            raise ReconcilerError(problem)
-        return list(wanted) or known
+            raise ReconcilerError(problem if self.configuration.file else f"{problem}\n{NO_FILE}")
+        for name in wanted:
+            if name not in known:
+                raise UsageError(unknown("environment", name, known))
+        return list(wanted) or [name for name in known if self._was_ever(name)]
+
+    def _was_ever(self, name: str) -> bool:
+        """Not so for what was only ever a mistake in git, and is there no more."""
+        return name in self.desires.look().environments or self.state(name).accepted is not None
 
     def revision(self, wanted: str | None) -> str:
         """A full commit id: the head's, also by its beginning, or the one given."""

@@ -12,14 +12,29 @@ import click
 
 from reconciler.errors import ReconcilerError, UsageError
 
-COMMANDS = (
-    "init", "validate", "run", "status", "diff", "history", "gates", "promote", "pause", "resume", "abort", "retry",
-    "rollback", "suspend", "adopt", "down", "demo",
-)  # fmt: skip
+COMMANDS = {
+    "init": "Write a first environment into a git repository.",
+    "validate": "Every error in every manifest, all at once.",
+    "run": "The loop: keep every environment as git says.",
+    "status": "Where every environment stands, why, and what to type next.",
+    "diff": "What the world is, against what it should be.",
+    "history": "Every decision and step, from the journal.",
+    "gates": "Ask an environment's gates now; changes nothing.",
+    "promote": "Go on where the strategy waits for a person.",
+    "pause": "Take no further step forward; rollback still works.",
+    "resume": "Go on after pause, suspend, down, or a hold.",
+    "abort": "Stop the transition and go back to stable.",
+    "retry": "Try again what is held.",
+    "rollback": "One fast step back, also after success.",
+    "suspend": "Touch nothing at all, until resume.",
+    "adopt": "Say which slot is good, where nobody else can know.",
+    "down": "Stop an environment: its gateway, then both slots.",
+    "demo": "Watch it work, in a folder of its own.",
+}
 
 
 class Lazy(click.Group):
-    """Loads a command's module, and all that it imports, only when that command is typed."""
+    """Loads a command's module, and all that it imports, only when that command is typed; the list needs none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
@@ -29,6 +44,19 @@ class Lazy(click.Group):
             return None
         command: click.Command = importlib.import_module(f"reconciler.cli.{name}").command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS:
+            from reconciler.spelling import unknown
+
+            raise UsageError(f"{unknown('command', args[0], COMMANDS)} (reconcile --help lists them)")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=Lazy, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

@@ -5,44 +5,73 @@ from __future__ import annotations
 import json
 import signal
 import threading
+from dataclasses import dataclass
 
 import click
 
+from reconciler.cli.exit_codes import worst
+from reconciler.cli.layout import say
 from reconciler.cli.logs import configure
-from reconciler.cli.session import Session
-from reconciler.core.conditions import IN_SYNC, ROLLED_BACK
+from reconciler.core.conditions import ERROR, ROLLED_BACK
+from reconciler.core.steps import Phase
+from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.run import run_to_end
+from reconciler.session import Session
+
+
+INTERRUPTED = 130
 
 
 def apply_once(config: str | None, environment: tuple[str, ...], output: str) -> int:
-    """One environment after the other, each to its end. Exit 4 when a transition was rolled back or aborted."""
+    """One environment after the other, each to its end. Exit 4 when a transition was rolled back or aborted.
+
+    Ctrl-C and SIGTERM end it after the step that is being done.
+    """
     configure("json" if output == "json" else "text")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    codes: list[int] = []
-    reports: list[dict[str, object]] = []
+    reports: list[Report] = []
     with Session.open(config) as session:
         session.journal.lock()
         session.look()
         for name in session.chosen(environment):
-            code, report = _one(session.keeper(name), stop)
-            codes.append(code)
-            reports.append({"environment": name, "exitCode": code, **report})
+            if not stop.is_set():
+                reports.append(_one(session.keeper(name), stop))
     if output == "json":
-        click.echo(json.dumps({"environments": reports}))
+        click.echo(json.dumps({"environments": [report.as_json() for report in reports]}))
     else:
-        for told in reports:
-            click.echo("{environment}: {reason}: {message}".format(**told))
-    return max(codes, default=IN_SYNC, key=lambda code: (0, 2, 3, 4, 1).index(code))
+        say(*(f"{report.environment}: {report.reason}: {report.message}" for report in reports))
+    if stop.is_set():
+        click.echo("interrupted: it stays as it is until: reconcile --once --apply, or reconcile run", err=True)
+        return INTERRUPTED
+    return worst(report.code for report in reports)
 
 
-def _one(keeper: Keeper, stop: threading.Event) -> tuple[int, dict[str, str]]:
-    keeper.take()
-    before = keeper.state.last
-    found = run_to_end(keeper, stop.wait)
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How one environment came to rest."""
+
+    environment: str
+    code: int
+    reason: str
+    message: str
+
+    def as_json(self) -> dict[str, object]:
+        told = {"environment": self.environment, "exitCode": self.code}
+        return {**told, "reason": self.reason, "message": self.message}
+
+
+def _one(keeper: Keeper, stop: threading.Event) -> Report:
+    """Its trouble is its own: the other environments go on."""
+    try:
+        keeper.take()
+        before = keeper.state.last
+        found = run_to_end(keeper, stop.wait)
+    except ReconcilerError as error:
+        return Report(keeper.name, ERROR, type(error).__name__, str(error))
     last = keeper.state.last
-    failed = last is not None and last != before and str(last.phase) != "Succeeded"
+    failed = last is not None and last != before and last.phase is not Phase.SUCCEEDED
     code = ROLLED_BACK if failed else found.status.exit_code
-    return code, {"reason": found.status.reason, "message": found.status.message}
+    return Report(keeper.name, code, found.status.reason, found.status.message)

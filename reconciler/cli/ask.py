@@ -6,30 +6,37 @@ from collections.abc import Callable
 
 import click
 
-from reconciler.cli.session import Session, actor
 from reconciler.core.state import State
 from reconciler.core.steps import Requested, Verb
 from reconciler.errors import UsageError
+from reconciler.session import Session, actor
+from reconciler.spelling import unknown
 
 Check = Callable[[State], str]  # why a request makes no sense now; empty when it does
 
 
 def ask(config: str | None, environment: str, request: Requested, check: Check = lambda _state: "") -> State:
     """Append the request and say what happens with it. Raises UsageError when it makes no sense in this state."""
+    with Session.open(config, read_only=True) as session:  # a refused request leaves no trace
+        state = _state(session, environment)
+    problem = check(state)
+    if problem:
+        raise UsageError(f"{request.verb} {environment}: {problem}")
     with Session.open(config) as session:
-        state = session.state(environment)
-        if not state.journal:
-            known = ", ".join(session.journal.environments()) or "none"
-            raise UsageError(
-                f"environment '{environment}' is not in the journal (known: {known}); start: reconcile run"
-            )
-        problem = check(state)
-        if problem:
-            raise UsageError(f"{request.verb} {environment}: {problem}")
         session.journal.append(environment, request, actor=actor())
         session.journal.wake(environment)
-        click.echo(f"{environment}: {request.verb} is on record; follow with: reconcile status {environment} --watch")
-        return state
+    click.echo(f"{environment}: {request.verb} is on record; follow with: reconcile status {environment} --watch")
+    return state
+
+
+def _state(session: Session, environment: str) -> State:
+    """Raises UsageError for an environment that the journal does not know."""
+    known = session.journal.environments()
+    if environment in known:
+        return session.state(environment)
+    if environment in session.desires.look().environments:
+        raise UsageError(f"environment '{environment}' was never run, so there is nothing to ask: reconcile run")
+    raise UsageError(unknown("environment", environment, known))
 
 
 def moving(state: State) -> str:

@@ -7,8 +7,8 @@ import json
 
 import click
 
-from reconciler.cli.session import Session
 from reconciler.core.diff import differences, standing
+from reconciler.session import Session
 
 
 @click.command("diff")

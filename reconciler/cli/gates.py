@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import click
 
-from reconciler.cli.session import Session
+from reconciler.cli.layout import on_terminal, paint, say, table
+from reconciler.clock import Clock
+from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
 from reconciler.core.diff import standing
-from reconciler.core.model import GateReading, GateSpec, MemberStatus, Observed, Outcome, Release, Spec, Window
+from reconciler.core.model import GateReading, GateSpec, MemberStatus, Mode, Observed, Outcome, Release, Spec, Window
 from reconciler.core.state import State
 from reconciler.drivers.registry import driver
 from reconciler.durations import seconds
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.loop.keeper import Keeper
+from reconciler.session import Session
 
 BY_HAND = "asked-by-hand"  # in place of a transition's id: no transition rests on what is measured here
 LEAST, MOST = 5.0, 30.0  # seconds, when nobody says how long
 LOOK = 0.25
+Readings = tuple[GateReading, ...]
 OPEN = (Outcome.PENDING, Outcome.RUNNING, Outcome.INCONCLUSIVE)
 
 
@@ -39,21 +45,21 @@ def command(config: str | None, environment: str, for_: str | None, output: str)
     wanted = _wanted(for_)
     with Session.open(config, read_only=True) as session:
         (name,) = session.chosen((environment,))
-        round_ = Round.of(session.keeper(name))
-        readings = round_.run(wanted, show=output == "text")
-    found = {reading.name: reading for reading in readings}
+        asked = Round.of(session.keeper(name), session.clock)
+        found = {reading.name: reading for reading in asked.run(wanted, _progress if output == "text" else _silent)}
+    code = exit_code(asked.gates, found)
     if output == "json":
-        click.echo(json.dumps({"environment": name, **as_json(round_, found)}))
+        click.echo(json.dumps({"environment": name, **as_json(asked, found), "exitCode": code}))
     else:
-        _show(name, round_, found)
-    return exit_code(round_.gates, found)
+        say(*lines(name, asked, found))
+    return code
 
 
 def _wanted(text: str | None) -> float | None:
     try:
         return seconds(text) if text is not None else None
     except ValueError as error:
-        raise UsageError(f"--for '{text}': {error}") from error
+        raise UsageError(f"--for: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Round:
     """Which gates are asked about what, and through which world."""
 
     keeper: Keeper
+    clock: Clock
     spec: Spec
     window: Window
 
@@ -69,7 +76,7 @@ class Round:
         return self.spec.gates
 
     @classmethod
-    def of(cls, keeper: Keeper) -> Round:
+    def of(cls, keeper: Keeper, clock: Clock) -> Round:
         """Raises ReconcilerError when there is nothing in force to ask about."""
         state = keeper.catch_up()
         desired = keeper.desired(state)
@@ -77,20 +84,21 @@ class Round:
         if spec is None:
             raise ReconcilerError(f"{keeper.name}: {desired.problem or 'nothing is in force'}")
         observed = keeper.observe(desired, replace(state, transition=None))  # its own gates are not asked as well
-        return cls(keeper, spec, window(spec, state, observed))
+        return cls(keeper, clock, spec, window(spec, state, observed))
 
-    def run(self, wanted: float | None, *, show: bool) -> tuple[GateReading, ...]:
+    def run(self, wanted: float | None, tell: Callable[[float, Readings], None]) -> Readings:
         """Ask until `wanted` seconds are over; None: until everything is known, within bounds."""
-        gates, clock = self.keeper.world(self.spec).gates, self.keeper.stopwatch.clock
-        began = clock.monotonic()
+        gates = self.keeper.world(self.spec).gates
+        began = self.clock.monotonic()
         sampled = any(hasattr(driver("gates", gate.kind), "plan") for gate in self.gates)
         least, most = (wanted, wanted) if wanted is not None else (LEAST if sampled else 0.0, MOST)
         while True:
             readings = gates.readings(self.gates, self.window)
-            passed = clock.monotonic() - began
+            passed = self.clock.monotonic() - began
             known = all(reading.outcome not in OPEN for reading in readings)
             if passed >= most or (known and passed >= least):
                 return readings
+            tell(passed, readings)
             threading.Event().wait(LOOK)
 
 
@@ -110,3 +118,61 @@ def _idle(spec: Spec, stable: Release, observed: Observed) -> Release | None:
     version = spec.pinned(slot)
     up = any(reading.status is MemberStatus.READY for reading in observed.members[slot])
     return Release(slot, version) if version and up else None
+
+
+# ---- what is said ----------------------------------------------------------------------------------------------------
+
+TOLD = ("outcome", "value", "limit", "samples", "reason")
+COLOURS = {Outcome.SUCCESSFUL: "green", Outcome.FAILED: "red", Outcome.ERROR: "red"}
+
+
+def exit_code(gates: tuple[GateSpec, ...], found: Mapping[str, GateReading]) -> int:
+    """What is not known is never success: 3, not 0."""
+    outcomes = {found[gate.name].outcome for gate in gates if gate.mode is Mode.ENFORCE and gate.name in found}
+    if outcomes & {Outcome.FAILED, Outcome.ERROR}:
+        return ERROR
+    return IN_SYNC if outcomes <= {Outcome.SUCCESSFUL} else BLOCKED
+
+
+def _silent(_passed: float, _readings: Readings) -> None:
+    """For machines."""
+
+
+def _progress(passed: float, readings: Readings) -> None:
+    """One line on a terminal that is written over; nothing in a pipe."""
+    if on_terminal():
+        seen = ", ".join(f"{reading.name} {reading.outcome} ({reading.samples})" for reading in readings)
+        click.echo(f"\r{passed:4.1f} s  {seen}\x1b[K\r", nl=False)
+
+
+def lines(name: str, asked: Round, found: Mapping[str, GateReading]) -> list[str]:
+    window = asked.window
+    about = f"{paint(name, bold=True)}  {window.newcomer} asked, {window.stable} is stable"
+    if not asked.gates:
+        return [about, "  no gates: add some under `gates` in its manifest"]
+    heads = ("gate", "stage", "mode", "outcome", "samples", "value", "limit", "reason")
+    rows = [_row(gate, found.get(gate.name)) for gate in asked.gates]
+    return [about, *(f"  {line}" for line in table(heads, rows))]
+
+
+def _row(gate: GateSpec, reading: GateReading | None) -> tuple[str, ...]:
+    place = (gate.name, str(gate.stage), str(gate.mode))
+    if reading is None:
+        return (*place, str(Outcome.PENDING), "", "", "", "not read")
+    outcome = paint(str(reading.outcome), COLOURS.get(reading.outcome, "yellow"))
+    value = reading.value if reading.samples else ""
+    return (*place, outcome, str(reading.samples), value, reading.limit, reading.reason)
+
+
+def as_json(asked: Round, found: Mapping[str, GateReading]) -> dict[str, Any]:
+    gates = []
+    for gate in asked.gates:
+        reading = found.get(gate.name)
+        told = (
+            {key: getattr(reading, key) for key in ("outcome", "value", "limit", "samples", "reason")}
+            if reading
+            else {}
+        )
+        gates.append({"name": gate.name, "kind": gate.kind, "stage": gate.stage, "mode": gate.mode, **told})
+    window = asked.window
+    return {"newcomer": str(window.newcomer), "stable": str(window.stable), "weight": window.rung, "gates": gates}

@@ -34,7 +34,7 @@ def command(folder: Path, name: str, port: int | None) -> None:
         raise UsageError(f"--name '{name}': expected small letters, digits and '-', e.g. production")
     branch = repository(folder)
     port = port or free_port(folder)
-    files = texts(folder, name, port, branch)
+    files = texts(name, port, branch)
     kept = [path for path in files if not _write(folder / path, files[path])]
     click.echo("".join(f"wrote  {path}\n" for path in files if path not in kept), nl=False)
     click.echo("".join(f"kept   {path}, which was there already\n" for path in kept), nl=False)
@@ -81,7 +81,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
 # ---- what is written -------------------------------------------------------------------------------------------------
 
 
-def texts(folder: Path, name: str, port: int, branch: str | None) -> dict[str, str]:
+def texts(name: str, port: int, branch: str | None) -> dict[str, str]:
     """Path -> content. Users come in at `port`; the two slots listen on the two ports above it."""
     from reconciler.desired import schema
 

@@ -8,17 +8,20 @@ from typing import Any
 
 import click
 
+from reconciler.cli.exit_codes import worst
 from reconciler.cli.layout import paint, say
-from reconciler.cli.screen import describe, duration, steps_table
-from reconciler.cli.session import Session
-from reconciler.core.conditions import BLOCKED, CHANGES, ERROR, IN_SYNC, ROLLED_BACK
+from reconciler.cli.screen import steps_table
+from reconciler.core.conditions import BLOCKED, CHANGES, ERROR, IN_SYNC
 from reconciler.core.diff import differences, standing
-from reconciler.core.model import Desired, Observed, Outcome, Pair
+from reconciler.core.model import Desired, Observed, Outcome, Pair, SetWeight, Spec
 from reconciler.core.preview import Preview, preview, rollback_seconds
 from reconciler.core.rest import rollback_refusal
 from reconciler.core.simulate import WhatIf
 from reconciler.core.state import State
+from reconciler.core.steps import Began
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.session import Session
+from reconciler.wording import describe, duration
 
 OUTCOMES = {"fail": Outcome.FAILED, "error": Outcome.ERROR, "inconclusive": Outcome.INCONCLUSIVE}
 
@@ -39,23 +42,19 @@ def once(
         return apply_once(config, environment, output)
     supposed = parse_what_if(what_if)
     with Session.open(config, read_only=True) as session:
-        worst = IN_SYNC
         reports = []
         for name in session.chosen(environment):
             report = _one(session, name, supposed)
+            _check(supposed, report)
             reports.append(report)
-            worst = max(worst, report.exit_code, key=_severity)
             if output == "text":
                 say(*report.lines())
     if output == "json":
         click.echo(json.dumps({"environments": [report.as_json() for report in reports]}, default=str))
     if not reports and output == "text":
         click.echo("no environments: commit one to environments/ (reconcile init writes a first one)")
-    return IN_SYNC if worst == CHANGES and not detailed_exitcode else worst
-
-
-def _severity(code: int) -> int:
-    return (IN_SYNC, CHANGES, BLOCKED, ROLLED_BACK, ERROR).index(code)
+    code = worst(report.exit_code for report in reports)
+    return IN_SYNC if code == CHANGES and not detailed_exitcode else code
 
 
 def parse_what_if(text: str | None) -> WhatIf | None:
@@ -66,6 +65,17 @@ def parse_what_if(text: str | None) -> WhatIf | None:
     if not weight.isdigit() or outcome not in OUTCOMES:
         raise UsageError(f"--what-if '{text}': expected WEIGHT:OUTCOME, e.g. 50:fail (outcomes: {', '.join(OUTCOMES)})")
     return WhatIf(int(weight), OUTCOMES[outcome])
+
+
+def _check(supposed: WhatIf | None, report: Report) -> None:
+    """Raises UsageError for a weight that no step of the environment ever sets: nothing would be supposed."""
+    spec = report.spec
+    if supposed is None or spec is None:
+        return
+    rungs = [step.weight for step in spec.steps if isinstance(step, SetWeight)]
+    if supposed.rung not in (0, *rungs):
+        known = ", ".join(map(str, (0, *rungs)))
+        raise UsageError(f"--what-if: {report.name} never stands at {supposed.rung} %, only at: {known}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +90,10 @@ class Report:
     rollback: float | None
     fence: str
     error: str = ""
+
+    @property
+    def spec(self) -> Spec | None:
+        return standing(self.desired, self.state).spec
 
     @property
     def exit_code(self) -> int:
@@ -108,21 +122,21 @@ class Report:
         }
 
     def _differences(self) -> tuple[Any, ...]:
-        spec = standing(self.desired, self.state).spec
+        spec = self.spec
         return differences(spec, self.observed, self.state) if spec else ()
 
     def _safe(self) -> str:
         """Whether, after this road, one step would lead back."""
-        spec = standing(self.desired, self.state).spec
-        if spec is None or self.road is None:
+        spec, road = self.spec, self.road
+        if spec is None or road is None:
             return "unknown"
-        end = self.road.state
-        began = [p for p in self.road.steps if type(p.what).__name__ == "Began"]
-        stable = self.state.stable
-        if began and stable:
+        under_way = self.state.transition is not None or any(isinstance(p.what, Began) for p in road.steps)
+        stable = self.state.in_charge
+        if under_way and stable:
             kept = duration(spec.scale_down_delay)
             return f"yes: {stable} stays up until {kept} after success, and git still pins it"
-        return "yes" if not rollback_refusal(spec, end, end.watched) else "no: there is no earlier release to return to"
+        refusal = rollback_refusal(spec, road.state, road.state.watched)
+        return f"no: {refusal}" if refusal else "yes"
 
     def lines(self) -> list[str]:
         title = f"{paint(self.name, bold=True)}  at {self.desired.revision[:12] or 'no revision'}"
@@ -132,7 +146,7 @@ class Report:
             return lines
         lines += [f"  {each.what}: {each.found} -> {each.wanted}" for each in self._differences()]
         if self.road.steps:
-            lines += [f"  {line}" for line in steps_table(self.road)]
+            lines += [f"  {line}" for line in steps_table(self.road, self.spec)]
         return lines + self._summary(self.road)
 
     def _summary(self, road: Preview) -> list[str]:
@@ -144,7 +158,9 @@ class Report:
                 f"  ends {phase} after {duration(road.seconds)}; a rollback from full weight: one step, {back}",
                 f"  rollback safe: {self._safe()}",
             ]
-        lines.append(f"  comes to rest on {road.end.reason}: {road.end.message}")
+        rest = f"{road.end.reason}{': ' + road.end.message if road.end.message else ''}"
+        still = "nothing to do" if self.exit_code == IN_SYNC else "nothing can be done"
+        lines.append(f"  comes to rest on {rest}" if road.steps else f"  {still}: {rest}")
         return [*lines, f"  gateway: {self.fence}"] if self.fence else lines
 
 

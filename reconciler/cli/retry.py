@@ -3,6 +3,7 @@
 import click
 
 from reconciler.cli.ask import ask
+from reconciler.core.state import State
 from reconciler.core.steps import Requested, Verb
 
 
@@ -13,4 +14,8 @@ from reconciler.core.steps import Requested, Verb
 @click.pass_obj
 def command(config: str | None, environment: str, reason: str, accept_rewritten: bool) -> None:
     """Release what is held and try again what git asks for."""
-    ask(config, environment, Requested(Verb.RETRY, reason=reason, accept_rewritten=accept_rewritten))
+
+    def held(state: State) -> str:
+        return "" if state.held or state.refusal or accept_rewritten else "nothing is held or refused here"
+
+    ask(config, environment, Requested(Verb.RETRY, reason=reason, accept_rewritten=accept_rewritten), held)

@@ -3,10 +3,10 @@
 import click
 
 from reconciler.cli.ask import ask
-from reconciler.cli.session import Session
 from reconciler.core.rest import rollback_refusal
 from reconciler.core.state import State
 from reconciler.core.steps import Requested, Verb
+from reconciler.session import Session
 
 
 @click.command("rollback")

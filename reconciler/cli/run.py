@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -10,9 +11,13 @@ from pathlib import Path
 import click
 
 from reconciler.cli.logs import configure
+from reconciler.desired.manifest import Invalid
+from reconciler.desired.snapshot import Snapshot
 from reconciler.desired.watch import Watch
 from reconciler.loop.run import Runner
 from reconciler.session import Session
+
+logger = logging.getLogger("reconciler.run")
 
 
 @click.command("run")
@@ -36,15 +41,56 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     sys.setswitchinterval(0.0005)
     runner = Runner(session, session.keeper)
     session.alarm = runner.wake_one
-    watch = Watch(_paths(session), runner.look_and_wake, interval=poll)
+    told = Told(session)
+
+    def look() -> None:
+        runner.look_and_wake()
+        told.look()
+
+    watch = Watch(_paths(session), look, interval=poll)
+    logger.info("%s; Ctrl-C ends this loop, gateways and slots run on", told.place)
+    told.look()
     runner.start()
     watch.start()
     try:
         stop.wait()
+        logger.info("ending: steps that are being done are finished first")
     finally:
         watch.stop()
         runner.stop()
     return 1 if runner.lost else 0
+
+
+class Told:
+    """What is wrong in git, into the log once each time that it changes. Called from two threads."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._seen: Snapshot | None = None
+        self._before: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> str:
+        names = ", ".join(self._session.names()) or "no environment yet"
+        return f"keeping {names} as {self._session.repository.path} says"
+
+    def look(self) -> None:
+        found = self._session.desires.look()
+        with self._lock:
+            if found is self._seen:
+                return
+            now = problems(found)
+            new = [problem for problem in now if problem not in self._before]
+            self._seen, self._before = found, now
+        for problem in new:
+            logger.warning("%s", problem)
+
+
+def problems(found: Snapshot) -> tuple[str, ...]:
+    """Everything in git that cannot be used, in words."""
+    invalid = (one for one in found.environments.values() if isinstance(one, Invalid))
+    return (*([found.problem] if found.problem else []), *(str(each) for one in invalid for each in one.problems))
 
 
 def _paths(session: Session) -> list[Path]:

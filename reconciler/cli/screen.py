@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from reconciler.cli.layout import paint, table
+from reconciler.core.model import Spec
 from reconciler.core.preview import Planned, Preview
-from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop, Warm
-from reconciler.wording import describe, duration, weights
+from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, StepPassed, Stop, Warm
+from reconciler.wording import describe, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-
-__all__ = ["console", "describe", "duration", "steps_table", "weights"]
 
 
 @cache
@@ -25,18 +24,33 @@ def console(stderr: bool = False) -> Console:
     return found if found.is_terminal else Console(stderr=stderr, soft_wrap=True, width=200, color_system=None)
 
 
-def steps_table(road: Preview) -> list[str]:
+def steps_table(road: Preview, spec: Spec | None) -> list[str]:
     """Every step with its time from now, weight and gates. What only goes on record is dim."""
-    rows = (_row(planned) for planned in road.steps)
+    rows = (_row(planned, spec) for planned in road.steps)
     head, *body = table(("after", "step", "weight", "gates", "why"), rows)
-    return [head, *(line if _acts(planned) else paint(line, dim=True) for planned, line in zip(road.steps, body, strict=True))]
+    planned = zip(road.steps, body, strict=True)
+    return [head, *(line if _acts(step) else paint(line, dim=True) for step, line in planned)]
 
 
 def _acts(planned: Planned) -> bool:
     return isinstance(planned.what, StageFiles | Start | Stop | Warm | Route | CloseGateway)
 
 
-def _row(planned: Planned) -> tuple[str, str, str, str, str]:
+def _row(planned: Planned, spec: Spec | None) -> tuple[str, str, str, str, str]:
     weight = f"{planned.weight} %" if planned.weight is not None else ""
-    why = planned.because if planned.because and planned.because not in describe(planned.what) else planned.rule
-    return f"+{duration(planned.after)}", describe(planned.what), weight, ", ".join(planned.gates), why
+    what = _what(planned, spec)
+    return f"+{duration(planned.after)}", what, weight, ", ".join(planned.gates), _why(planned, what)
+
+
+def _what(planned: Planned, spec: Spec | None) -> str:
+    """A step of the strategy by what it says, not by its number."""
+    what = planned.what
+    if isinstance(what, StepPassed) and not what.handed and spec and what.cursor < len(spec.steps):
+        return f"{describe(spec.steps[what.cursor])}: passed"
+    return describe(what)
+
+
+def _why(planned: Planned, what: str) -> str:
+    """Nothing where the step says it itself: `start web in blue` for `start web 1.0.0 in blue`."""
+    said = set(what.replace("@", " ").split())
+    return "" if set(planned.because.replace("@", " ").split()) <= said else planned.because

@@ -1,9 +1,9 @@
 """The contracts of the three driver families, and what a driver is given when it is opened.
 
-Every call is idempotent and bounded by the deadline that the driver was built with; reading changes nothing, not even a
-file's time. No answer raises `Unreachable`; a definite no raises `Refused`. A driver keeps no policy and no memory: what
-must be known after a restart is read from the world. One conformance exam per family (`tests/drivers/`) holds each of
-them to these sentences.
+Every call is idempotent and bounded by the deadline that the driver was built with; reading changes nothing, not even
+a file's time. No answer raises `Unreachable`; a definite no raises `Refused`. A driver keeps no policy and no memory:
+what must be known after a restart is read from the world. One conformance exam per family (`tests/drivers/`) holds
+each of them to these sentences.
 
 A driver module holds `Settings` (a pydantic model: what a manifest may say) and `open(context, settings)`.
 """
@@ -50,7 +50,10 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Road:
-    """A way to one slot through the gateway, whatever the weights say. Only probes know it; it never counts as users."""
+    """A way to one slot through the gateway, whatever the weights say. Only probes know it; it counts as no user.
+
+    Its answers carry `x-reconciler-upstream: HOST:PORT`, the member that really answered.
+    """
 
     url: str  # http://host:port, without a trailing slash
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -73,13 +76,15 @@ class Gateway(Protocol):
         `weights` are those that it would serve if started. Raises Unreachable when it should answer and does not."""
 
     def write(self, routing: Routing, expected: GatewayReading, generation: int) -> None:
-        """Make `routing` so, atomically over all routes, and return when the gateway has acknowledged it. Starts a managed
-        gateway that is down. Raises Conflict when incarnation, stamp or weights differ from `expected`, Fenced when a
-        later generation has sealed, Refused when the gateway rejects it, Unreachable when no acknowledgement came."""
+        """Make `routing` so, atomically over all routes, and return when the gateway has acknowledged it. Starts a
+        managed gateway that is down. Raises Conflict when incarnation, stamp or weights differ from `expected`,
+        Fenced when a later generation has sealed, Refused when the gateway rejects it or the routing makes no sense,
+        Unreachable when no acknowledgement came."""
 
     def seal(self, generation: int) -> None:
-        """Shut every older generation out: from now on their writes are Fenced. Changes no weight. Sealing a gateway that
-        was never written, or is down, is remembered for when it comes up. Raises Fenced when a later one sealed."""
+        """Shut every older generation out: from now on their writes are Fenced. Changes no weight. Sealing a gateway
+        that was never written, or is down, is remembered for when it comes up. Raises Fenced when a later one sealed.
+        """
 
     def address(self, slot: Slot) -> Road: ...
 
@@ -107,8 +112,8 @@ class MemberHost(Protocol):
         missing and where it is expected."""
 
     def start(self, slot: Slot, pin: Pin) -> None:
-        """Start `pin` and return without waiting for readiness. Already running it: nothing happens. Raises Refused when
-        something else runs there, the port is taken, or the program cannot be started."""
+        """Start `pin` and return without waiting for readiness. Already running it: nothing happens. Raises Refused
+        when something else runs there, the port is taken, or the program cannot be started."""
 
     def stop(self, slot: Slot) -> None:
         """Ask it to end gracefully and return; it reads as STOPPING until it has, and is ended by force after its stop

@@ -1,4 +1,4 @@
-"""kind -> module: the file's name is the kind. An unknown kind is an error that lists the known ones, never a default."""
+"""kind -> module: the file's name is the kind. An unknown kind is an error that lists the known ones."""
 
 from __future__ import annotations
 

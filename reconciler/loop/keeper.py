@@ -47,6 +47,7 @@ class Keeper:
         self._journal, self._look, self._manifest, self._open, self._pool = journal, look, manifest, open_world, pool
         self._world: World | None = None
         self._gateway: GatewayReading | None = None
+        self._judged_from = 0.0  # watched seconds: gates do not judge what came before
         self._sealed = False
         self.state = State()
         self.generation = 0
@@ -113,7 +114,7 @@ class Keeper:
         if spec is None:
             return Observed(None, Pair((), ()), detail=desired.problem)
         try:
-            observed = observe(self.world(spec), spec, state, self._gateway, self._pool)
+            observed = observe(self.world(spec), spec, state, self._gateway, self._pool, self._judged_from)
         except InvalidDesired:
             raise
         except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer
@@ -121,6 +122,8 @@ class Keeper:
             observed = Observed(None, Pair(unread, unread), detail=str(error))
         self.stopwatch.look(watching=observed.gateway is not None)
         self._gateway = observed.gateway or self._gateway
+        if observed.gateway is None or not observed.gateway.up:  # what users meet now is not the newcomer's doing
+            self._judged_from = self.now
         return observed
 
     def apply(self, act: Act, observed: Observed) -> Applied:

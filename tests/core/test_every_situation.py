@@ -39,6 +39,7 @@ from reconciler.core.state import Held, Leftover, State, Transition
 from reconciler.core.steps import Accepted, DriftFound, Event, Intended, Phase, Route, Routing, Start
 
 LEAST = 500_000
+ASKED = (Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.INCONCLUSIVE)
 KEPT = 40  # situations per rule that are decided again without the rule
 NOW = 50.0
 TO_GREEN, TO_BLUE = spec(G, green="v2"), spec(B, green="v2")
@@ -120,7 +121,7 @@ def standing_by() -> Iterator[tuple[Spec, State]]:
     """No transition: before the beginning, at rest, and with everything that may be remembered there."""
     failed, old = Leftover(NEWCOMER, 40.0, good=False), Leftover(Release(G, "v2"), -100.0, good=True)
     held = (Held("v2", "AnalysisFailed", "5 errors"),)
-    for found in (TO_GREEN, TO_BLUE, WARN):
+    for found in (TO_GREEN, TO_BLUE):
         for changes in (
             *({}, {"stable": None}, {"held": held, "leftover": failed}, {"leftover": old}, {"paused": "x"}),
             *({"suspended": "x"}, {"down": "x"}, {"adopt": G}, {"claim": True}, {"rollback": "x", "leftover": old}),
@@ -130,6 +131,8 @@ def standing_by() -> Iterator[tuple[Spec, State]]:
         ):
             yield found, remembered(found, **changes)
     yield TO_GREEN, remembered(spec(), started=Pair("v1", None), files=Pair("v1", None))
+    for drift in (None, DriftFound(ON_BLUE, share(G, 50), Pair(Admission.OPEN, Admission.OPEN))):
+        yield WARN, remembered(WARN, drift=drift)
     yield TO_GREEN, State("ours")
 
 
@@ -138,7 +141,7 @@ def contexts() -> Iterator[Context]:
     silent: Pair[bool | None] = Pair(None, None)
     for found, state in (*under_way(), *standing_by()):
         good, t = Desired("r2", found, "", found), state.transition
-        outcomes = (Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.INCONCLUSIVE) if t and not t.going_back else (None,)
+        outcomes = ASKED if t and not (t.going_back or state.suspended or state.down or state.abort) else (None,)
         for outcome in outcomes:
             yield "", good, state, readings(found, state, outcome), silent
         if t and t.going_back:

@@ -8,7 +8,7 @@ import sys
 
 from reconciler.cli.logs import configure
 from reconciler.cli.run import serve
-from reconciler.cli.session import Session
+from reconciler.session import Session
 
 
 class Killer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 
 from reconciler.core.model import Slot
 from reconciler.core.steps import Applied, Began, Ended, Intended, Result, RollbackBegan, Route
@@ -18,7 +19,7 @@ def assert_lawful(entries: list[Entry], rungs: Collection[int]) -> None:
 def changes(entries: list[Entry]) -> list[tuple[int, int]]:
     """Every weight change that was done, as (blue, green)."""
     found = []
-    for entry, after in zip(entries, entries[1:], strict=False):
+    for entry, after in pairwise(entries):
         act = entry.event.act if isinstance(entry.event, Intended) else None
         if isinstance(act, Route) and isinstance(after.event, Applied) and after.event.result is Result.DONE:
             shown = (act.after.weights.blue, act.after.weights.green)
@@ -66,7 +67,7 @@ def _only_rungs_with_evidence(entries: list[Entry], rungs: Collection[int]) -> N
                 assert sum((after.weights.blue, after.weights.green)) == 100
                 if wanted > weight:
                     assert not back, f"entry {entry.seq} raises the newcomer on the way back"
-                    assert not [rung for rung in rungs if weight < rung < wanted], f"entry {entry.seq} leaves a rung out"
+                    assert not [rung for rung in rungs if weight < rung < wanted], f"entry {entry.seq} skips a rung"
                     assert "Successful" in reason, f"entry {entry.seq} rises without a good verdict: {reason}"
                     assert not [word for word in ("Failed", "Inconclusive", "Error") if word in reason], entry
                 weight = wanted

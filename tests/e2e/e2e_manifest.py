@@ -6,6 +6,7 @@ ANALYSIS = "analysis: {until: successful, atMost: 20s}"
 STEPS = ("setWeight: 25", ANALYSIS, "setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
 PARKED = ("setWeight: 50", "pause: {}", "setWeight: 100", "handOver: [worker]")  # at 50 % until `promote`
 RUNGS = {0, 25, 50, 100}
+PARKED_RUNGS = {0, 50, 100}
 
 SEARCH = """\
     shift:
@@ -58,7 +59,7 @@ def manifest(
     *,
     steps: tuple[str, ...] = STEPS,
     sessions: str = "shared",
-    soak: str = "1s",
+    soak: str = "0.3s",
     deadline: str = "60s",
     scale_down: str = "10m",
     gates: str = SEARCH,

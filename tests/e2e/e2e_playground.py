@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,7 +99,7 @@ class Playground:
         return found
 
     def until_status(self, wanted: Callable[[dict[str, Any]], bool], name: str = ENVIRONMENT) -> dict[str, Any]:
-        return until(lambda: found if wanted(found := self.status(name)) else None, "a status", self.log)
+        return until(lambda: found if wanted(found := self.status(name)) else None, "a status", self.story)
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
@@ -179,7 +180,8 @@ class Playground:
 
     def story(self) -> str:
         """What an operator would look at when something did not come."""
-        return self.reconcile("history", "--all").stdout[-6000:] + self.log[-3000:]
+        shown = [self.reconcile(*words) for words in (["history"], ["status"])]
+        return "".join(f"{done.stdout[-6000:]}\n{done.stderr}\n" for done in shown) + self.log[-3000:]
 
     # ---- who runs ----------------------------------------------------------------------------------------------------
 
@@ -188,6 +190,11 @@ class Playground:
         path = self.place.state / name / "members" / member / "members" / f"{member}-{slot}.json"
         found = json.loads(path.read_text(encoding="utf-8")).get("identity") if path.exists() else None
         return Identity(**found) if found else None
+
+    def port(self, member: str, slot: str) -> int:
+        """Where a member of the demo listens, by the operator's file."""
+        apps = tomllib.loads(self.place.config.read_text(encoding="utf-8"))["apps"]
+        return int(apps[f"demo-{member}"]["ports"][slot])
 
     def envoy(self, name: str = ENVIRONMENT) -> Identity | None:
         path = self.place.state / name / "gateway" / "process.json"

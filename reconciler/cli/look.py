@@ -1,0 +1,134 @@
+"""One environment at one moment: looked at, decided about, and told in a few lines with what to type next."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from reconciler.cli.layout import paint
+from reconciler.core.conditions import ERROR, Status, status
+from reconciler.core.model import Observed
+from reconciler.core.plan import decide
+from reconciler.core.state import State
+from reconciler.errors import ReconcilerError
+from reconciler.session import Session
+from reconciler.wording import weights
+
+NEXT = {
+    "InSync": "nothing to do; commit a change of activeSlot to switch",
+    "RevisionHeld": "pin another version and commit, or: reconcile retry {env}",
+    "Paused": "reconcile resume {env}",
+    "Suspended": "reconcile resume {env}",
+    "Down": "reconcile resume {env}",
+    "PromotionAwaited": "reconcile promote {env}",
+    "Holding": "reconcile abort {env}, or: reconcile resume {env}",
+    "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
+    "DesiredInvalid": "reconcile validate",
+    "StablePinned": "git revert the change of the serving slot's version",
+    "BranchRewritten": "reconcile retry {env} --accept-rewritten",
+    "Refused": "mend what stands in the way; it is tried again by itself",
+    "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """One environment at one moment; `error` when it could not even be looked at."""
+
+    name: str
+    status: Status | None
+    state: State
+    observed: Observed | None = None
+    error: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        return self.status.exit_code if self.status else ERROR
+
+
+def look(session: Session, name: str) -> Look:
+    """Read everything, decide, and do nothing about it."""
+    try:
+        keeper = session.keeper(name)
+        state = keeper.catch_up()
+        desired = keeper.desired(state)
+        observed = keeper.observe(desired, state)
+        decision = decide(desired, observed, state, state.watched)
+        return Look(name, status(desired, observed, state, decision), state, observed)
+    except ReconcilerError as error:
+        return Look(name, None, State(), error=str(error))
+
+
+def as_json(found: Look) -> dict[str, Any]:
+    shown = dataclasses.asdict(found.status) if found.status else {}
+    code = shown.pop("exit_code", None)
+    return {
+        **shown,
+        "environment": found.name,
+        "held": [dataclasses.asdict(held) for held in found.state.held],
+        "last": dataclasses.asdict(found.state.last) if found.state.last else None,
+        "error": found.error,
+        "next": next_step(found),
+        "exitCode": found.exit_code if code is None else code,
+    }
+
+
+def next_step(found: Look) -> str:
+    if found.status is None:
+        return "see the error"
+    if found.state.transition:
+        default = "reconcile status {env} --watch"
+    else:
+        default = "reconcile --once shows the steps, reconcile run takes them"
+    return NEXT.get(found.status.reason, default).format(env=found.name)
+
+
+def lines(found: Look) -> list[str]:
+    """A few lines per environment."""
+    name = paint(found.name, bold=True)
+    if found.status is None:
+        first, *more = found.error.splitlines() or [""]
+        return [f"{name}  {paint('error', 'red')}: {first}", *(f"  {line}" for line in more)]
+    s = found.status
+    colour = {"Healthy": "green", "Degraded": "red", "Progressing": "yellow"}.get(s.health, "magenta")
+    phase = "" if s.phase == "None" else s.phase
+    told = {
+        "traffic": _traffic(found),
+        "stable": f"{s.stable or 'none yet'}    git asks for {s.target or 'nothing usable'}",
+        "newcomer": f"{s.newcomer} at {s.rung} %" if s.newcomer else "",
+        "last": _last(found) if not s.newcomer else "",
+        "why": _why(found, s),
+        "stalled": _stalled(s),
+        "next": next_step(found),
+    }
+    rows = (f"  {word:<10}{_indented(text)}" for word, text in told.items() if text)
+    return [f"{name}  {s.sync}  {paint(s.health, colour)}  {phase}".rstrip(), *"\n".join(rows).splitlines()]
+
+
+def _traffic(found: Look) -> str:
+    """Nothing and not known are two things."""
+    gateway = found.observed.gateway if found.observed else None
+    if gateway is None:
+        return f"unknown: {found.observed.detail}" if found.observed and found.observed.detail else "unknown"
+    return weights(gateway.weights) if gateway.up else "none: the gateway is down"
+
+
+def _why(found: Look, s: Status) -> str:
+    if not found.state.seq and s.reason != "DesiredInvalid":
+        return "it was never run: the journal has no entry of it"
+    return f"{s.reason}{': ' + s.message if s.message else ''}"
+
+
+def _last(found: Look) -> str:
+    last = found.state.last
+    return f"{last.newcomer} {last.phase} ({last.revision[:12]}) {last.reason}".rstrip() if last else ""
+
+
+def _stalled(s: Status) -> str:
+    """What else stands in the way, beside the reason that was told."""
+    stalled = next((one for one in s.conditions if one.type == "Stalled" and one.status), None)
+    return f"{stalled.reason}: {stalled.message}" if stalled and stalled.reason != s.reason else ""
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n" + " " * 12)

@@ -1,0 +1,39 @@
+"""What stories ask of a world that has lived through them."""
+
+from __future__ import annotations
+
+from core_world import G, World, at, switching
+
+from reconciler.core.model import Outcome, SetWeight
+from reconciler.core.steps import Intended, Phase, Route
+
+FAILED, INCONCLUSIVE = Outcome.FAILED, Outcome.INCONCLUSIVE
+BLIND_STRATEGY = (SetWeight(10), SetWeight(100))
+
+
+PLACES = [at(10), at(50), at(100), at(100, Phase.HANDING_OVER), at(100, Phase.SOAKING), lambda w: w.state.transition]
+
+
+def happened(world: World, kind: type) -> list:  # type: ignore[type-arg]
+    return [event for event in world.events if isinstance(event, kind)]
+
+
+def acts(world: World, kind: type) -> list:  # type: ignore[type-arg]
+    return [event.act for event in happened(world, Intended) if isinstance(event.act, kind)]
+
+
+def shares(world: World) -> list[int]:
+    """Green's weight in every write, repetitions left out."""
+    weights = [act.after.weights[G] for act in acts(world, Route)]
+    return [w for w, earlier in zip(weights, [None, *weights], strict=False) if w != earlier]
+
+
+def version_of(world: World, slot: object, member: int = 0) -> str | None:
+    return world.observed.members[slot][member].version  # type: ignore[index]
+
+
+def succeeded() -> World:
+    """A switch to green@v2 that is over, and at rest."""
+    world = switching()
+    assert world.ended() is Phase.SUCCEEDED
+    return world.settled()

@@ -1,0 +1,170 @@
+"""A bad version, and a newcomer in trouble: rolled back, held, not tried again. Each name is a promise."""
+
+from __future__ import annotations
+
+import pytest
+from core_story import BLIND_STRATEGY, FAILED, INCONCLUSIVE, happened, shares
+from core_world import (
+    ON_BLUE,
+    ON_GREEN,
+    READY,
+    STOPPED,
+    UNREADY,
+    B,
+    G,
+    World,
+    at,
+    spec,
+    switching,
+)
+
+from reconciler.core.model import Admission, share
+from reconciler.core.steps import Began, Phase, RollbackBegan, Verb
+
+
+def bad_switch() -> World:
+    world = switching()
+    world.verdicts["v2"] = FAILED
+    assert world.ended() is Phase.ROLLED_BACK
+    return world
+
+
+def test_a_bad_version_is_rolled_back_in_one_step_and_held() -> None:
+    world = bad_switch()
+    assert shares(world) == [0, 10, 0]
+    assert [held.version for held in world.state.held] == ["v2"]
+    assert world.waits("RevisionHeld").blocked
+
+
+def test_a_rollback_breaks_the_stickiness_and_healing_drift_does_not_mend_it() -> None:
+    world = bad_switch()
+    assert world.gateway.admission[G] is Admission.CLOSED
+    world.set_gateway(weights=share(G, 20))
+    world.until(lambda w: w.weights == ON_BLUE)
+    assert world.gateway.admission[G] is Admission.CLOSED
+
+
+def test_an_unrelated_commit_does_not_bring_a_bad_version_back() -> None:
+    world = bad_switch()
+    world.commit(world.head)
+    world.waits("RevisionHeld")
+    world.commit(spec(G, green="v2", soak=7.0))
+    world.waits("RevisionHeld")
+    assert len(happened(world, Began)) == 1
+
+
+def test_a_held_version_is_not_tried_in_the_other_slot_either() -> None:
+    world = switching("v3")
+    world.ended()
+    world.commit(spec(B, blue="v2", green="v3"))
+    world.verdicts["v2"] = FAILED
+    assert world.ended() is Phase.ROLLED_BACK
+    world.waits("RevisionHeld")
+    assert world.weights == ON_GREEN
+
+
+def test_retry_tries_a_held_version_again() -> None:
+    world = bad_switch()
+    world.verdicts.clear()
+    world.say(Verb.RETRY)
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_another_pin_ends_the_hold() -> None:
+    world = bad_switch()
+    world.commit(spec(G, green="v3"))
+    assert world.ended() is Phase.SUCCEEDED
+    assert world.state.held == ()
+
+
+def test_the_failed_slot_stays_up_for_study_and_then_goes() -> None:
+    world = bad_switch()
+    world.waits("RevisionHeld")
+    assert world.observed.members[G][0].status is READY
+    world.now += 101
+    world.until(lambda w: w.observed.members[G][0].status is STOPPED)
+
+
+@pytest.mark.parametrize("rung", [10, 50, 100])
+def test_a_newcomer_that_dies_is_left_at_once(rung: int) -> None:
+    world = switching().until(at(rung))
+    before = world.now
+    world.put(G, STOPPED, None, "api")
+    world.until(lambda w: w.weights == ON_BLUE)
+    assert world.now == before
+    assert world.ended() is Phase.ROLLED_BACK
+
+
+def test_a_newcomer_that_hiccups_is_not_left() -> None:
+    world = switching().until(at(10))
+    world.slow.add("v2")
+    world.put(G, UNREADY, "v2", "api")
+    world.until(lambda w: bool(w.state.transition and w.state.transition.unready_since is not None))
+    world.slow.clear()
+    world.put(G, READY, "v2", "api")
+    world.now += 100  # nobody looked for a while; it is ready when we look
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_newcomer_that_stays_unready_is_left() -> None:
+    world = switching().until(at(10))
+    world.slow.add("v2")
+    world.put(G, UNREADY, "v2", "api")
+    assert world.ended() is Phase.ROLLED_BACK
+    assert happened(world, RollbackBegan)[0].condition == "NewcomerUnready"
+
+
+def test_a_version_that_never_starts_is_given_up_without_moving_traffic() -> None:
+    world = switching()
+    world.frail.add("v2")
+    assert world.ended() is Phase.ROLLED_BACK
+    assert happened(world, RollbackBegan)[0].condition == "NeverReady"
+    assert set(shares(world)) == {0}
+
+
+def test_a_version_that_reports_another_one_is_left() -> None:
+    world = switching().until(at(10))
+    world.put(G, READY, "v9", "api")
+    assert world.ended() is Phase.ROLLED_BACK
+    assert happened(world, RollbackBegan)[0].condition == "VersionMismatch"
+
+
+def test_the_progress_deadline_rolls_back_and_pauses_do_not_count() -> None:
+    world = switching(gates=spec().gates, steps=BLIND_STRATEGY).until(at(10))
+    world.verdicts["v2"] = INCONCLUSIVE
+    world.say(Verb.PAUSE)
+    world.waits("Paused")
+    world.now += 5000
+    world.waits("Paused")
+    world.say(Verb.RESUME)
+    resumed = world.now
+    assert world.ended() is Phase.ROLLED_BACK
+    assert happened(world, RollbackBegan)[0].condition == "ProgressDeadlineExceeded"
+    assert world.now > resumed + 200
+
+
+def test_a_pause_during_the_soak_is_not_late() -> None:
+    world = switching().until(at(100, Phase.SOAKING))
+    world.say(Verb.PAUSE)
+    world.waits("Paused")
+    world.now += 5000
+    world.waits("Paused")
+    world.say(Verb.RESUME)
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_failing_gate_after_the_worker_moved_brings_the_worker_back() -> None:
+    world = switching().until(at(100, Phase.SOAKING))
+    assert world.observed.members[G][1].status is READY
+    world.verdicts["v2"] = FAILED
+    assert world.ended() is Phase.ROLLED_BACK
+    world.waits("RevisionHeld")
+    assert [world.observed.members[slot][1].status for slot in (B, G)] == [READY, STOPPED]
+
+
+def test_a_rollback_ends_although_the_old_worker_will_not_start() -> None:
+    world = switching().until(at(100, Phase.SOAKING))
+    world.frail.add("v1")
+    world.verdicts["v2"] = FAILED
+    assert world.ended() is Phase.ROLLED_BACK
+    assert world.weights == ON_BLUE

@@ -1,0 +1,41 @@
+"""`onFailure: hold`: the share stays, for a time. Each name is a promise."""
+
+from __future__ import annotations
+
+from core_story import FAILED, happened
+from core_world import G, World, at, switching
+
+from reconciler.core.model import OnFailure, share
+from reconciler.core.steps import Phase, RollbackBegan, Verb
+
+
+def holding() -> World:
+    world = switching(on_failure=OnFailure.HOLD).until(at(50))
+    world.verdicts["v2"] = FAILED
+    assert world.waits("Holding").alert
+    return world
+
+
+def test_on_failure_hold_keeps_the_share_until_its_timeout() -> None:
+    world = holding()
+    assert world.weights == share(G, 50)
+    assert world.ended() is Phase.ROLLED_BACK
+    assert world.state.is_held("v2")
+
+
+def test_a_failure_that_passes_while_holding_does_not_hold_for_ever() -> None:
+    world = holding()
+    world.verdicts.clear()
+    assert world.ended() is Phase.ROLLED_BACK
+    assert happened(world, RollbackBegan)[0].condition == "HoldTimeout"
+
+
+def test_resume_after_a_hold_opens_a_new_window_and_goes_on() -> None:
+    world = holding()
+    held_at = world.state.transition
+    world.verdicts.clear()
+    world.say(Verb.RESUME)
+    assert held_at
+    assert world.state.transition
+    assert world.state.transition.opened > held_at.opened
+    assert world.ended() is Phase.SUCCEEDED

@@ -1,0 +1,119 @@
+"""Stable in trouble, and both at once. Each name is a promise."""
+
+from __future__ import annotations
+
+import pytest
+from core_story import FAILED, acts, happened, succeeded, version_of
+from core_world import (
+    ON_BLUE,
+    READY,
+    STOPPED,
+    UNREADY,
+    B,
+    G,
+    at,
+    serving,
+    spec,
+    switching,
+)
+
+from reconciler.core.model import MemberStatus, Pair, share
+from reconciler.core.steps import Began, Phase, Start, Stop, Verb
+
+
+def test_a_stable_that_dies_in_mid_transition_is_restarted_and_nothing_rises_meanwhile() -> None:
+    world = switching().until(at(10))
+    world.put(B, STOPPED, None, "api")
+    world.until(lambda w: w.observed.members[B][0].status is not STOPPED)
+    assert world.weights == share(G, 10)
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_stables_worker_is_restarted_in_mid_transition_and_during_a_pause() -> None:
+    world = switching().until(at(10))
+    world.say(Verb.PAUSE)
+    world.put(B, STOPPED, None, "worker")
+    world.until(lambda w: w.observed.members[B][1].status is READY)
+    assert world.state.paused
+
+
+def test_a_pause_in_mid_hand_over_leaves_no_worker_without_an_owner() -> None:
+    world = switching().until(at(100, Phase.HANDING_OVER))
+    world.until(lambda w: w.observed.members[B][1].status is MemberStatus.STOPPING)
+    world.say(Verb.PAUSE)
+    world.until(lambda w: w.observed.members[B][1].status is READY)
+    world.say(Verb.RESUME)
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_broken_worker_of_stable_does_not_keep_the_fix_out() -> None:
+    world = serving()
+    world.frail.add("v1")
+    world.put(B, STOPPED, None, "worker")
+    for _ in range(20):
+        world.tick()
+    world.commit(spec(G, green="v2"))
+    assert world.ended() is Phase.SUCCEEDED
+    assert version_of(world, G, 1) == "v2"
+
+
+def test_nothing_begins_while_stable_is_not_ready() -> None:
+    world = serving()
+    world.slow.add("v1")
+    world.put(B, UNREADY, "v1", "api")
+    world.commit(spec(G, green="v2"))
+    assert world.waits("StableDegraded").alert
+    assert not happened(world, Began)
+    world.slow.clear()
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_rollback_waits_for_a_stable_that_is_known_bad() -> None:
+    world = switching().until(at(50))
+    world.slow.add("v1")
+    world.put(B, UNREADY, "v1", "api")
+    world.verdicts["v2"] = FAILED
+    assert world.waits("StableDegraded").alert
+    assert world.weights == share(G, 50)
+    world.slow.clear()
+    assert world.ended() is Phase.ROLLED_BACK
+
+
+@pytest.mark.parametrize(("told", "moves"), [(True, True), (False, False), (None, False)])
+def test_of_an_unreadable_stable_the_gateways_counters_decide(told: bool | None, moves: bool) -> None:
+    world = switching().until(at(50))
+    world.unreadable.add(B)
+    world.serving = Pair(told, True)
+    world.verdicts["v2"] = FAILED
+    world.until(lambda w: w.weights == ON_BLUE or len(w.edges) > 400)
+    assert (world.weights == ON_BLUE) is moves
+    world.unreadable.clear()
+    assert world.ended() is Phase.ROLLED_BACK
+
+
+def test_an_unreadable_owner_means_an_alert_and_no_second_owner() -> None:
+    world = switching().until(at(100, Phase.HANDING_OVER))
+    world.unreadable.add(B)
+    assert world.waits("OwnerUnknown").alert
+    assert not [act for act in acts(world, Start) if act.slot is G and "worker" in act.members]
+    world.unreadable.clear()
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_both_slots_dead_comes_back_on_stable_and_the_gateway_last() -> None:
+    world = switching().until(at(100, Phase.SOAKING))
+    world.reboot()
+    world.until(lambda w: w.gateway.up)
+    assert world.weights == ON_BLUE
+    assert world.observed.members[B][0].status is READY
+
+
+def test_two_members_of_the_idle_slot_that_stop_slowly_do_not_make_the_loop_spin() -> None:
+    world = succeeded()
+    world.put(B, UNREADY, "v0")
+    world.slow.add("v0")
+    world.now += 101
+    for _ in range(60):
+        world.tick()
+    stops = [act for act in acts(world, Stop) if act.slot is B]
+    assert len(stops) < 12

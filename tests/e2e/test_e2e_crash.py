@@ -1,0 +1,92 @@
+"""The reconciler ends in every way a process can; the data plane does not notice, and the next one goes on."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from e2e_account import assert_jobs_done_once, end_state
+from e2e_laws import assert_lawful
+from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS
+from e2e_playground import Playground
+from e2e_users import assert_nothing_lost, served_by
+
+from reconciler.core.steps import Accepted, GenerationTaken, Intended
+
+pytestmark = pytest.mark.real
+
+# Of one transition: three weight changes, the worker's stop and start, and the clean-up are the acts 1 to 6.
+TRAFFIC = [("intent-written", 1), ("effect-done", 2), ("effect-read-back", 3)]
+WORKER = [("outcome-written", 3), ("effect-done", 4), ("intent-written", 5)]
+
+
+@pytest.mark.parametrize("points", [TRAFFIC, WORKER], ids=["traffic", "worker"])
+def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
+    playground: Playground, points: list[tuple[str, int]]
+) -> None:
+    playground.serving()
+    users = playground.users()
+    playground.commit("green", "1.0.0", "1.1.0")
+    playground.until_stable("green", "1.1.0")
+    undisturbed = end_state(playground)
+    slot, version = "green", "1.1.0"
+    for point, count in points:
+        slot, version = ("blue", "1.0.0") if slot == "green" else ("green", "1.1.0")
+        playground.stop_run()
+        playground.commit(slot, "1.0.0", "1.1.0")
+        assert playground.run_until_killed(point, count).wait(30) == -signal.SIGKILL, (point, count, playground.log)
+        playground.run()
+        playground.until_stable(slot, version)
+        assert end_state(playground) == undisturbed, (point, count)
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert_jobs_done_once(playground, requests)
+    assert_lawful(playground.entries(), RUNGS)
+
+
+def test_ctrl_c_in_mid_shift_leaves_the_data_plane_alone_and_the_next_run_goes_on(playground: Playground) -> None:
+    playground.serving(steps=PARKED)
+    users = playground.users()
+    playground.commit("green", "1.0.0", "1.1.0", steps=PARKED)
+    playground.until(lambda state: state.transition and state.transition.rung == 50)
+    before = playground.data_plane()
+    assert playground.stop_run(signal.SIGINT) in (0, 130)
+    assert playground.data_plane() == before
+    playground.run()
+    playground.ask("promote")
+    playground.until_stable("green", "1.1.0")
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert_jobs_done_once(playground, requests)
+
+
+def test_a_restart_at_rest_adopts_what_runs_and_touches_nothing(playground: Playground) -> None:
+    playground.serving()
+    before, seq = playground.data_plane(), playground.state().seq
+    playground.stop_run(signal.SIGKILL)
+    playground.run()
+    playground.until_event(lambda event: isinstance(event, GenerationTaken), after=seq)
+    playground.commit("blue", "1.0.0", "1.1.0", soak="2s")  # a sign of life that is no act
+    playground.until_event(lambda event: isinstance(event, Accepted), after=seq)
+    playground.until_status(lambda status: status["reason"] == "InSync")
+    assert playground.data_plane() == before
+    assert playground.events(Intended, after=seq) == []
+
+
+def test_after_a_reboot_in_mid_shift_stable_serves_again(playground: Playground) -> None:
+    playground.serving(steps=PARKED)
+    playground.commit("green", "1.0.0", "1.1.0", steps=PARKED)
+    playground.until(lambda state: state.transition and state.transition.rung == 50)
+    playground.stop_run(signal.SIGKILL)
+    for identity in playground.data_plane().values():
+        playground.kill(identity)
+    playground.run()
+    playground.until_stable("blue", "1.0.0")
+    playground.until_status(lambda status: status["weights"] == {"blue": 100, "green": 0})
+    users = playground.users()
+    assert {"demo api-blue", "demo frontend-blue", "demo worker-blue", "demo envoy"} <= set(playground.data_plane())
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert served_by(requests) == {"blue"}
+    assert_jobs_done_once(playground, requests)
+    assert_lawful(playground.entries(), PARKED_RUNGS)

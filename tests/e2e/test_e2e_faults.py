@@ -1,0 +1,87 @@
+"""The newcomer dies, the gateway dies, the gateway falls silent: each in mid-shift, with users on both slots."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+from e2e_account import assert_jobs_done_once, unexcused
+from e2e_laws import assert_lawful, changes
+from e2e_manifest import PARKED, PARKED_RUNGS
+from e2e_playground import Playground
+from e2e_users import lost, served_by
+
+from reconciler.core.steps import Applied, Intended, Phase, Result, Route
+
+pytestmark = pytest.mark.real
+
+HANDFUL = 8  # requests
+
+
+def parked_at_half(playground: Playground) -> Playground:
+    playground.serving(steps=PARKED)
+    playground.commit("green", "1.0.0", "1.1.0", steps=PARKED)
+    playground.until(lambda state: state.transition and state.transition.rung == 50)
+    return playground
+
+
+def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground: Playground) -> None:
+    parked_at_half(playground)
+    users = playground.users(rate=100)
+    playground.kill(playground.member("api", "green"))
+    state = playground.until_stable("blue", "1.0.0")
+    rolled_back = time.monotonic()
+    playground.until_status(lambda status: status["reason"] == "RevisionHeld")
+    requests = users.stop()
+    assert len(lost(requests)) <= HANDFUL, lost(requests)
+    assert state.last is not None
+    assert state.last.phase is Phase.ROLLED_BACK
+    assert [held.version for held in state.held] == ["1.1.0"]
+    assert served_by(requests, after=rolled_back) == {"blue"}
+    assert changes(playground.entries()) == [(100, 0), (50, 50), (100, 0)]
+    assert_jobs_done_once(playground, requests)
+    assert_lawful(playground.entries(), PARKED_RUNGS)
+
+
+def test_a_killed_gateway_comes_back_at_its_weights_and_the_transition_goes_on(playground: Playground) -> None:
+    parked_at_half(playground)
+    users, seq, first = playground.users(), playground.state().seq, playground.envoy()
+    killed = time.monotonic()
+    playground.kill(first)
+    playground.until_event(lambda event: isinstance(event, Applied) and event.result is Result.DONE, after=seq)
+    back = time.monotonic()
+    assert playground.status()["weights"] == {"blue": 50, "green": 50}
+    assert playground.envoy() not in (first, None)
+    playground.ask("promote")
+    playground.until_stable("green", "1.1.0")
+    requests = users.stop()
+    assert lost(requests), "nobody noticed that the gateway was killed?"
+    assert unexcused(requests, killed, back) == []
+    assert changes(playground.entries()) == [(100, 0), (50, 50), (0, 100)]
+    assert_jobs_done_once(playground, requests)
+    assert_lawful(playground.entries(), PARKED_RUNGS)
+
+
+def test_a_silent_gateway_is_unknown_and_nothing_is_done_until_it_answers(playground: Playground) -> None:
+    parked_at_half(playground)
+    users = playground.users()
+    envoy, silent = playground.envoy(), time.monotonic()
+    playground.kill(envoy, signal.SIGSTOP)
+    try:
+        status = playground.until_status(lambda status: status["reason"] == "GatewayUnreachable")
+        seq = playground.state().seq
+        playground.ask("promote")
+        time.sleep(1)  # time enough for an act that must not come
+        assert (status["sync"], status["health"], status["weights"]) == ("Unknown", "Unknown", None)
+        assert [event for event in playground.events(Intended, after=seq) if isinstance(event.act, Route)] == []
+    finally:
+        playground.kill(envoy, signal.SIGCONT)
+    answers = time.monotonic()
+    playground.until_stable("green", "1.1.0")
+    requests = users.stop()
+    assert unexcused(requests, silent, answers) == []
+    assert playground.envoy() == envoy
+    assert changes(playground.entries()) == [(100, 0), (50, 50), (0, 100)]
+    assert_jobs_done_once(playground, requests)
+    assert_lawful(playground.entries(), PARKED_RUNGS)

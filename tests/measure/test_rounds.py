@@ -1,0 +1,90 @@
+"""Rounds: gates are asked beside the loop, and only an answer about the present window counts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from reconciler.core.model import GateReading, GateSpec, Mode, Outcome, Release, Slot, Stage, Window
+from reconciler.measure.rounds import Rounds
+
+WINDOW = Window("t1", Release(Slot.GREEN, "2"), Release(Slot.BLUE, "1"), 10, 5.0)
+NEXT = Window("t1", Release(Slot.GREEN, "2"), Release(Slot.BLUE, "1"), 50, 9.0)
+SPEC = GateSpec("g", "http", Stage.SHIFT, Mode.ENFORCE)
+
+
+class Answering:
+    """A gate that says what it is told, once it is let."""
+
+    def __init__(self, outcome: Outcome = Outcome.SUCCESSFUL) -> None:
+        self.outcome, self.let, self.runs, self.closed = outcome, threading.Event(), 0, False
+
+    def run(self, window: Window) -> GateReading:
+        self.runs += 1
+        assert self.let.wait(30)
+        return GateReading("g", self.outcome, window)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Broken(Answering):
+    def run(self, window: Window) -> GateReading:
+        raise RuntimeError("a defect")
+
+
+@pytest.fixture
+def gate() -> Answering:
+    return Answering()
+
+
+@pytest.fixture
+def rounds(gate: Answering) -> Iterator[Rounds]:
+    found = Rounds({"g": gate})
+    yield found
+    gate.let.set()
+    found.close()
+
+
+def settled(rounds: Rounds, window: Window) -> GateReading:
+    for _ in range(2000):
+        (found,) = rounds.readings((SPEC,), window)
+        if found.outcome is not Outcome.RUNNING:
+            return found
+    raise AssertionError("no answer")
+
+
+def test_a_gate_that_has_not_answered_is_running_and_never_successful(rounds: Rounds) -> None:
+    (found,) = rounds.readings((SPEC,), WINDOW)
+    assert found.outcome is Outcome.RUNNING
+    assert found.window == WINDOW
+
+
+def test_an_answer_about_an_earlier_window_does_not_count_for_the_present_one(rounds: Rounds, gate: Answering) -> None:
+    gate.let.set()
+    assert settled(rounds, WINDOW).outcome is Outcome.SUCCESSFUL
+    gate.let.clear()
+    (found,) = rounds.readings((SPEC,), NEXT)
+    assert found.outcome is Outcome.RUNNING, "good news about 10 % is no news about 50 %"
+
+
+def test_a_slow_gate_is_not_asked_twice_at_once(rounds: Rounds, gate: Answering) -> None:
+    for _ in range(3):
+        rounds.readings((SPEC,), WINDOW)
+    assert gate.runs == 1
+
+
+def test_a_gate_that_raises_is_an_error_with_its_reason() -> None:
+    rounds = Rounds({"g": Broken()})
+    found = settled(rounds, WINDOW)
+    rounds.close()
+    assert found.outcome is Outcome.ERROR
+    assert "a defect" in found.reason
+
+
+def test_closing_closes_every_gate(gate: Answering) -> None:
+    rounds = Rounds({"g": gate})
+    rounds.close()
+    assert gate.closed
