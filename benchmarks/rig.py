@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import http.client
 import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,8 +109,6 @@ class SecondGateway:
         self._session = Session(load(config), read_only=True)
         manifest = self._session.desires.look().environments[places.ENVIRONMENT]
         settings = manifest.gateway.settings.model_copy(update={"listen": f"127.0.0.1:{port}"})  # type: ignore[union-attr]
-        import dataclasses
-
         second = dataclasses.replace(manifest, gateway=dataclasses.replace(manifest.gateway, settings=settings))  # type: ignore[type-var, union-attr]
         self.world = open_world(second, load(config), "bench")  # type: ignore[arg-type]
         self.port = port
@@ -133,47 +131,32 @@ class SecondGateway:
 
 
 class Watcher:
-    """One kept-alive connection that asks again and again, and knows when a slot answered first."""
+    """One kept-alive connection on which a client asks again and again until a slot answers. Idle between switches."""
 
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        self._stop = threading.Event()
-        self.slot = ""
-        self.at = 0.0
         self.asked = self.failed = 0
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            slot, ok = self._ask()
-            self.asked += 1
-            self.failed += not ok
-            if slot and slot != self.slot:
-                self.at = time.monotonic()
-                self.slot = slot
-            time.sleep(0.0005)
+    def first_answer_of(self, slot: Slot, seconds: float = 10.0) -> float:
+        """The moment at which `slot` answered first."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self._ask() == slot:
+                return time.monotonic()
+        raise SystemExit(f"{slot} did not answer within {seconds:g} s")
 
-    def _ask(self) -> tuple[str, bool]:
+    def _ask(self) -> str:
+        self.asked += 1
         try:
             self._connection.request("GET", "/api/search?q=slot")
             response = self._connection.getresponse()
             response.read()
-            return response.headers.get("x-slot", ""), response.status == 200
+            self.failed += response.status != 200
+            return str(response.headers.get("x-slot", ""))
         except (OSError, http.client.HTTPException):
+            self.failed += 1
             self._connection.close()
-            return "", False
-
-    def first_answer_of(self, slot: Slot, seconds: float = 10.0) -> float:
-        """The moment at which `slot` answered first; waits for it."""
-        deadline = time.monotonic() + seconds
-        while self.slot != slot:
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{slot} did not answer within {seconds:g} s")
-            time.sleep(0.0002)
-        return self.at
+            return ""
 
     def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
         self._connection.close()

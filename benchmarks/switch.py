@@ -1,6 +1,6 @@
 """From a commit to the first answer of the new slot, beside the gateway's own time; and requests lost under load.
 
-    python benchmarks/switch.py [--switches 200] [--json]
+    python benchmarks/switch.py [--switches 200] [--rate 100] [--json]
 
 Both roads switch in turn, in one run, seen by the same kind of client: (a) the branch's reference moves and the running
 `reconcile run` does the rest; (b) the gateway's driver is told the same weights directly.
@@ -38,11 +38,10 @@ def main() -> None:
         processes.stop_users()
         with processes.records.open(encoding="utf-8") as lines:
             totals = account.totals(account.read(lines))
-        lost_by_watcher = watchers[0].failed
     result = {
         "switches": given.switches,
         "requests": totals.sent + watchers[0].asked,
-        "lost": totals.failed + totals.unknown + lost_by_watcher,
+        "lost": totals.failed + totals.unknown + watchers[0].failed,
         "users_per_second": RATE,
         "road_ms": spread(roads),
         "gateway_ms": spread(own),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as OutOfTime
 from dataclasses import replace
-from typing import TypeVar
 
 from reconciler.core.gates import due
 from reconciler.core.model import (
@@ -20,11 +19,10 @@ from reconciler.core.model import (
     Spec,
 )
 from reconciler.core.state import State
+from reconciler.drivers.protocols import MemberHost
 from reconciler.errors import ReconcilerError
 from reconciler.measure.counters import serving
 from reconciler.world import World
-
-T = TypeVar("T")
 
 DEADLINE = 6.0  # seconds; every driver has a shorter one of its own, this is for one that breaks its word
 
@@ -41,21 +39,15 @@ def observe(
 
     What was measured before `judged_from` (watched seconds) is not held against the newcomer.
     """
-    gateway = pool.submit(world.gateway.read)
-    members = {
-        slot: [
-            pool.submit(world.hosts[member.name].read, slot) for member in spec.members if member.name in world.hosts
-        ]
-        for slot in Slot
-    }
-    reading, why = _gateway(gateway)
+    members = [pool.submit(_both, world.hosts[m.name]) for m in spec.members if m.name in world.hosts]
+    reading, why = _gateway(world)
     gates = _gates(world, spec, state, judged_from) if _up(reading) else ()
     if any(found.outcome is Outcome.FAILED for found in gates):  # a gateway that ends fails them too: then look there
-        reading, why = _gateway(pool.submit(world.gateway.read))
+        reading, why = _gateway(world)
         gates = gates if _up(reading) else ()
     return Observed(
         gateway=reading,
-        members=Pair(*(tuple(_member(future) for future in members[slot]) for slot in Slot)),
+        members=_members(members),
         gates=gates,
         serving=serving(previous, reading),
         detail=why,
@@ -76,15 +68,33 @@ def _gates(world: World, spec: Spec, state: State, judged_from: float) -> tuple[
     return tuple(replace(one, window=window) if one.window == asked else one for one in found)
 
 
-def _gateway(future: Future[GatewayReading]) -> tuple[GatewayReading | None, str]:
+def _gateway(world: World) -> tuple[GatewayReading | None, str]:
+    """Read in this thread, while the members are read in others: a thread less is some milliseconds less."""
     try:
-        return future.result(DEADLINE), ""
-    except (ReconcilerError, OutOfTime) as error:
+        return world.gateway.read(), ""
+    except ReconcilerError as error:
         return None, str(error) or "no answer in time"
 
 
-def _member(future: Future[MemberReading]) -> MemberReading:
+def _both(host: MemberHost) -> Pair[MemberReading]:
+    return Pair(*(_read(host, slot) for slot in Slot))
+
+
+def _read(host: MemberHost, slot: Slot) -> MemberReading:
+    try:
+        return host.read(slot)
+    except ReconcilerError as error:
+        return MemberReading(MemberStatus.UNKNOWN, detail=str(error) or "no answer in time")
+
+
+def _members(asked: list[Future[Pair[MemberReading]]]) -> Pair[tuple[MemberReading, ...]]:
+    found = [_answer(future) for future in asked]
+    return Pair(*(tuple(pair[slot] for pair in found) for slot in Slot))
+
+
+def _answer(future: Future[Pair[MemberReading]]) -> Pair[MemberReading]:
     try:
         return future.result(DEADLINE)
-    except (ReconcilerError, OutOfTime) as error:
-        return MemberReading(MemberStatus.UNKNOWN, detail=str(error) or "no answer in time")
+    except OutOfTime:
+        late = MemberReading(MemberStatus.UNKNOWN, detail="no answer in time")
+        return Pair(late, late)

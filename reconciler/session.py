@@ -51,6 +51,7 @@ class Session:
         self.desires = Desires(self.repository, configuration)
         self._seen = Snapshot("")
         self.boundary: Callable[[str], None] = no_boundary
+        self.watched = False  # somebody calls `look` when git moves: a tick need not
         self.alarm: Callable[[str], None] = lambda _name: None
         self._actor = by or actor()
         self._pool = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
@@ -118,7 +119,8 @@ class Session:
 
     def desired(self, name: str, state: State) -> Desired:
         accepted = state.accepted
-        return self.desires.desired(name, accepted.revision if accepted else "", accepted.digest if accepted else "")
+        revision, digest = (accepted.revision, accepted.digest) if accepted else ("", "")
+        return self.desires.desired(name, revision, digest, again=not self.watched)
 
     def keeper(self, name: str) -> Keeper:
         """The one keeper of an environment in this session."""

@@ -19,7 +19,6 @@ from reconciler.loop.keeper import Keeper
 from reconciler.loop.run import run_to_end
 from reconciler.session import Session
 
-
 INTERRUPTED = 130
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Any
 
 import click
 
-from reconciler.core.diff import differences, standing
+from reconciler.cli.layout import say
+from reconciler.cli.look import see
+from reconciler.core.conditions import CHANGES, ERROR, IN_SYNC
+from reconciler.core.diff import Difference, differences, standing
+from reconciler.errors import ReconcilerError
 from reconciler.session import Session
 
 
@@ -17,22 +22,43 @@ from reconciler.session import Session
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when there are differences.")
 @click.pass_obj
 def command(config: str | None, environment: tuple[str, ...], output: str, detailed_exitcode: bool) -> int:
-    """Observed against effective desired, one line per difference. Reads only."""
-    found = {}
+    """Observed against effective desired, one line per difference. Reads only; exit 1 where that cannot be told."""
     with Session.open(config, read_only=True) as session:
-        for name in session.chosen(environment):
-            keeper = session.keeper(name)
-            state = keeper.catch_up()
-            desired = keeper.desired(state)
-            observed = keeper.observe(desired, state)
-            spec = standing(desired, state).spec
-            found[name] = differences(spec, observed, state) if spec else ()
+        found = [compare(session, name) for name in session.chosen(environment)]
     if output == "json":
-        click.echo(json.dumps({name: [dataclasses.asdict(d) for d in ds] for name, ds in found.items()}))
+        say(json.dumps({"environments": [one.as_json() for one in found]}))
     else:
-        for name, lines in found.items():
-            for line in lines:
-                click.echo(f"{name}  {line.what}: {line.found} -> {line.wanted}")
-            if not lines:
-                click.echo(f"{name}  no difference")
-    return 2 if detailed_exitcode and any(found.values()) else 0
+        say(*(line for one in found for line in one.lines()))
+    if any(one.problem for one in found):
+        return ERROR
+    return CHANGES if detailed_exitcode and any(one.differences for one in found) else IN_SYNC
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Comparison:
+    """`problem`: why there was nothing to compare with, or it could not be looked at."""
+
+    environment: str
+    differences: tuple[Difference, ...] = ()
+    problem: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def lines(self) -> list[str]:
+        if self.problem:
+            return [f"{self.environment}  unknown: {line}" for line in self.problem.splitlines()]
+        lines = [f"{self.environment}  {each.what}: {each.found} -> {each.wanted}" for each in self.differences]
+        return lines or [f"{self.environment}  no difference"]
+
+
+def compare(session: Session, name: str) -> Comparison:
+    """One environment; its trouble is its own."""
+    try:
+        state, desired, observed = see(session.keeper(name))
+    except ReconcilerError as error:
+        return Comparison(name, problem=str(error))
+    spec = standing(desired, state).spec
+    if spec is None:
+        return Comparison(name, problem=desired.problem or "nothing is in force")
+    return Comparison(name, differences(spec, observed, state))

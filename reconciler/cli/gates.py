@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from reconciler.cli.layout import on_terminal, paint, say, table
+from reconciler.cli.look import see
 from reconciler.clock import Clock
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
 from reconciler.core.diff import standing
@@ -78,12 +79,10 @@ class Round:
     @classmethod
     def of(cls, keeper: Keeper, clock: Clock) -> Round:
         """Raises ReconcilerError when there is nothing in force to ask about."""
-        state = keeper.catch_up()
-        desired = keeper.desired(state)
+        state, desired, observed = see(keeper)
         spec = standing(desired, state).spec
         if spec is None:
             raise ReconcilerError(f"{keeper.name}: {desired.problem or 'nothing is in force'}")
-        observed = keeper.observe(desired, replace(state, transition=None))  # its own gates are not asked as well
         return cls(keeper, clock, spec, window(spec, state, observed))
 
     def run(self, wanted: float | None, tell: Callable[[float, Readings], None]) -> Readings:

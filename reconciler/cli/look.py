@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 from reconciler.cli.layout import paint
 from reconciler.core.conditions import ERROR, Status, status
-from reconciler.core.model import Observed
+from reconciler.core.model import Desired, Observed
 from reconciler.core.plan import decide
 from reconciler.core.state import State
 from reconciler.errors import ReconcilerError
+from reconciler.loop.keeper import Keeper
 from reconciler.session import Session
 from reconciler.wording import weights
 
@@ -46,13 +48,17 @@ class Look:
         return self.status.exit_code if self.status else ERROR
 
 
+def see(keeper: Keeper) -> tuple[State, Desired, Observed]:
+    """Everything but the gates: whoever acts on them asks them, and a second asker would send users' requests twice."""
+    state = keeper.catch_up()
+    desired = keeper.desired(state)
+    return state, desired, keeper.observe(desired, replace(state, transition=None))
+
+
 def look(session: Session, name: str) -> Look:
     """Read everything, decide, and do nothing about it."""
     try:
-        keeper = session.keeper(name)
-        state = keeper.catch_up()
-        desired = keeper.desired(state)
-        observed = keeper.observe(desired, state)
+        state, desired, observed = see(session.keeper(name))
         decision = decide(desired, observed, state, state.watched)
         return Look(name, status(desired, observed, state, decision), state, observed)
     except ReconcilerError as error:
@@ -116,6 +122,8 @@ def _traffic(found: Look) -> str:
 def _why(found: Look, s: Status) -> str:
     if not found.state.seq and s.reason != "DesiredInvalid":
         return "it was never run: the journal has no entry of it"
+    if s.reason == "GatePending":
+        return f"the gates have to agree; how they see it: reconcile gates {found.name}"
     return f"{s.reason}{': ' + s.message if s.message else ''}"
 
 

@@ -10,6 +10,7 @@ import click
 
 from reconciler.cli.exit_codes import worst
 from reconciler.cli.layout import paint, say
+from reconciler.cli.look import see
 from reconciler.cli.screen import steps_table
 from reconciler.core.conditions import BLOCKED, CHANGES, ERROR, IN_SYNC
 from reconciler.core.diff import differences, standing
@@ -180,10 +181,8 @@ def _one(session: Session, name: str, supposed: WhatIf | None) -> Report:
     state, unread = State(), Desired("", None)
     nothing = Observed(None, Pair((), ()))
     try:
-        keeper = session.keeper(name)
-        state = session.with_generation(keeper.catch_up())
-        desired = keeper.desired(state)
-        observed = keeper.observe(desired, state)
+        found, desired, observed = see(session.keeper(name))
+        state = session.with_generation(found)
         road = preview(desired, observed, state, state.watched, supposed)
         back = rollback_seconds(desired, observed, state, state.watched)
         return Report(name, desired, observed, state, road, back, session.fence(name))

@@ -41,6 +41,7 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     sys.setswitchinterval(0.0005)
     runner = Runner(session, session.keeper)
     session.alarm = runner.wake_one
+    session.watched = True
     told = Told(session)
 
     def look() -> None:

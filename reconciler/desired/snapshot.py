@@ -74,10 +74,13 @@ class Desires:
             except InvalidDesired:
                 return None
 
-    def desired(self, name: str, accepted_revision: str = "", accepted_digest: str = "") -> Desired:
-        """One environment as the core sees it: the head, why it cannot be used, and what the journal accepted last."""
+    def desired(
+        self, name: str, accepted_revision: str = "", accepted_digest: str = "", *, again: bool = True
+    ) -> Desired:
+        """One environment as the core sees it: the head, why it cannot be used, and what the journal accepted last.
+        `again` False: as at the last look, without reading anything."""
         with self._lock:
-            snapshot = self.look()
+            snapshot = self.look() if again else self._snapshot
             known = self._composed.get(name)
             if known and known[0] is snapshot and known[1:3] == (accepted_revision, accepted_digest):
                 return known[3]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from watchfiles import watch
 
-_DEBOUNCE, _STEP = 20, 5  # milliseconds: a few of delay for about one percent of a core
+_DEBOUNCE, _STEP = 5, 2  # milliseconds: little delay for about two percent of a core
 
 
 class Watch:

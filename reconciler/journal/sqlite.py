@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event as Signal
@@ -89,6 +89,20 @@ class SqliteJournal(Reading):
         generation: int = 0,
         expected: int | None = None,
     ) -> Entry:
+        return self.extend(
+            environment, [event], actor=actor, elapsed=elapsed, generation=generation, expected=expected
+        )[0]
+
+    def extend(
+        self,
+        environment: str,
+        events: Sequence[Event],
+        *,
+        actor: str,
+        elapsed: float = 0.0,
+        generation: int = 0,
+        expected: int | None = None,
+    ) -> list[Entry]:
         with self._transaction() as connection:
             last = rows.last(connection, environment)
             if expected is not None and expected != last:
@@ -96,7 +110,18 @@ class SqliteJournal(Reading):
             taken = rows.generation(connection, environment)
             if 0 < generation < taken:
                 raise Fenced(f"{environment}: generation {taken} has taken over from {generation}; stop acting on it")
-            return self._write(connection, environment, event, actor, elapsed, generation, first=not last)
+            return [
+                self._write(
+                    connection,
+                    environment,
+                    event,
+                    actor,
+                    elapsed if number == 0 else 0.0,
+                    generation,
+                    first=not last and number == 0,
+                )
+                for number, event in enumerate(events)
+            ]
 
     def take(self, environment: str, actor: str) -> Entry:
         with self._transaction() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,18 @@ class Journal(Protocol):
         `expected` is the seq of the last entry of this environment that the caller has folded (0: none); another one
         raises JournalMoved. None does not care: an operator's request. A `generation` above 0 raises Fenced when a
         later one was taken."""
+
+    def extend(
+        self,
+        environment: str,
+        events: Sequence[Event],
+        *,
+        actor: str,
+        elapsed: float = 0.0,
+        generation: int = 0,
+        expected: int | None = None,
+    ) -> list[Entry]:
+        """`append` for several events at once: all of them are written, or none. `elapsed` belongs to the first."""
 
     def take(self, environment: str, actor: str) -> Entry:
         """Take the right to act: GenerationTaken, one above the latest, atomically."""

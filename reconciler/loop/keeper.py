@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from reconciler.apply import Boundary, apply
 from reconciler.clock import SYSTEM, Clock
@@ -15,6 +16,7 @@ from reconciler.core.state import State
 from reconciler.core.steps import Act, Applied, Event
 from reconciler.desired.manifest import Manifest
 from reconciler.errors import InvalidDesired, JournalMoved, ReconcilerError
+from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
 from reconciler.loop.stopwatch import Stopwatch
 from reconciler.observe import observe
@@ -49,6 +51,8 @@ class Keeper:
         self._gateway: GatewayReading | None = None
         self._judged_from = 0.0  # watched seconds: gates do not judge what came before
         self._sealed = False
+        self._noted: list[tuple[Event, str]] = []
+        self._written, self._elapsed = State(), 0.0  # as of the last entry that is durable
         self.state = State()
         self.generation = 0
         self.stopwatch = Stopwatch(clock)
@@ -65,18 +69,43 @@ class Keeper:
         """Is there an entry that we did not write?"""
         return self._journal.last(self.name) > self.state.seq
 
-    def record(self, event: Event, rule: str) -> None:
-        """Write one event and fold it. Raises JournalMoved when somebody else wrote first; nothing is written then."""
-        elapsed = self.stopwatch.elapsed
-        entry = self._journal.append(
-            self.name, event, actor=self.actor, elapsed=elapsed, generation=self.generation, expected=self.state.seq
-        )
-        self.stopwatch.restart()
-        if self.state.seq == 0:  # the journal wrote the environment's first entry before ours
+    def note(self, event: Event, rule: str) -> None:
+        """Fold an event that is decided but not written yet: facts are written together with the act they lead to."""
+        if not self._noted:
+            self._written, self._elapsed = self.state, self.stopwatch.restart()
+        elapsed = 0.0 if self._noted else self._elapsed
+        self._noted.append((event, rule))
+        self.state = fold(self.state, event, elapsed=elapsed)
+
+    def write(self) -> None:
+        """Make everything that was noted durable, in one transaction. Raises JournalMoved when somebody else wrote
+        first: then nothing is written, what was noted is forgotten, and it has to be decided again."""
+        noted, self._noted = self._noted, []
+        if not noted:
+            return
+        try:
+            entries = self._journal.extend(
+                self.name,
+                [event for event, _ in noted],
+                actor=self.actor,
+                elapsed=self._elapsed,
+                generation=self.generation,
+                expected=self._written.seq,
+            )
+        except BaseException:
+            self.state = self._written
+            self.stopwatch.give_back(self._elapsed)
+            raise
+        self._folded(entries)
+        for entry, (event, rule) in zip(entries, noted, strict=True):
+            log.info("%s", rule, extra={"environment": self.name, "event": event, "seq": entry.seq})
+
+    def _folded(self, entries: list[Entry]) -> None:
+        """The state is folded already; what it could not know is which numbers its entries would get."""
+        self.state = replace(self.state, seq=entries[-1].seq)
+        if self._written.seq == 0:  # the journal wrote the environment's first entry before ours
+            self.state = State()
             self.catch_up()
-        else:
-            self.state = fold(self.state, event, elapsed=elapsed, seq=entry.seq)
-        log.info("%s", rule, extra={"environment": self.name, "event": event, "seq": entry.seq})
 
     @property
     def now(self) -> float:

@@ -23,6 +23,10 @@ class Stopwatch:
         self._last = now
         return self.elapsed
 
+    def give_back(self, elapsed: float) -> None:
+        """The entry could not be written: its seconds belong to the next one."""
+        self.elapsed += elapsed
+
     def restart(self) -> float:
         """The seconds to be written into the entry that is made now."""
         elapsed, self.elapsed = self.elapsed, 0.0

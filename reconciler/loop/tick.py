@@ -50,7 +50,7 @@ def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
         decision = decide(desired, observed, keeper.state, keeper.now)
         match decision.answer:
             case Record(event):
-                keeper.record(event, decision.rule)
+                keeper.note(event, decision.rule)
                 moved = True
                 if isinstance(event, Accepted) and not keeper.world_fits(desired):
                     break  # other members: what was observed does not tell about them
@@ -59,18 +59,22 @@ def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
                 return _told(keeper, desired, observed, decision, True, applied.result is not Result.DONE)
             case Wait():
                 _heartbeat(keeper)
+                keeper.write()
                 return _told(keeper, desired, observed, decision, moved)
+    keeper.write()
     return _look_again(keeper, desired, observed)
 
 
 def _act(keeper: Keeper, desired: Desired, observed: Observed, decision: Decision) -> Applied:
     """No record, no act: the intent is durable before the effect is sent, the outcome is what was read back."""
     intent = intended(decision, desired)
-    keeper.record(intent, decision.rule)
+    keeper.note(intent, decision.rule)
+    keeper.write()
     keeper.boundary("intent-written")
     applied = keeper.apply(intent.act, observed)
     keeper.boundary("effect-read-back")
-    keeper.record(applied, decision.rule)
+    keeper.note(applied, decision.rule)
+    keeper.write()
     keeper.boundary("outcome-written")
     return applied
 
@@ -79,7 +83,7 @@ def _heartbeat(keeper: Keeper) -> None:
     """While a timer runs, watched time goes on record now and then, so that a crash costs little of it."""
     interval = heartbeat(keeper.state)
     if interval is not None and keeper.stopwatch.elapsed >= interval:
-        keeper.record(Watched(), "heartbeat")
+        keeper.note(Watched(), "heartbeat")
 
 
 def heartbeat(state: State) -> float | None:

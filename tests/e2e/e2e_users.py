@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from reconciler.demo.account import Outcome, Request, Totals, read, totals
@@ -25,6 +26,14 @@ class Users:
             return []
         with self.out.open(encoding="utf-8") as lines:
             return read(lines)
+
+    def more(self, count: int = 40) -> float:
+        """Wait until so many have asked from now on; the moment of now, for `served_by`."""
+        now, deadline = time.monotonic(), time.monotonic() + 30
+        while sum(request.start >= now for request in self.so_far()) < count:
+            assert time.monotonic() < deadline, "no more users come"
+            time.sleep(0.05)
+        return now
 
     def stop(self) -> list[Request]:
         """Let every request end; all of them."""

@@ -31,7 +31,7 @@ def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground
     users = playground.users(rate=100)
     playground.kill(playground.member("api", "green"))
     state = playground.until_stable("blue", "1.0.0")
-    rolled_back = time.monotonic()
+    rolled_back = users.more()
     playground.until_status(lambda status: status["reason"] == "RevisionHeld")
     requests = users.stop()
     assert len(lost(requests)) <= HANDFUL, lost(requests)

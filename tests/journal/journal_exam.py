@@ -63,6 +63,16 @@ class JournalExam:
     def journal(self, store: Store) -> Journal:
         return store.open()
 
+    def test_several_events_are_written_together_or_not_at_all(self, journal: Journal) -> None:
+        first = journal.append("production", EVENT, actor="anna")
+        entries = journal.extend("production", [EVENT, EVENT], actor="anna", elapsed=2.0, expected=first.seq)
+        assert [entry.elapsed for entry in entries] == [2.0, 0.0], "watched time is counted once"
+        assert journal.since("production", first.seq) == entries
+        with pytest.raises(JournalMoved):
+            journal.extend("production", [EVENT, EVENT], actor="anna", expected=first.seq)
+        assert journal.last("production") == entries[-1].seq
+        assert journal.verify() == len(list(journal.entries()))
+
     def test_what_is_appended_is_read_back_by_another_reader(self, store: Store, journal: Journal) -> None:
         entry = journal.append("production", EVENT, actor="anna", elapsed=1.25, generation=0)
         assert (entry.environment, entry.event, entry.actor, entry.elapsed) == ("production", EVENT, "anna", 1.25)

@@ -70,7 +70,7 @@ def test_law_08_without_a_record_there_is_no_act(stand: Stand, monkeypatch: pyte
     def refuse(*_: object, **__: object) -> None:
         raise JournalError("the disk is full")
 
-    monkeypatch.setattr(stand.journal, "append", refuse)
+    monkeypatch.setattr(stand.journal, "extend", refuse)
     for _ in range(3):
         with pytest.raises(JournalError):
             tick(stand.keeper)

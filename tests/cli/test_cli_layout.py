@@ -1,0 +1,36 @@
+"""Text that a person reads on a terminal and a program reads from a pipe."""
+
+from __future__ import annotations
+
+from reconciler.cli.exit_codes import worst
+from reconciler.cli.layout import paint, table
+
+
+def test_no_line_of_a_table_ends_in_a_space() -> None:
+    found = table(("a", "b"), [("long words here", ""), ("x", "y")])
+    assert found == ["a                b", "long words here", "x                y"]
+
+
+def test_colours_take_no_room_in_a_table() -> None:
+    painted = table(("a", "b"), [(paint("red", "red"), "1"), ("green", "2")])
+    assert [line.replace("\x1b[31m", "").replace("\x1b[0m", "") for line in painted] == [
+        "a      b",
+        "red    1",
+        "green  2",
+    ]
+
+
+def test_a_column_that_nobody_fills_is_left_out() -> None:
+    assert table(("a", "b", "c"), [("1", "", "3")]) == ["a  c", "1  3"]
+
+
+def test_a_table_without_rows_is_its_headings() -> None:
+    assert table(("a", "b"), []) == [""]
+
+
+def test_the_worst_of_several_environments_decides_the_exit_code() -> None:
+    assert worst([]) == 0
+    assert worst([0, 2]) == 2
+    assert worst([3, 2, 0]) == 3
+    assert worst([3, 4, 0]) == 4
+    assert worst([4, 1, 3]) == 1

@@ -1,0 +1,173 @@
+"""The frame: exit codes, errors in one message, help that costs nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Folder, until
+
+import reconciler.cli as frame
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["reconcile", *words])
+    with pytest.raises(SystemExit) as ended:
+        frame.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder; nothing of this machine's configuration is found."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "RECONCILER_CONFIG", "RECONCILER_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("elsewhere")
+class TestExitCodes:
+    def test_help_is_no_error(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert run(monkeypatch, "--help") == 0
+
+    def test_no_arguments_show_the_help(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(monkeypatch) == 0
+        assert "Usage:" in capsys.readouterr().out
+
+    def test_an_unknown_command_is_answered_with_the_nearest(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(monkeypatch, "statsu") == 64
+        assert "did you mean 'status'?" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "words", [("--onec",), ("status", "--wat"), ("abort",), ("gates",), ("status", "--revision", "x")]
+    )
+    def test_a_command_line_that_makes_no_sense_is_64(
+        self, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+    ) -> None:
+        assert run(monkeypatch, *words) == 64
+
+    @pytest.mark.parametrize("text", ["50", "50:bad", "x:fail", ":fail"])
+    def test_a_supposition_that_cannot_be_read_is_64(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+        assert run(monkeypatch, "--once", "--what-if", text) == 64
+
+    def test_a_folder_without_anything_says_how_to_begin(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(monkeypatch, "status") == 1
+        assert "reconcile init" in capsys.readouterr().err
+
+    def test_a_file_that_config_names_must_exist(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(monkeypatch, "--config", "nowhere.toml", "status") == 1
+        assert "--config names it" in capsys.readouterr().err
+
+    def test_a_defect_is_one_line_and_a_traceback_only_when_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def broken(*_: object, **__: object) -> None:
+            raise ZeroDivisionError("for this test")
+
+        monkeypatch.setattr(frame, "cli", broken)
+        assert run(monkeypatch, "status") == 1
+        assert "ZeroDivisionError: for this test (a defect" in (quiet := capsys.readouterr().err)
+        assert "Traceback" not in quiet
+        monkeypatch.setenv("RECONCILER_DEBUG", "1")
+        assert run(monkeypatch, "status") == 1
+        assert "Traceback" in capsys.readouterr().err
+
+
+def test_every_command_of_the_list_exists_and_explains_itself() -> None:
+    for name in frame.COMMANDS:
+        if name != "demo":  # needs nothing more than the others, but imports the whole demo
+            assert frame.Lazy(name="x").get_command(None, name).help, name  # type: ignore[arg-type, union-attr]
+
+
+def test_help_lists_every_command_and_loads_none() -> None:
+    code = "import sys, reconciler.cli as c\ntry: c.main()\nexcept SystemExit: print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, check=True)
+    listed, _, modules = done.stdout.rpartition("\n[")
+    assert all(f"  {name} " in listed for name in frame.COMMANDS)
+    assert not {"git", "httpx", "rich", "pydantic", "yaml", "reconciler.session"} & set(
+        modules.replace("'", "").split(", ")
+    )
+
+
+def test_output_into_a_pipe_is_plain_and_has_no_space_at_a_lines_end(folder: Folder) -> None:
+    folder.reconcile("init")
+    folder.commit()
+    for words in (("--once",), ("status",), ("diff",), ("validate",), ("history",)):
+        said = folder.reconcile(*words).stdout
+        assert said
+        assert "\x1b" not in said
+        assert [line for line in said.splitlines() if line != line.rstrip()] == []
+
+
+def test_a_closed_pipe_is_no_traceback(folder: Folder) -> None:
+    folder.reconcile("init")
+    folder.commit()
+    command = f"'{sys.executable}' -m reconciler --once | true"
+    done = subprocess.run(["sh", "-c", command], cwd=folder.root, env=folder.environ, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+
+
+class TestUnknownEnvironments:
+    @pytest.mark.parametrize("words", [("status",), ("diff",), ("gates",), ("history",), ("--once", "-e")])
+    def test_a_misspelt_name_is_answered_with_the_nearest(self, folder: Folder, words: tuple[str, ...]) -> None:
+        folder.reconcile("init")
+        folder.commit()
+        done = folder.reconcile(*words, "prodction")
+        assert done.returncode == 64
+        assert "unknown environment 'prodction'; did you mean 'production'?" in done.stderr
+
+    def test_a_verb_for_one_that_never_ran_says_so_and_leaves_no_journal(self, folder: Folder) -> None:
+        folder.reconcile("init")
+        folder.commit()
+        done = folder.reconcile("pause", "production")
+        assert done.returncode == 64
+        assert "was never run" in done.stderr
+        assert not (folder.root / "state").exists()
+
+
+class TestTheLoop:
+    def test_a_second_one_on_the_same_journal_is_refused_and_names_the_first(self, folder: Folder) -> None:
+        folder.git("init", "--quiet", "--initial-branch", "main")
+        first = folder.start("run")
+        lock = folder.root / "state" / "journal.db.lock"
+        until(lambda: lock.exists() and lock.read_text() == f"{first.pid}\n", "the lock")
+        for words in (("run",), ("--once", "--apply")):
+            done = folder.process(*words)
+            assert done.returncode == 1
+            assert f"(pid {first.pid})" in done.stderr
+        assert folder.end(first) == 0
+
+    def test_it_says_what_is_wrong_in_git_and_takes_up_what_comes_later(self, folder: Folder) -> None:
+        folder.git("init", "--quiet", "--initial-branch", "main")
+        loop = folder.start("run", "--poll", "0.1")
+        until(lambda: "has no commit yet" in folder.said, "a word about the empty repository")
+        (folder.root / "environments").mkdir()
+        (folder.root / "environments" / "x.yaml").write_text("kind: 1\n", encoding="utf-8")
+        folder.commit()
+        until(lambda: "environments/x.yaml:1:" in folder.said, "a word about the manifest")
+        assert folder.said.count("has no commit yet") == 1, "it is said once"
+        assert folder.end(loop, signal.SIGTERM) == 0
+        assert "Traceback" not in folder.said
+
+    def test_a_journal_that_cannot_be_written_is_told_and_nothing_starts(self, folder: Folder) -> None:
+        folder.reconcile("init")
+        folder.commit()
+        folder.edit("reconciler.toml", "sqlite:///state/journal.db", "sqlite:///reconciler.toml/journal.db")
+        done = folder.process("run")
+        assert done.returncode == 1
+        assert "reconciler.toml/journal.db" in done.stderr
+        assert "Traceback" not in done.stderr

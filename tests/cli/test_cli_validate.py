@@ -1,0 +1,115 @@
+"""`reconcile validate`: everything that is wrong, at once, with its place."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import Folder
+
+FILE = "environments/production.yaml"
+
+
+@pytest.fixture
+def ready(folder: Folder) -> Folder:
+    folder.reconcile("init", "--port", "8080")
+    folder.commit()
+    return folder
+
+
+def test_every_error_of_every_file_is_told_with_line_and_column(ready: Folder) -> None:
+    ready.edit(FILE, "activeSlot: blue", "activeSlot: bleu")
+    ready.edit(FILE, "kind: process", "kind: proces")
+    (ready.root / "environments" / "other.yaml").write_text("kind: [\n", encoding="utf-8")
+    ready.commit()
+    done = ready.reconcile("validate")
+    lines = (ready.root / FILE).read_text("utf-8").splitlines()
+    row = next(number for number, line in enumerate(lines, 1) if "bleu" in line)
+    assert done.returncode == 1
+    assert f"{FILE}:{row}:{lines[row - 1].index('bleu') + 1}: " in done.stdout
+    assert "did you mean 'process'?" in done.stdout
+    assert "environments/other.yaml:2:1: " in done.stdout
+    assert "no good environment" in done.stdout.splitlines()[-1]
+
+
+def test_what_is_not_committed_does_not_count_unless_it_is_named(ready: Folder) -> None:
+    ready.edit(FILE, "activeSlot: blue", "activeSlot: bleu")
+    assert ready.reconcile("validate").returncode == 0
+    done = ready.reconcile("validate", FILE)
+    assert done.returncode == 1
+    assert f"{FILE}:" in done.stdout
+
+
+def test_a_named_file_is_judged_beside_what_is_committed(ready: Folder) -> None:
+    text = (ready.root / FILE).read_text("utf-8").replace("name: production", "name: staging")
+    (ready.root / "draft.yaml").write_text(text, encoding="utf-8")
+    done = ready.reconcile("validate", "draft.yaml")
+    assert done.returncode == 1
+    assert "the gateway address 127.0.0.1:8080 is also claimed by 'production'" in done.stdout
+    assert done.stdout.count("draft.yaml:") == len(done.stdout.splitlines()) - 1
+
+
+def test_a_changed_file_does_not_clash_with_its_own_committed_state(ready: Folder) -> None:
+    ready.edit(FILE, "activeSlot: blue", "activeSlot: green")
+    done = ready.reconcile("validate", FILE)
+    assert (done.returncode, done.stdout) == (0, f"no errors in {FILE}; good: production\n")
+
+
+def test_the_operators_word_counts_for_apps_and_addresses(ready: Folder) -> None:
+    ready.edit("reconciler.toml", "[apps.production-web]", "[apps.production-wob]")
+    ready.edit("reconciler.toml", 'listen = ["127.0.0.1"]', 'listen = ["127.0.0.1:9"]')
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert "did you mean 'production-wob'?" in done.stdout
+    assert "listening on '127.0.0.1:8080' is not allowed" in done.stdout
+
+
+def test_every_mistake_in_the_operators_file_is_told(ready: Folder) -> None:
+    ready.edit("reconciler.toml", "[journal]", "[jurnal]")
+    ready.edit("reconciler.toml", "ports = ", "prots = ")
+    done = ready.reconcile("validate", "--output", "json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert told["valid"] is False
+    assert len(told["problems"]) >= 2
+    assert {problem["file"] for problem in told["problems"]} == {str(ready.root / "reconciler.toml")}
+    assert "did you mean 'journal'?" in done.stdout
+
+
+def test_an_operators_file_that_git_tracks_is_an_error(ready: Folder) -> None:
+    ready.git("add", "--force", "reconciler.toml")
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert "git tracks this file" in done.stdout
+
+
+def test_a_branch_that_is_not_there_is_an_error_that_names_those_that_are(ready: Folder) -> None:
+    ready.edit("reconciler.toml", 'branch = "main"', 'branch = "mian"')
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert "there is no branch 'mian'" in done.stdout
+    assert "main" in done.stdout.split("there are:")[1]
+    assert done.stdout.count(str(ready.root)) == 1, "the place is named once"
+
+
+def test_a_repository_without_a_commit_is_an_error(folder: Folder) -> None:
+    folder.reconcile("init")
+    done = folder.reconcile("validate")
+    assert done.returncode == 1
+    assert "has no commit yet" in done.stdout
+
+
+def test_a_file_that_cannot_be_read_is_an_error_in_its_place(ready: Folder) -> None:
+    done = ready.reconcile("validate", "nowhere.yaml", FILE)
+    assert done.returncode == 1
+    assert "nowhere.yaml: cannot be read: No such file or directory" in done.stdout
+    assert "good: production" in done.stdout
+
+
+def test_json_holds_everything_that_a_machine_needs(ready: Folder) -> None:
+    ready.edit(FILE, "activeSlot: blue", "activeSlot: bleu")
+    revision = ready.commit()
+    told = json.loads(ready.reconcile("validate", "--output", "json").stdout)
+    (problem,) = told["problems"]
+    assert (told["valid"], told["revision"], told["environments"]) == (False, revision, [])
+    assert set(problem) == {"file", "line", "column", "message"}
