@@ -145,6 +145,7 @@ def _gate(
         newcomer_road=lambda window: gateway.address(window.newcomer.slot),
         allowed=configuration.allowed,
         samples=samplers.of,
+        warm_up=manifest.spec.warm_up,
     )
     opened: Gate = driver("gates", gate.kind).open(context, gate.settings)
     return opened

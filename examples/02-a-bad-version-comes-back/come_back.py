@@ -50,7 +50,9 @@ def release(here: Terminal, version: str, *, fault: bool) -> None:
     folder = here.folder / "releases" / version
     shutil.copytree(here.folder / "releases" / "1.1.0", folder)
     if fault:
-        here.edit(f"releases/{version}/app.py", "    def do_GET(self) -> None:\n", "    def do_GET(self) -> None:\n" + FAULT)
+        here.edit(
+            f"releases/{version}/app.py", "    def do_GET(self) -> None:\n", "    def do_GET(self) -> None:\n" + FAULT
+        )
     else:
         here.say(f"made releases/{version}")
 

@@ -6,10 +6,10 @@ import shutil
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from terminal import Terminal, count, terminal
 
+HERE = Path(__file__).parent
 MANIFEST = "environments-repo/environments/shop.yaml"
 
 

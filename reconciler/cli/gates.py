@@ -127,7 +127,8 @@ COLOURS = {Outcome.SUCCESSFUL: "green", Outcome.FAILED: "red", Outcome.ERROR: "r
 
 def exit_code(gates: tuple[GateSpec, ...], found: Mapping[str, GateReading]) -> int:
     """What is not known is never success: 3, not 0."""
-    outcomes = {found[gate.name].outcome for gate in gates if gate.mode is Mode.ENFORCE and gate.name in found}
+    enforced = [found.get(gate.name) for gate in gates if gate.mode is Mode.ENFORCE]
+    outcomes = {reading.outcome if reading else Outcome.PENDING for reading in enforced}
     if outcomes & {Outcome.FAILED, Outcome.ERROR}:
         return ERROR
     return IN_SYNC if outcomes <= {Outcome.SUCCESSFUL} else BLOCKED

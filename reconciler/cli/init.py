@@ -110,12 +110,12 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 
 def _write(path: Path, text: str) -> bool:
     """False: it exists, and is left alone."""
+    if path.exists():
+        return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        return False
     except OSError as error:
         raise ReconcilerError(f"{path}: cannot be written: {error.strerror}") from error
     return True
@@ -123,11 +123,14 @@ def _write(path: Path, text: str) -> bool:
 
 def _ignore(path: Path) -> list[str]:
     """What git must never have, added to what is ignored already; the lines that were missing."""
-    before = path.read_text("utf-8") if path.exists() else ""
-    missing = [line for line in IGNORED if line not in before.split()]
-    if missing:
+    try:
+        before = path.read_text("utf-8") if path.exists() else ""
+        missing = [line for line in IGNORED if line not in before.split()]
         gap = "" if not before or before.endswith("\n") else "\n"
-        path.write_text(before + gap + "".join(f"{line}\n" for line in missing), encoding="utf-8")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(gap + "".join(f"{line}\n" for line in missing) if missing else "")
+    except (OSError, ValueError) as error:
+        raise ReconcilerError(f"{path}: cannot be extended: {error}; add there: {' '.join(IGNORED)}") from error
     return missing
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.gates import stage, verdict
-from reconciler.core.history import cursor_at
+from reconciler.core.judging import failure
 from reconciler.core.members import prepare, take_over
 from reconciler.core.model import (
     Analysis,
@@ -11,7 +11,6 @@ from reconciler.core.model import (
     HandOver,
     MemberStatus,
     OnFailure,
-    Outcome,
     Pause,
     Release,
     Routing,
@@ -19,6 +18,7 @@ from reconciler.core.model import (
     Stage,
     share,
 )
+from reconciler.core.outcomes import cursor_at
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
 from reconciler.core.steps import (
@@ -35,9 +35,6 @@ from reconciler.core.steps import (
     StagePassed,
     StepPassed,
 )
-
-UNREADY_LIMIT = 3.0  # watched seconds that a newcomer with traffic may fail its own readiness
-STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain
 
 
 def forward(s: Situation) -> Transition | None:
@@ -96,64 +93,6 @@ def turn_back(s: Situation) -> Answer | None:
     if s.spec.on_failure is OnFailure.HOLD and t.rung:
         return Record(HoldBegan(f"{condition}: {reason}"))
     return Record(RollbackBegan(Phase.ROLLED_BACK, condition, reason, hold=True))
-
-
-def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
-    """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
-    return _broken(s, t) or _condemned(s, t) or _late(s, t)
-
-
-def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
-    """What the members and the gateway themselves say, whatever the gates think."""
-    slot = t.newcomer.slot
-    stopped = s.having(slot, MemberStatus.STOPPED)
-    died = stopped if t.rung else []  # without users it is started again
-    died += [name for name in sorted(t.handed) if s.status(slot, name) is MemberStatus.STOPPED]
-    if t.refusal:
-        return "StepRefused", t.refusal
-    if died:
-        return "MemberDied", f"{died[0]} in {slot}: {s.reading(slot, died[0]).detail or 'it has ended'}"
-    if s.gateway and s.gateway.ejected[slot] and t.rung:
-        return "NewcomerEjected", f"the gateway cannot connect to {t.newcomer}"
-    lying = s.misfits(t.newcomer) if t.rung or s.state.started[slot] == t.newcomer.version else []
-    if lying:
-        return "VersionMismatch", f"{lying[0]} reports {s.reading(slot, lying[0]).version}, not {t.newcomer.version}"
-    return _never_ready(s, t, stopped)
-
-
-def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, str] | None:
-    """Started again and again, in this step of the strategy, and ended each time."""
-    slot, attempts = t.newcomer.slot, STARTS_LIMIT
-    if isinstance(t.step, HandOver):
-        stopped = [name for name in t.step.members if s.status(slot, name) is MemberStatus.STOPPED]
-        attempts = STARTS_LIMIT * len(t.step.members)
-    if not stopped or t.starts < attempts:
-        return None
-    detail = s.reading(slot, stopped[0]).detail
-    return "NeverReady", f"{stopped[0]} in {slot} ended each time it was started: {detail}"
-
-
-def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
-    """What the gates say, and readiness lost for longer than a hiccup."""
-    found = verdict(s.spec, t, s.observed.gates)
-    if found.outcome is Outcome.FAILED and (t.rung or s.runs(t.newcomer)):  # else it is only being started
-        return "AnalysisFailed", found.reason
-    if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT and not s.runs(t.newcomer):
-        unready = s.having(t.newcomer.slot, MemberStatus.UNREADY)
-        detail = f": {s.reading(t.newcomer.slot, unready[0]).detail}" if unready else ""
-        return "NewcomerUnready", f"{t.newcomer} is not ready since {UNREADY_LIMIT:g} s{detail}"
-    return None
-
-
-def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
-    """The progress deadline, in watched time without pauses; after the soak it applies to the last verdict."""
-    deadline = s.spec.progress_deadline
-    if t.phase is Phase.SOAKING:
-        late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
-    else:
-        counting = not (s.state.paused or isinstance(t.step, Pause))
-        late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
-    return ("ProgressDeadlineExceeded", f"not done within {deadline:g} s of progress time") if late else None
 
 
 def drift_under_way(s: Situation) -> Answer | None:

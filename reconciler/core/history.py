@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.model import (
-    Admission,
-    HandOver,
     Pause,
     Release,
-    SetWeight,
-    Slot,
-    StrategyStep,
-    Weights,
 )
-from reconciler.core.state import Held, Last, Leftover, Refusal, State, Transition
+from reconciler.core.outcomes import applied, at_step, drifted, intended
+from reconciler.core.state import Held, Last, Leftover, State, Transition
 from reconciler.core.steps import (
     Accepted,
-    Act,
     Adopted,
     Applied,
     Began,
@@ -34,19 +28,13 @@ from reconciler.core.steps import (
     Phase,
     Rebound,
     Requested,
-    Result,
     Retired,
     RollbackBegan,
     RollbackRefused,
-    Route,
     SoakBegan,
-    StageFiles,
     StagePassed,
-    Start,
     StepPassed,
-    Stop,
     Verb,
-    Warm,
     Watched,
 )
 
@@ -85,11 +73,11 @@ def _fold(state: State, event: Event) -> State:
         case Began():
             return _began(state, event)
         case Intended():
-            return _intended(state, event)
+            return intended(state, event)
         case Applied():
-            return _applied(state, event)
+            return applied(state, event)
         case DriftFound():
-            return _drift(state, event)
+            return drifted(state, event)
         case RollbackRefused(reason):
             return replace(state, rollback="", rollback_refused=reason)
         case Retired():
@@ -129,7 +117,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
-            transition = _at_step(transition, cursor + 1, now)
+            transition = at_step(transition, cursor + 1, now)
             state = replace(state, promote=False)
         case SoakBegan():
             transition = replace(transition, phase=Phase.SOAKING, since=now)
@@ -142,18 +130,6 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             transition = replace(transition, ends=ends, condition=condition, reason=reason, hold=hold)
             state = replace(state, abort="", promote=False)
     return replace(state, transition=transition)
-
-
-def _at_step(transition: Transition, cursor: int, now: float) -> Transition:
-    moved = replace(transition, cursor=cursor, since=now, starts=0)
-    handing = isinstance(moved.step, HandOver)
-    return replace(moved, phase=Phase.HANDING_OVER if handing else Phase.PROGRESSING)
-
-
-def cursor_at(steps: tuple[StrategyStep, ...], rung: int) -> int:
-    """The step after the last configured weight that is at most `rung`: where a transition at that rung goes on."""
-    reached = [i for i, step in enumerate(steps) if isinstance(step, SetWeight) and step.weight <= rung]
-    return reached[-1] + 1 if reached else 0
 
 
 def _requested(state: State, request: Requested) -> State:
@@ -207,103 +183,6 @@ def _began(state: State, event: Began) -> State:
     return replace(
         state, transition=transition, abort="", promote=False, rollback="", drift=None, refusal=None, adopt=None
     )
-
-
-def _intended(state: State, event: Intended) -> State:
-    state = replace(state, intent=event)
-    match event.act:
-        case Start(slot, version, owner=owner):
-            left = state.leftover
-            if left and left.release.slot is slot and left.release.version != version:
-                left = None  # redeployed: there is nothing to go back to any more
-            started = state.started.replace(slot, version)
-            warm = state.warm if owner else state.warm.replace(slot, None)
-            state = replace(state, leftover=left, started=started, warm=warm)
-            t = state.transition
-            if t and t.newcomer.slot is slot:
-                state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
-        case Stop(slot, owner=False):
-            state = replace(state, warm=state.warm.replace(slot, None))
-    return _spaced(state, event.act) if isinstance(event.act, Start | Stop) else state
-
-
-def _spaced(state: State, act: Start | Stop) -> State:
-    """Each slot's members remember when they were started or stopped last; only the latest few matter."""
-    others = [(a, at) for a, at in state.latest if (a.slot, a.members) != (act.slot, act.members)]
-    return replace(state, latest=(*others[-7:], (act, state.watched)))
-
-
-def _applied(state: State, event: Applied) -> State:
-    intent, state = state.intent, replace(state, intent=None)
-    if intent is None:
-        return state
-    if event.result is Result.DONE:
-        return _done(replace(state, refusal=None), intent.act)
-    if event.result is Result.REFUSED:
-        return _refused(state, intent.act, event.reason)
-    return state
-
-
-def _done(state: State, act: Act) -> State:
-    match act:
-        case StageFiles(slot, version):
-            return replace(state, files=state.files.replace(slot, version))
-        case Warm(slot, version):
-            return _warmed(replace(state, warm=state.warm.replace(slot, version)), Release(slot, version))
-        case Route():
-            return _routed(state, act)
-        case _:
-            return state
-
-
-def _warmed(state: State, release: Release) -> State:
-    """The newcomer is up: from now on gates are asked, in a window that opens now."""
-    transition = state.transition
-    if transition is None or transition.newcomer != release:
-        return state
-    return replace(state, transition=replace(transition, up=True, opened=state.watched))
-
-
-def _routed(state: State, act: Route) -> State:
-    closed = state.closed
-    for slot in Slot:
-        since = closed[slot] if closed[slot] is not None else state.watched
-        closed = closed.replace(slot, since if act.after.admission[slot] is Admission.CLOSED else None)
-    transition = state.transition
-    if transition:
-        transition = _on_rung(transition, act.after.weights[transition.newcomer.slot], state.watched)
-        if act.advance:
-            transition = _at_step(transition, transition.cursor + 1, state.watched)
-    return replace(state, closed=closed, drift=None, claim=False, transition=transition)
-
-
-def _refused(state: State, act: Act, reason: str) -> State:
-    transition = state.transition
-    newcomers = not isinstance(act, Route) and getattr(act, "slot", None) is (transition and transition.newcomer.slot)
-    if transition and not transition.going_back and (newcomers or (isinstance(act, Route) and act.advance)):
-        transition = replace(transition, refusal=reason)
-    return replace(state, refusal=Refusal(act, reason, state.watched), transition=transition)
-
-
-def _drift(state: State, event: DriftFound) -> State:
-    """In mid-transition the weight becomes the smaller of what was found and our rung, and a new window opens."""
-    transition = state.transition
-    if transition and not transition.going_back:
-        rung = min(transition.rung, _found(event.found, transition.newcomer.slot))
-        transition = _on_rung(transition, rung, state.watched)
-    return replace(state, drift=event, transition=transition)
-
-
-def _on_rung(transition: Transition, rung: int, now: float) -> Transition:
-    """A weight took effect: a new window opens. One below the last rung goes back on the ladder there."""
-    if rung < transition.rung and not transition.going_back:
-        cursor = cursor_at(transition.steps, rung)
-        transition = replace(transition, cursor=cursor, phase=Phase.PROGRESSING, since=now)
-    return replace(transition, rung=rung, opened=now)
-
-
-def _found(weights: Weights | None, slot: Slot) -> int:
-    return weights[slot] if weights else 0
 
 
 def _ended(state: State, transition: Transition, event: Ended) -> State:

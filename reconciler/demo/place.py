@@ -42,6 +42,7 @@ spec:
       - analysis: {{until: successful, atMost: 20s}}
       - setWeight: 100
       - handOver: [worker]
+    warmUp: 500ms
     soak: 3s
     drainTimeout: 5s
     scaleDownDelay: 10m

@@ -196,4 +196,5 @@ class GateContext:
     newcomer_road: Callable[[Window], Road]
     allowed: Callable[[str], bool]  # may this host be asked at all?
     samples: Callable[[str], Samples] | None = None
+    warm_up: float = 0.0  # seconds of a window in which latency is not judged yet; errors are, at once
     deadline: float = 5.0

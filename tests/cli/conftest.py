@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -155,27 +156,31 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
         made.close()
 
 
-@pytest.fixture
-def port() -> int:
-    """With the two above it free as well."""
+def free_trio() -> int:
+    """A port that is free, and the two above it as well."""
     for _ in range(200):
         (first,) = free_ports(1)
-        with contextlib.suppress(OSError):
-            _all_free(first)
+        if all(_free(first + more) for more in range(3)):
             return first
     raise AssertionError("no three free ports in a row")
 
 
-def _all_free(first: int) -> None:
-    import socket
-
-    for number in range(first, first + 3):
-        with contextlib.closing(socket.socket()) as probe:
+def _free(number: int) -> bool:
+    with contextlib.closing(socket.socket()) as probe:
+        try:
             probe.bind(("127.0.0.1", number))
+        except OSError:
+            return False
+    return True
 
 
 @pytest.fixture
-def envoy() -> None:
+def port() -> int:
+    return free_trio()
+
+
+@pytest.fixture(scope="session")
+def real_envoy() -> None:
     """A real Envoy, or no test: in CI that is a failure."""
     try:
         program()

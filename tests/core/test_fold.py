@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from reconciler.core import steps
 from reconciler.core.gates import due
-from reconciler.core.history import cursor_at, fold
+from reconciler.core.history import fold
 from reconciler.core.model import Admission, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
+from reconciler.core.outcomes import cursor_at
 from reconciler.core.state import State
 from reconciler.core.steps import (
     Accepted,

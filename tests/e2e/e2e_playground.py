@@ -5,6 +5,7 @@ Waits end with a failed test when something does not come in time; no test depen
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -243,11 +244,7 @@ class Playground:
         for identity in self.data_plane().values():
             identity.signal(signal.SIGKILL)
         until(lambda: not self.data_plane(), "the end of the data plane", lambda: str(self.data_plane()))
-        left = {process.pid: process.info["cmdline"] for process in _living_in(self.root)}
-        for pid in left:  # ours by their folder, and a defect: nobody had them on record
-            stray = Identity.of(pid)
-            if stray:
-                stray.signal(signal.SIGKILL)
+        left = _working_in(self.root)
         assert not left, f"processes that nobody has on record: {left}"
 
 
@@ -272,20 +269,16 @@ def _end(run: subprocess.Popen[bytes]) -> None:
         run.wait()
 
 
-def _living_in(root: Path) -> Iterator[psutil.Process]:
-    """Processes that work in this folder, or whose command line names it; helpers get a moment to end."""
-    deadline = time.monotonic() + 5
-    while any(_mentions(process, str(root)) for process in psutil.process_iter()) and time.monotonic() < deadline:
+def _working_in(root: Path) -> dict[int, list[str]]:
+    """Everything of ours works in this folder, helpers too. They end with whom they help, but not in the same instant."""
+    deadline = time.monotonic() + 10
+    while (found := dict(_look_around(str(root)))) and time.monotonic() < deadline:
         time.sleep(0.1)
-    for process in psutil.process_iter(["cmdline"]):
-        if _mentions(process, str(root)):
-            yield process
+    return found
 
 
-def _mentions(process: psutil.Process, folder: str) -> bool:
-    try:
-        if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return process.cwd().startswith(folder) or any(folder in word for word in process.cmdline())
-    except psutil.Error:
-        return False
+def _look_around(folder: str) -> Iterator[tuple[int, list[str]]]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):  # it ended, or it is somebody else's
+            if process.status() != psutil.STATUS_ZOMBIE and process.cwd().startswith(folder):
+                yield process.pid, process.cmdline()

@@ -140,7 +140,8 @@ class SyntheticGate:
             return Outcome.FAILED, _story(every)
         if problem:
             return Outcome.ERROR, problem
-        for name, samples in roads.items():
+        for name, sent in roads.items():
+            samples = self._settled(sent) if self._slowest else sent
             if len(samples) < self._settings.minimum_samples:
                 missing = f"{len(samples)} of {self._settings.minimum_samples} samples by the road '{name}'"
                 return Outcome.INCONCLUSIVE, f"too little was seen: {missing}"
@@ -153,9 +154,15 @@ class SyntheticGate:
         """Why one road with enough samples is not good; empty when it is."""
         if self._errors.unit is Unit.PERCENT and not self._errors.holds(100 * len(_bad(samples)) / len(samples)):
             return _story(samples)
-        if self._slowest is not None and not self._slowest.holds(p95(samples)):
-            return f"p95 {_shown(p95(samples))} of {len(samples)} requests, limit {self._slowest.text}"
+        settled = self._settled(samples)
+        if self._slowest is not None and not self._slowest.holds(p95(settled)):
+            return f"p95 {_shown(p95(settled))} of {len(settled)} requests, limit {self._slowest.text}"
         return ""
+
+    def _settled(self, samples: Sequence[Sample]) -> Sequence[Sample]:
+        """Those that were sent after the warm-up: a version that has just got users may be slow for a moment."""
+        begin = min((sample.start for sample in samples), default=0.0) + self._context.warm_up
+        return [sample for sample in samples if sample.start >= begin]
 
     def _value(self, roads: Mapping[str, Sequence[Sample]]) -> str:
         """`sent = ok + failed + unknown` for each road, so that nobody has to ask where a request went."""

@@ -1,0 +1,97 @@
+"""The road of a newcomer, on a real Envoy: from `reconcile init` to their own first switch, and what Ctrl-C does."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+from conftest import Folder, until
+
+pytestmark = [pytest.mark.real, pytest.mark.usefixtures("real_envoy")]
+FILE = "environments/production.yaml"
+
+
+def answer(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
+        return str(response.read().decode())
+
+
+def weight(folder: Folder, slot: str) -> int:
+    (found,) = json.loads(folder.reconcile("status", "--output", "json").stdout)["environments"]
+    return int(found["weights"][slot]) if found["weights"] else -1
+
+
+def hurry(folder: Folder, pause: str) -> None:
+    """The same steps, in less time."""
+    for old, new in (("soak: 30s", "soak: 1s"), ("duration: 5s", f"duration: {pause}"), ("rate: 10", "rate: 50")):
+        folder.edit(FILE, old, new)
+
+
+def test_a_newcomer_gets_from_init_to_their_own_first_switch(folder: Folder, port: int) -> None:
+    assert folder.reconcile("init", "--port", str(port)).returncode == 0
+    hurry(folder, "1s")
+    folder.commit("a first environment")
+    assert folder.reconcile("validate").returncode == 0
+    preview = folder.reconcile("--once")
+    assert preview.returncode == 0
+    assert "start web 1.0.0 in blue" in preview.stdout
+
+    loop = folder.start("run")
+    assert folder.reconcile("status", "--wait", "--timeout", "30").returncode == 0
+    assert answer(port) == "Hello from version 1.0.0 in the blue slot.\n"
+    assert "nothing to do: InSync" in folder.reconcile("--once").stdout
+
+    gates = folder.reconcile("gates", "production", "--for", "2s", "--output", "json")
+    told = json.loads(gates.stdout)
+    assert (gates.returncode, told["newcomer"], told["stable"]) == (0, "green@1.1.0", "blue@1.0.0"), gates.stdout
+    assert {gate["outcome"] for gate in told["gates"]} == {"Successful"}
+
+    folder.edit(FILE, "activeSlot: blue", "activeSlot: green")
+    revision = folder.commit("switch to green")
+    waited = folder.reconcile("status", "--wait", "--revision", revision[:12], "--timeout", "35")
+    assert waited.returncode == 0, waited.stdout
+    assert {answer(port) for _ in range(20)} == {"Hello from version 1.1.0 in the green slot.\n"}
+
+    assert folder.end(loop) == 0
+    assert "Traceback" not in folder.said
+    assert answer(port) == "Hello from version 1.1.0 in the green slot.\n", "the data plane outlives the loop"
+    history = folder.reconcile("history").stdout
+    assert history.index("start web 1.0.0 in blue") < history.index("weights: blue 90 %, green 10 %")
+    assert "chain whole" in folder.reconcile("history", "--verify").stdout
+
+
+def test_an_interrupted_apply_leaves_a_whole_world_that_the_next_one_takes_up(folder: Folder, port: int) -> None:
+    folder.reconcile("init", "--port", str(port))
+    hurry(folder, "3s")
+    folder.commit()
+    assert folder.process("--once", "--apply").returncode == 0
+    folder.edit(FILE, "activeSlot: blue", "activeSlot: green")
+    folder.commit()
+    assert folder.reconcile("--once", "--detailed-exitcode").returncode == 2
+    assert folder.reconcile("--once", "--what-if", "50:fail").returncode == 0
+    assert "only at: 0, 10, 50, 100" in folder.reconcile("--once", "--what-if", "33:fail").stderr
+
+    apply = folder.start("--once", "--apply")
+    until(lambda: weight(folder, "green") == 10, "the first rung")
+    assert folder.end(apply, signal.SIGINT) == 130
+    assert "Traceback" not in folder.said
+    assert weight(folder, "green") == 10
+    assert "Hello from version" in answer(port)
+
+    assert folder.process("--once", "--apply").returncode == 0
+    assert (weight(folder, "green"), folder.reconcile("status").returncode) == (100, 0)
+    _down_leaves_nothing(folder, port)
+
+
+def _down_leaves_nothing(folder: Folder, port: int) -> None:
+    unsure = folder.reconcile("down", "production")
+    assert (unsure.returncode, "--yes" in unsure.stderr) == (64, True)
+    assert folder.reconcile("down", "production", "--yes").returncode == 0
+    assert folder.process("--once", "--apply").returncode == 3
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(folder.root) not in running
+    with pytest.raises(OSError):
+        answer(port)

@@ -1,0 +1,145 @@
+"""`reconcile status`: its words, and what `--wait` makes of them."""
+
+from __future__ import annotations
+
+import json
+import signal
+from dataclasses import replace
+
+import pytest
+from conftest import Folder, until
+
+from reconciler.cli.look import Look, as_json, lines, next_step
+from reconciler.cli.status import outcome
+from reconciler.core.conditions import Status
+from reconciler.core.model import GatewayReading, Observed, Pair, Release, Slot
+from reconciler.core.state import Last, State
+from reconciler.core.steps import Phase
+
+A, B = "a" * 40, "b" * 40
+BLUE, GREEN = Release(Slot.BLUE, "1"), Release(Slot.GREEN, "2")
+AT_REST = Status(
+    environment="x",
+    sync="Synced",
+    health="Healthy",
+    phase="Succeeded",
+    stable=BLUE,
+    target=BLUE,
+    newcomer=None,
+    weights=Pair(100, 0),
+    rung=None,
+    revision=A,
+    conditions=(),
+    reason="InSync",
+    message="blue@1 serves",
+    exit_code=0,
+)
+SEEN = Observed(GatewayReading(True, Pair(100, 0)), Pair((), ()))
+
+
+def looked(status: Status | None = AT_REST, *, last: Last | None = None, observed: Observed = SEEN) -> Look:
+    return Look("x", status, State(journal="j", seq=1, last=last), observed, "" if status else "no answer")
+
+
+def last(phase: Phase, revision: str = A) -> Last:
+    return Last("t", revision, GREEN, phase, "a reason")
+
+
+class TestWaiting:
+    def test_rest_at_the_revision_is_its_good_end(self) -> None:
+        assert outcome(looked(), A) == 0
+
+    def test_another_revision_says_nothing_about_it(self) -> None:
+        assert outcome(looked(), B) is None
+
+    def test_a_later_commit_holds_the_earlier_one(self) -> None:
+        assert outcome(looked(), B, overtaken=True) == 0
+
+    @pytest.mark.parametrize("phase", [Phase.ROLLED_BACK, Phase.ABORTED, Phase.SUPERSEDED])
+    def test_a_transition_that_did_not_succeed_is_4(self, phase: Phase) -> None:
+        held = replace(AT_REST, reason="RevisionHeld", exit_code=3)
+        assert outcome(looked(held, last=last(phase)), A) == 4
+
+    def test_what_only_a_person_can_end_is_3(self) -> None:
+        assert outcome(looked(replace(AT_REST, reason="Suspended", exit_code=3)), A) == 3
+
+    def test_what_moves_or_is_about_to_is_waited_for(self) -> None:
+        assert outcome(looked(replace(AT_REST, reason="begin", exit_code=2)), A) is None
+
+    def test_what_cannot_be_looked_at_is_an_error(self) -> None:
+        assert outcome(looked(None), A) == 1
+
+
+class TestWords:
+    def test_nothing_and_not_known_are_two_things(self) -> None:
+        down = replace(SEEN, gateway=GatewayReading(False, Pair(100, 0)))
+        silent = replace(SEEN, gateway=None, detail="no answer in time")
+        assert "  traffic   blue 100 %, green 0 %" in lines(looked())
+        assert "  traffic   none: the gateway is down" in lines(looked(observed=down))
+        assert "  traffic   unknown: no answer in time" in lines(looked(observed=silent))
+
+    def test_every_line_tells_something_and_what_to_type_next_is_the_last(self) -> None:
+        told = lines(looked(replace(AT_REST, reason="Paused", message="by ann")))
+        assert told[-1] == "  next      reconcile resume x"
+        assert all(line == line.rstrip() and line for line in told)
+
+    def test_a_message_of_several_lines_keeps_its_column(self) -> None:
+        told = lines(looked(replace(AT_REST, reason="DesiredInvalid", message="one\ntwo")))
+        assert [line for line in told if line.endswith(("one", "two"))] == [
+            "  why       DesiredInvalid: one",
+            "            two",
+        ]
+
+    def test_an_environment_that_cannot_be_looked_at_is_told_and_is_an_error(self) -> None:
+        found = looked(None)
+        assert (lines(found), found.exit_code) == (["\x1b[1mx\x1b[0m  \x1b[31merror\x1b[0m: no answer"], 1)
+        assert next_step(found) == "see the error"
+
+    def test_json_is_the_same_in_data(self) -> None:
+        told = json.loads(json.dumps(as_json(looked(last=last(Phase.SUCCEEDED))), default=str))
+        assert (told["environment"], told["exitCode"], told["weights"]) == ("x", 0, {"blue": 100, "green": 0})
+        assert told["last"]["phase"] == "Succeeded"
+
+
+class TestTyped:
+    @pytest.fixture
+    def ready(self, folder: Folder) -> Folder:
+        folder.reconcile("init")
+        folder.commit()
+        return folder
+
+    def test_what_never_ran_says_so(self, ready: Folder) -> None:
+        done = ready.reconcile("status")
+        assert done.returncode == 2
+        assert "it was never run" in done.stdout
+        assert "reconcile run" in done.stdout.splitlines()[-1]
+
+    def test_a_mistake_in_one_manifest_blocks_only_that_one(self, ready: Folder) -> None:
+        (ready.root / "environments" / "bad.yaml").write_text("kind: [\n", encoding="utf-8")
+        ready.commit()
+        found = json.loads(ready.reconcile("status", "--output", "json").stdout)["environments"]
+        assert (found[0]["environment"], found[0]["reason"]) == ("bad", "DesiredInvalid")
+        assert found[1]["target"] == {"slot": "blue", "version": "1.0.0"}
+        assert ready.reconcile("status", "production").returncode == 2
+
+    def test_no_outcome_in_time_is_an_error_that_says_so(self, ready: Folder) -> None:
+        done = ready.reconcile("status", "--wait", "--timeout", "0.1")
+        assert done.returncode == 1
+        assert "has no outcome after 0.1 s" in done.stderr
+
+    @pytest.mark.parametrize("revision", ["nonsense", "b" * 40])
+    def test_a_revision_that_this_branch_does_not_hold_is_not_waited_for(self, ready: Folder, revision: str) -> None:
+        done = ready.reconcile("status", "--wait", "--revision", revision)
+        assert done.returncode == 64
+        assert "--revision" in done.stderr
+
+    def test_watching_into_a_pipe_tells_only_what_changed_and_ends_well(self, ready: Folder) -> None:
+        watching = ready.start("status", "--watch")
+        until(lambda: "never run" in ready.said, "the first picture")
+        ready.edit("environments/production.yaml", 'green: {version: "1.1.0"}', 'green: {version: "1.2.0"}')
+        ready.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: green")
+        ready.commit()
+        until(lambda: "green@1.2.0" in ready.said, "the second picture")
+        assert ready.end(watching, signal.SIGINT) == 0
+        assert ready.said.count("never run") == 2
+        assert "\x1b" not in ready.said

@@ -1,0 +1,70 @@
+"""Every numbered example runs to its end, on real parts, and shows what its README promises."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from reconciler.drivers.envoy.process import program
+from reconciler.errors import Refused
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+NUMBERED = sorted(path.name for path in EXAMPLES.iterdir() if re.match(r"\d\d-", path.name))
+PROMISES = {
+    "01-first-switch": (
+        "20 x Hello from version 1.0.0 in the blue slot",
+        "20 x Hello from version 1.1.0 in the green slot",
+    ),
+    "02-a-bad-version-comes-back": ("RevisionHeld", "20 x Hello from version 1.0.0", "20 x Hello from version 1.2.1"),
+    "03-own-app": ('20 x {"hello": "1.0.0"}', '20 x {"hello": "2.0.0"}'),
+    "04-sticky-sessions": (
+        "the ten of before, asking five times each: 0 of 10",
+        "the forty, asking five times each: 0 of 40",
+    ),
+}
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _envoy() -> None:
+    try:
+        program()
+    except Refused as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+def test_every_example_has_its_readme_and_its_promises() -> None:
+    assert set(NUMBERED) == set(PROMISES)
+    listed = (EXAMPLES / "README.md").read_text("utf-8")
+    for name in NUMBERED:
+        (script,) = (path for path in (EXAMPLES / name).glob("*.py") if path.name != "app.py")
+        assert f"examples/{name}/{script.name}" in (EXAMPLES / name / "README.md").read_text("utf-8")
+        assert f"({name}/README.md)" in listed
+
+
+@pytest.mark.parametrize("name", NUMBERED)
+def test_an_example_shows_what_it_promises_and_leaves_nothing_running(name: str, tmp_path: Path) -> None:
+    (script,) = (path for path in (EXAMPLES / name).glob("*.py") if path.name != "app.py")
+    folder = tmp_path / "here"
+    done = subprocess.run(
+        [sys.executable, str(script), "--folder", str(folder)], capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    shown = " ".join(done.stdout.split())
+    assert [promise for promise in PROMISES[name] if promise not in shown] == []
+    assert left(folder) == []
+
+
+def left(folder: Path) -> list[str]:
+    """Processes that were started from a folder and still run."""
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]
