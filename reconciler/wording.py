@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from reconciler.core.model import Analysis, HandOver, Pause, SetWeight, StrategyStep, Weights
+from reconciler.core.model import (
+    Admission,
+    Analysis,
+    HandOver,
+    Pause,
+    Routing,
+    SetWeight,
+    Slot,
+    StrategyStep,
+    Weights,
+)
 from reconciler.core.steps import (
     Accepted,
     Act,
@@ -70,8 +80,8 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"stop {', '.join(members)} in {slot}"
         case Warm(slot, version):
             return f"warm {slot} up, see {version} answer"
-        case Route(_, after):
-            return f"weights: {weights(after.weights)}"
+        case Route(before, after):
+            return f"weights: {weights(after.weights)}" if before != after.weights else _admission(after)
         case CloseGateway():
             return "close the gateway's listener"
         case Intended(act, rule):
@@ -79,6 +89,14 @@ def _act(what: Act | Event | StrategyStep) -> str:
         case Applied(result, reason):
             return f"outcome: {result}{_because(reason)}"
     return ""
+
+
+def _admission(after: Routing) -> str:
+    """A write that leaves the weights as they are, and says who else may come in."""
+    closed = [slot for slot in Slot if after.admission[slot] is Admission.CLOSED]
+    if closed:
+        return f"admit nobody to {', '.join(closed)}"
+    return "withdraw the fallback" if after.fallback is None else "weights as they are"
 
 
 def _decided(what: Act | Event | StrategyStep) -> str:

@@ -20,7 +20,8 @@ def main() -> None:
     with terminal("production") as (here, port):
         url = f"http://127.0.0.1:{port}/"
         here.reconcile("init", "--port", str(port))
-        here.edit(MANIFEST, "soak: 30s", "soak: 3s")
+        here.edit(MANIFEST, "soak: 30s", "soak: 2s")
+        here.edit(MANIFEST, "duration: 5s", "duration: 1s")
         here.git("add", ".")
         here.git("commit", "--quiet", "-m", "A first environment")
         here.reconcile("--once", "--apply")

@@ -21,7 +21,7 @@ def main() -> None:
     with terminal("production") as (here, port):
         url = f"http://127.0.0.1:{port}/"
         here.reconcile("init", "--port", str(port))
-        here.edit(MANIFEST, "soak: 30s", "soak: 3s")
+        here.edit(MANIFEST, "soak: 30s", "soak: 2s")
         here.edit(MANIFEST, "sessions: shared", "sessions: sticky")
         here.edit(MANIFEST, STEPS, "      - setWeight: 50\n      - pause: {} # until: reconcile promote production\n")
         here.git("add", ".")
@@ -34,10 +34,10 @@ def main() -> None:
         here.git("commit", "--quiet", "-am", "Switch to green")
         here.say("it stops at 50 % and waits for a person: exit code 3")
         here.reconcile("--once", "--apply", expect=3)
-        moved("the ten of before, asking five times each", url, old)
-        new = clients(url, 40)
-        told("forty new clients", new)
-        moved("the forty, asking five times each", url, new)
+        moved("the ten of before, asking three times each", url, old)
+        new = clients(url, 30)
+        told("thirty new clients", new)
+        moved("the thirty, asking three times each", url, new)
 
         here.reconcile("promote", "production")
         here.reconcile("--once", "--apply")
@@ -65,7 +65,7 @@ def told(who: str, slots: dict[str, str]) -> None:
 
 def moved(who: str, url: str, slots: dict[str, str]) -> None:
     """Ask again as each of them; how many were answered by another slot than at first."""
-    others = [cookie for cookie, first in slots.items() for _ in range(5) if slot(ask(url, cookie)[1]) != first]
+    others = [cookie for cookie, first in slots.items() for _ in range(3) if slot(ask(url, cookie)[1]) != first]
     print(f"\n# {who}: {len(set(others))} of {len(slots)} changed slots")
 
 

@@ -30,6 +30,10 @@ def command(keep: bool, output: str, folder: Path | None) -> int:
     try:
         with Screen(console()) as screen:
             found = Story(place, processes, screen).tell()
+    except KeyboardInterrupt:
+        _stop_everything(place, processes)
+        click.echo("demo interrupted; everything that it started has been stopped", err=True)
+        return 130
     except BaseException:
         _stop_everything(place, processes)
         raise

@@ -128,10 +128,13 @@ class Folder:
                     os.kill(int(entry.name), signal.SIGKILL)
 
 
-def until(found: Callable[[], bool], what: str) -> None:
+def until(folder: Folder, found: Callable[[], bool], what: str) -> None:
+    """Fails with what the commands in the background said: one of them may have ended."""
     deadline = time.monotonic() + PATIENCE
     while not found():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        ended = any(loop.poll() not in (None, 0) for loop in folder.loops)
+        assert time.monotonic() < deadline, f"waited in vain for {what}; said: {folder.said}"
+        assert not ended, f"a command ended before {what}; said: {folder.said}"
         threading.Event().wait(0.05)
 
 

@@ -144,7 +144,7 @@ class TestTheLoop:
         folder.git("init", "--quiet", "--initial-branch", "main")
         first = folder.start("run")
         lock = folder.root / "state" / "journal.db.lock"
-        until(lambda: lock.exists() and lock.read_text() == f"{first.pid}\n", "the lock")
+        until(folder, lambda: lock.exists() and lock.read_text() == f"{first.pid}\n", "the lock")
         for words in (("run",), ("--once", "--apply")):
             done = folder.process(*words)
             assert done.returncode == 1
@@ -154,11 +154,11 @@ class TestTheLoop:
     def test_it_says_what_is_wrong_in_git_and_takes_up_what_comes_later(self, folder: Folder) -> None:
         folder.git("init", "--quiet", "--initial-branch", "main")
         loop = folder.start("run", "--poll", "0.1")
-        until(lambda: "has no commit yet" in folder.said, "a word about the empty repository")
+        until(folder, lambda: "has no commit yet" in folder.said, "a word about the empty repository")
         (folder.root / "environments").mkdir()
         (folder.root / "environments" / "x.yaml").write_text("kind: 1\n", encoding="utf-8")
         folder.commit()
-        until(lambda: "environments/x.yaml:1:" in folder.said, "a word about the manifest")
+        until(folder, lambda: "environments/x.yaml:1:" in folder.said, "a word about the manifest")
         assert folder.said.count("has no commit yet") == 1, "it is said once"
         assert folder.end(loop, signal.SIGTERM) == 0
         assert "Traceback" not in folder.said

@@ -135,11 +135,11 @@ class TestTyped:
 
     def test_watching_into_a_pipe_tells_only_what_changed_and_ends_well(self, ready: Folder) -> None:
         watching = ready.start("status", "--watch")
-        until(lambda: "never run" in ready.said, "the first picture")
+        until(ready, lambda: "never run" in ready.said, "the first picture")
         ready.edit("environments/production.yaml", 'green: {version: "1.1.0"}', 'green: {version: "1.2.0"}')
         ready.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: green")
         ready.commit()
-        until(lambda: "green@1.2.0" in ready.said, "the second picture")
+        until(ready, lambda: "green@1.2.0" in ready.said, "the second picture")
         assert ready.end(watching, signal.SIGINT) == 0
         assert ready.said.count("never run") == 2
         assert "\x1b" not in ready.said

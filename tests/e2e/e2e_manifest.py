@@ -40,6 +40,7 @@ spec:
   strategy:
     steps:
 {steps}
+    warmUp: 0s
     soak: {soak}
     drainTimeout: 3s
     scaleDownDelay: {scale_down}

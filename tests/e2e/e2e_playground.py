@@ -270,7 +270,7 @@ def _end(run: subprocess.Popen[bytes]) -> None:
 
 
 def _working_in(root: Path) -> dict[int, list[str]]:
-    """Everything of ours works in this folder, helpers too. They end with whom they help, but not in the same instant."""
+    """Everything of ours works in this folder, helpers too. They end with whom they help, but a little later."""
     deadline = time.monotonic() + 10
     while (found := dict(_look_around(str(root)))) and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -24,8 +24,8 @@ PROMISES = {
     "02-a-bad-version-comes-back": ("RevisionHeld", "20 x Hello from version 1.0.0", "20 x Hello from version 1.2.1"),
     "03-own-app": ('20 x {"hello": "1.0.0"}', '20 x {"hello": "2.0.0"}'),
     "04-sticky-sessions": (
-        "the ten of before, asking five times each: 0 of 10",
-        "the forty, asking five times each: 0 of 40",
+        "the ten of before, asking three times each: 0 of 10",
+        "the thirty, asking three times each: 0 of 40",
     ),
 }
 
