@@ -28,6 +28,7 @@ NEXT = {
     "DesiredInvalid": "reconcile validate",
     "StablePinned": "git revert the change of the serving slot's version",
     "BranchRewritten": "reconcile retry {env} --accept-rewritten",
+    "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
     "Refused": "mend what stands in the way; it is tried again by itself",
     "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
 }

@@ -138,7 +138,10 @@ def until(folder: Folder, found: Callable[[], bool], what: str) -> None:
         threading.Event().wait(0.05)
 
 
-def listing(*roots: Path) -> dict[str, tuple[int, int, bytes]]:
+Listing = dict[str, tuple[int, int, bytes]]
+
+
+def listing(*roots: Path) -> Listing:
     """Every file and folder with its size, its time of change, and its content: nothing may be written unseen."""
     found = {}
     for root in roots:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
-from conftest import Folder, free_trio, listing, until
+from conftest import Folder, Listing, free_trio, listing, until
 
 LOOKING = (
     ("--once",),
@@ -21,7 +22,7 @@ LOOKING = (
 
 
 def assert_no_trace(folder: Folder, ends: tuple[int, ...]) -> None:
-    before = listing(folder.root)
+    before = settled(folder)
     for words in LOOKING:
         done = folder.reconcile(*words)
         assert done.returncode in ends, (words, done.stdout, done.stderr)
@@ -29,8 +30,20 @@ def assert_no_trace(folder: Folder, ends: tuple[int, ...]) -> None:
         changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
         if words[0] == "gates":  # the requests that it sends are in the gateway's own log, as anybody's are
             changed -= {path for path in changed if path.endswith("/gateway/access.log")}
-            before = listing(folder.root)
         assert changed == set(), words
+
+
+def settled(folder: Folder) -> Listing:
+    """What lies there once the gateway has written its log of what came before; it does so a little later."""
+    seen: list[Listing] = [listing(folder.root)]
+
+    def still() -> bool:
+        threading.Event().wait(0.7)
+        seen.append(listing(folder.root))
+        return seen[-1] == seen[-2]
+
+    until(folder, still, "a moment in which nothing is written")
+    return seen[-1]
 
 
 def test_looking_writes_nothing_where_there_is_no_journal(folder: Folder) -> None:

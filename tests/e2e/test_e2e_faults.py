@@ -9,10 +9,11 @@ import pytest
 from e2e_account import assert_jobs_done_once, unexcused
 from e2e_laws import assert_lawful, changes
 from e2e_manifest import PARKED, PARKED_RUNGS
-from e2e_playground import Playground
-from e2e_users import lost, served_by
+from e2e_playground import Playground, until
+from e2e_users import assert_nothing_lost, lost, served_by
 
-from reconciler.core.steps import Applied, Intended, Phase, Result, Route
+from reconciler.core.model import Admission, Pair, Slot, all_on, share
+from reconciler.core.steps import Applied, DriftFound, Intended, Phase, Result, Route
 
 pytestmark = pytest.mark.real
 
@@ -85,3 +86,40 @@ def test_a_silent_gateway_is_unknown_and_nothing_is_done_until_it_answers(playgr
     assert changes(playground.entries()) == [(100, 0), (50, 50), (0, 100)]
     assert_jobs_done_once(playground, requests)
     assert_lawful(playground.entries(), PARKED_RUNGS)
+
+
+def test_what_dies_at_rest_comes_back(playground: Playground) -> None:
+    playground.serving()
+    for find in (
+        lambda: playground.member("api", "blue"),
+        lambda: playground.member("worker", "blue"),
+        lambda: playground.envoy(),
+    ):
+        before = find()
+        playground.kill(before)
+        until(lambda find=find, before=before: (now := find()) not in (None, before) and now.alive(), "its next life")
+    playground.until_status(lambda status: (status["reason"], status["sync"]) == ("InSync", "Synced"))
+    users = playground.users()
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert served_by(requests) == {"blue"}
+    assert changes(playground.entries()) == [(100, 0)]
+    assert_jobs_done_once(playground, requests)
+
+
+def test_weights_moved_by_a_stranger_are_put_on_record_and_healed(playground: Playground) -> None:
+    playground.serving()
+    users = playground.users()
+    routes = playground.place.state / "demo" / "gateway" / "routes" / "routes.json"
+    forged = (
+        routes.read_text(encoding="utf-8")
+        .replace('"weight": 100', '"weight": 70')
+        .replace('"weight": 0', '"weight": 30')
+    )
+    draft = routes.parent.parent / "forged.json"
+    draft.write_text(forged, encoding="utf-8")
+    draft.rename(routes)
+    found = playground.until_event(lambda event: isinstance(event, DriftFound))
+    assert found.event == DriftFound(all_on(Slot.BLUE), share(Slot.GREEN, 30), Pair(Admission.OPEN, Admission.OPEN))
+    playground.until_status(lambda status: status["weights"] == {"blue": 100, "green": 0})
+    assert_nothing_lost(users.stop())

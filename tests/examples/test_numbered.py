@@ -25,7 +25,7 @@ PROMISES = {
     "03-own-app": ('20 x {"hello": "1.0.0"}', '20 x {"hello": "2.0.0"}'),
     "04-sticky-sessions": (
         "the ten of before, asking three times each: 0 of 10",
-        "the thirty, asking three times each: 0 of 40",
+        "the thirty, asking three times each: 0 of 30",
     ),
 }
 
