@@ -13,9 +13,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, StringConstraints, ValidationError
 
-from reconciler.durations import Duration
 from reconciler.errors import InvalidConfiguration
 from reconciler.operator_file import fields, find, read, refuse_tracked, tell
 from reconciler.spelling import unknown
@@ -50,18 +49,10 @@ class StateSection(Section):
     dir: Text = "state"
 
 
-class Command(Section):
-    """What a gate, a migration or a snapshot may run, by its name."""
-
-    argv: Annotated[tuple[Text, ...], Field(min_length=1)]
-    timeout: Duration = 60.0
-
-
 class Security(Section):
     """Hosts that may be asked, and where gateways may listen (`host` or `host:port`); `*` stands for anything."""
 
     allow_hosts: tuple[Text, ...] = LOOPBACK
-    allow_cloud: bool = False
     listen: tuple[Text, ...] = LOOPBACK
 
 
@@ -72,7 +63,6 @@ class Configuration(Section):
     journal: JournalSection = JournalSection()
     state: StateSection = StateSection()
     apps: dict[Name, dict[str, Any]] = {}
-    commands: dict[Name, Command] = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)

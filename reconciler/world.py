@@ -27,6 +27,7 @@ from reconciler.measure.rounds import Rounds
 from reconciler.measure.samplers import Samplers
 
 WARMING = 3  # requests per weighted member
+GATE_DEADLINE = 60.0  # seconds; gates have time-outs of their own, and never keep the loop waiting
 
 
 class World:
@@ -146,6 +147,7 @@ def _gate(
         allowed=configuration.allowed,
         samples=samplers.of,
         warm_up=manifest.spec.warm_up,
+        deadline=GATE_DEADLINE,
     )
     opened: Gate = driver("gates", gate.kind).open(context, gate.settings)
     return opened

@@ -71,12 +71,18 @@ def _show(found: Account, place: Place, keep: bool) -> None:
     lines = (
         f"jobs: {jobs.once} done once, {jobs.lost} lost, {jobs.twice} twice; two owners at once: {found.two_owners}",
         f"from `git commit` being typed to the first answer of the new slot: {_ms(found.commit_to_traffic_ms)}",
-        f"bad answers that users got: {found.bad.failed}; from the first to the last: {_ms(found.bad_to_safe_ms)}",
+        _bad(found),
         f"the bad version was {'rolled back, and is held' if found.rolled_back else 'NOT ROLLED BACK'}",
     )
     for line in lines:
         out.print(line, highlight=False)
     _next(place, keep)
+
+
+def _bad(found: Account) -> str:
+    if not found.bad.failed:
+        return "no user got a bad answer: the probes by the forced road saw it first"
+    return f"bad answers that users got: {found.bad.failed}; from the first to the last: {_ms(found.bad_to_safe_ms)}"
 
 
 def _ms(value: float | None) -> str:

@@ -58,11 +58,11 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
     gateway = observed.gateway
     return Status(
         environment=spec.environment if spec else "",
-        sync=_sync(spec, observed, state),
+        sync=_sync(spec, observed, state, standpoint.refused),
         health=_health(spec, observed, state, wait),
         phase=str(_phase(state, wait)),
         stable=state.stable,
-        target=spec.target if spec else None,
+        target=_asked(desired, spec),
         newcomer=transition.newcomer if transition else None,
         weights=gateway.weights if gateway and gateway.up else None,
         rung=transition.rung if transition else None,
@@ -88,11 +88,17 @@ def _doing(decision: Decision) -> str:
             return ""
 
 
-def _sync(spec: Spec | None, observed: Observed, state: State) -> str:
-    """Against what git asks for, not against what we make of it: a held target is OutOfSync."""
+def _asked(desired: Desired, spec: Spec | None) -> Release | None:
+    """What git asks for, also where it is refused; what is in force where the head cannot be read."""
+    asked = desired.head or spec
+    return asked.target if asked else None
+
+
+def _sync(spec: Spec | None, observed: Observed, state: State, refused: Wait | None) -> str:
+    """Against what git asks for, not against what we make of it: a held or refused head is OutOfSync."""
     if spec is None or observed.gateway is None:
         return "Unknown"
-    if state.stable != spec.target or state.transition:
+    if refused or state.stable != spec.target or state.transition:
         return "OutOfSync"
     return "OutOfSync" if differences(spec, observed, state) else "Synced"
 

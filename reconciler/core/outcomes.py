@@ -106,7 +106,9 @@ def _refused(state: State, act: Act, reason: str) -> State:
     newcomers = not isinstance(act, Route) and getattr(act, "slot", None) is (transition and transition.newcomer.slot)
     if transition and not transition.going_back and (newcomers or (isinstance(act, Route) and act.advance)):
         transition = replace(transition, refusal=reason)
-    return replace(state, refusal=Refusal(act, reason, state.watched), transition=transition)
+    before = state.refusal
+    times = before.times + 1 if before and before.act == act else 1
+    return replace(state, refusal=Refusal(act, reason, state.watched, times), transition=transition)
 
 
 def drifted(state: State, event: DriftFound) -> State:

@@ -17,7 +17,7 @@ from reconciler.core.model import (
     Traffic,
     all_on,
 )
-from reconciler.core.state import State, Transition
+from reconciler.core.state import Refusal, State, Transition
 from reconciler.core.steps import Act, Event
 
 REPEAT_AFTER = 5.0  # watched seconds before the same start, stop, or refused act is tried again
@@ -107,12 +107,19 @@ class Situation:
     def too_soon(self, act: Act) -> Wait | None:
         """The same start, stop, or refused act is not repeated at once: the world gets time to change."""
         refusal = self.state.refusal
-        if refusal and refusal.act == act and self.now < refusal.at + REPEAT_AFTER:
-            return Wait("Refused", refusal.reason, until=refusal.at + REPEAT_AFTER, alert=True)
+        if refusal and refusal.act == act and self.now < refusal.at + self._patience(refusal):
+            return Wait("Refused", refusal.reason, until=refusal.at + self._patience(refusal), alert=True)
         last = next((at for earlier, at in self.state.latest if earlier == act), None)
         if last is not None and self.now < last + REPEAT_AFTER:
             return Wait("NotReady", "asked for a moment ago", until=last + REPEAT_AFTER)
         return None
+
+    def _patience(self, refusal: Refusal) -> float:
+        """Longer each time, but never where stable itself is what cannot be had."""
+        stable, slot = self.state.in_charge, getattr(refusal.act, "slot", None)
+        if slot is None or (stable and stable.slot is slot):
+            return REPEAT_AFTER
+        return float(REPEAT_AFTER * 2 ** min(refusal.times - 1, 6))
 
     def all_traffic_on(self, slot: Slot) -> bool:
         return self.gateway is not None and self.gateway.weights == all_on(slot)

@@ -74,9 +74,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """A definite no, when it was said last, and how often in a row."""
+
     act: Act
     reason: str
     at: float
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

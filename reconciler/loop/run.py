@@ -14,7 +14,7 @@ from reconciler.loop.tick import Tick, tick
 
 log = logging.getLogger("reconciler.loop")
 
-MOVING, RESTING, UNSURE = 0.1, 1.0, 0.5  # seconds until the next look
+MOVING, RESTING, UNSURE = 0.1, 0.5, 0.5  # seconds until the next look
 WORKERS = 4
 
 

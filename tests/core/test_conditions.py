@@ -85,7 +85,7 @@ TABLE: tuple[tuple[Callable[[], World], str, str, str, str, int], ...] = (
     (lambda: said(Verb.PAUSE), "OutOfSync", "Progressing", "Paused", "Paused", 3),
     (lambda: said(Verb.SUSPEND, leave_split=True), "OutOfSync", "Suspended", "Progressing", "Suspended", 3),
     (deaf, "Unknown", "Unknown", "None", "GatewayUnreachable", 1),
-    (refused, "Synced", "Healthy", "Stalled", "DesiredInvalid", 3),
+    (refused, "OutOfSync", "Healthy", "Stalled", "DesiredInvalid", 3),
     (degraded, "OutOfSync", "Degraded", "None", "StableDegraded", 1),
     (foreign, "OutOfSync", "Unknown", "Stalled", "AdoptionNeeded", 3),
 )

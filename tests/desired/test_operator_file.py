@@ -23,13 +23,9 @@ releases = "releases/{version}"
 ports = {blue = 9001, green = 9002}
 ready = "/healthz"
 stop_timeout = "3s"
-[commands.migration-dry-run]
-argv = ["migrate", "--dry-run"]
-timeout = "90s"
 [security]
 allow_hosts = ["127.0.0.1", "*.Corp.example"]
 listen = ["127.0.0.1", "0.0.0.0:8443", "[::1]"]
-allow_cloud = true
 """
 
 
@@ -82,11 +78,6 @@ def test_an_app_that_nobody_defined_is_told_with_the_nearest_name() -> None:
         found.app("demo-apx")
 
 
-def test_commands_keep_their_words_and_their_time_limit() -> None:
-    command = parsed(FULL).commands["migration-dry-run"]
-    assert (command.argv, command.timeout) == (("migrate", "--dry-run"), 90.0)
-
-
 @pytest.mark.parametrize("host", ["127.0.0.1", "api.corp.example", "API.CORP.EXAMPLE.", "a.b.corp.example"])
 def test_a_host_that_the_operator_named_is_allowed(host: str) -> None:
     assert parsed(FULL).allowed(host)
@@ -104,7 +95,6 @@ def test_without_a_word_only_this_machine_is_allowed() -> None:
     found = parsed("")
     assert all(found.allowed(host) for host in ("127.0.0.1", "localhost", "::1", "[::1]"))
     assert not found.allowed("10.0.0.1")
-    assert found.security.allow_cloud is False
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:80", "0.0.0.0:8443", "[::1]:80"])
@@ -144,10 +134,7 @@ def test_without_a_word_a_gateway_listens_on_this_machine_only() -> None:
         ("apps = 5\n", "apps: expected a valid dictionary"),
         ("[apps]\na = 5\n", "apps.a: expected a valid dictionary"),
         ('[apps."../x"]\ncommand = ["x"]\n', "apps.../x"),
-        ('[commands.c]\nargv = ["x"]\ntimeout = 5\n', "commands.c.timeout: expected a number with a unit"),
-        ("[commands.c]\nargv = []\n", "commands.c.argv: "),
-        ("[commands.c]\nargc = []\n", "commands.c: unknown key 'argc'; did you mean 'argv'?"),
-        ("[security]\nallow_cloud = 'maybe'\n", "security.allow_cloud: expected a valid boolean"),
+        ("[commands.c]\nargv = []\n", "the file: unknown key 'commands'"),  # refused until it means something
         ("[a]\n[a]\n", "not valid TOML: "),
         ("a = \n", "not valid TOML: "),
     ],

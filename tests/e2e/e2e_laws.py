@@ -18,7 +18,7 @@ def assert_lawful(entries: list[Entry], rungs: Collection[int]) -> None:
 
 def changes(entries: list[Entry]) -> list[tuple[int, int]]:
     """Every weight change that was done, as (blue, green)."""
-    found = []
+    found: list[tuple[int, int]] = []
     for entry, after in pairwise(entries):
         act = entry.event.act if isinstance(entry.event, Intended) else None
         if isinstance(act, Route) and isinstance(after.event, Applied) and after.event.result is Result.DONE:

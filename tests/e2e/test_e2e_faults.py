@@ -90,14 +90,10 @@ def test_a_silent_gateway_is_unknown_and_nothing_is_done_until_it_answers(playgr
 
 def test_what_dies_at_rest_comes_back(playground: Playground) -> None:
     playground.serving()
-    for find in (
-        lambda: playground.member("api", "blue"),
-        lambda: playground.member("worker", "blue"),
-        lambda: playground.envoy(),
-    ):
-        before = find()
+    for who in ("api-blue", "worker-blue", "envoy"):
+        before = playground.data_plane()[f"demo {who}"]
         playground.kill(before)
-        until(lambda find=find, before=before: (now := find()) not in (None, before) and now.alive(), "its next life")
+        until(lambda who=who: f"demo {who}" in playground.data_plane(), f"{who}'s next life", playground.story)
     playground.until_status(lambda status: (status["reason"], status["sync"]) == ("InSync", "Synced"))
     users = playground.users()
     requests = users.stop()

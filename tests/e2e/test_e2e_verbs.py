@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 from collections import Counter
+from typing import Any
 
 import pytest
 from e2e_account import assert_jobs_done_once
@@ -17,7 +18,7 @@ from reconciler.core.steps import Intended, Phase, Requested, RollbackRefused, V
 pytestmark = pytest.mark.real
 
 
-def parked_at_half(playground: Playground, **wishes: str) -> Playground:
+def parked_at_half(playground: Playground, **wishes: Any) -> Playground:
     playground.serving(steps=PARKED, **wishes)
     playground.commit("green", "1.0.0", "1.1.0", steps=PARKED, **wishes)
     playground.until(lambda state: state.transition and state.transition.rung == 50)
