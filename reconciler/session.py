@@ -42,12 +42,17 @@ class Session:
     """Opened for one command and closed with it. `read_only`: nothing is written, anywhere."""
 
     def __init__(
-        self, configuration: Configuration, *, read_only: bool = False, by: str = "", clock: Clock = SYSTEM
+        self,
+        configuration: Configuration,
+        *,
+        read_only: bool = False,
+        by: str = "",
+        branch: str | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.configuration, self.read_only, self.clock = configuration, read_only, clock
         self.journal: Journal = open_journal(configuration.journal_url, read_only=read_only)
-        branch = configuration.repository.branch
-        self.repository = Repository(configuration.repository_path, branch)
+        self.repository = Repository(configuration.repository_path, branch or configuration.repository.branch)
         self.desires = Desires(self.repository, configuration)
         self._seen = Snapshot("")
         self.boundary: Callable[[str], None] = no_boundary
@@ -60,9 +65,12 @@ class Session:
 
     @staticmethod
     @contextmanager
-    def open(config: str | None, *, read_only: bool = False, by: str = "") -> Iterator[Session]:
-        """Raises InvalidConfiguration or JournalError, each naming the place."""
-        session = Session(load(Path(config) if config else None), read_only=read_only, by=by)
+    def open(
+        config: str | None, *, read_only: bool = False, by: str = "", branch: str | None = None
+    ) -> Iterator[Session]:
+        """`branch`: another one than the operator's file names, for a preview. Raises InvalidConfiguration or
+        JournalError, each naming the place."""
+        session = Session(load(Path(config) if config else None), read_only=read_only, by=by, branch=branch)
         try:
             yield session
         finally:

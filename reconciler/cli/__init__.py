@@ -65,6 +65,7 @@ class Lazy(click.Group):
 )
 @click.option("--once", is_flag=True, help="Preview: what differs and every step that would be taken. Writes nothing.")
 @click.option("--apply", is_flag=True, help="With --once: do it, to the end of the transition, and exit.")
+@click.option("--branch", metavar="NAME", help="With --once: preview this branch, before it is merged.")
 @click.option("--what-if", metavar="WEIGHT:OUTCOME", help="With --once: suppose the gates say so there, e.g. 50:fail.")
 @click.option("--environment", "-e", multiple=True, metavar="ENV", help="With --once: only these (default: all).")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)

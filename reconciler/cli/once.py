@@ -31,18 +31,21 @@ def once(
     config: str | None,
     *,
     apply: bool,
+    branch: str | None,
     what_if: str | None,
     environment: tuple[str, ...],
     output: str,
     detailed_exitcode: bool,
 ) -> int:
     """Preview every environment, or with `apply` bring one round to its end. Returns the exit code."""
+    if apply and branch:
+        raise UsageError("--branch is for a preview; what is applied is the branch that the operator's file names")
     if apply:
         from reconciler.cli.apply_once import apply_once
 
         return apply_once(config, environment, output)
     supposed = parse_what_if(what_if)
-    with Session.open(config, read_only=True) as session:
+    with Session.open(config, read_only=True, branch=branch) as session:
         reports = []
         for name in session.chosen(environment):
             report = _one(session, name, supposed)

@@ -96,3 +96,14 @@ def _down_leaves_nothing(folder: Folder, port: int) -> None:
     assert str(folder.root) not in running
     with pytest.raises(OSError):
         answer(port)
+
+
+def test_a_commit_can_be_previewed_on_another_branch_before_the_loop_sees_it(folder: Folder) -> None:
+    folder.reconcile("init")
+    folder.commit()
+    folder.git("switch", "--quiet", "-c", "next")
+    folder.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: green")
+    revision = folder.commit("switch")
+    assert revision[:12] in folder.reconcile("--once", "--branch", "next").stdout
+    assert revision[:12] not in folder.reconcile("--once").stdout
+    assert folder.reconcile("--once", "--apply", "--branch", "next").returncode == 64

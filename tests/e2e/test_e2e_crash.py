@@ -7,7 +7,7 @@ import signal
 import pytest
 from e2e_account import assert_jobs_done_once, end_state
 from e2e_laws import assert_lawful
-from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS
+from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS, STEPS
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost, served_by
 
@@ -15,25 +15,26 @@ from reconciler.core.steps import Accepted, GenerationTaken, Intended
 
 pytestmark = pytest.mark.real
 
-# Of one transition: three weight changes, the worker's stop and start, and the clean-up are the acts 1 to 6.
-TRAFFIC = [("intent-written", 1), ("effect-done", 2), ("effect-read-back", 3)]
-WORKER = [("outcome-written", 3), ("effect-done", 4), ("intent-written", 5)]
+DIRECT = ("setWeight: 100", "handOver: [worker]")
+# The acts of a transition, counted: of STEPS three weight changes first; of DIRECT one, the worker's stop, its start.
+TRAFFIC = (STEPS, RUNGS, [("intent-written", 1), ("effect-done", 2), ("effect-read-back", 3)])
+WORKER = (DIRECT, {0, 100}, [("outcome-written", 1), ("effect-done", 2), ("intent-written", 3)])
 
 
-@pytest.mark.parametrize("points", [TRAFFIC, WORKER], ids=["traffic", "worker"])
+@pytest.mark.parametrize(("steps", "rungs", "points"), [TRAFFIC, WORKER], ids=["traffic", "worker"])
 def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
-    playground: Playground, points: list[tuple[str, int]]
+    playground: Playground, steps: tuple[str, ...], rungs: set[int], points: list[tuple[str, int]]
 ) -> None:
-    playground.serving()
+    playground.serving(steps=steps)
     users = playground.users()
-    playground.commit("green", "1.0.0", "1.1.0")
+    playground.commit("green", "1.0.0", "1.1.0", steps=steps)
     playground.until_stable("green", "1.1.0")
     undisturbed = end_state(playground)
     slot, version = "green", "1.1.0"
     for point, count in points:
         slot, version = ("blue", "1.0.0") if slot == "green" else ("green", "1.1.0")
         playground.stop_run()
-        playground.commit(slot, "1.0.0", "1.1.0")
+        playground.commit(slot, "1.0.0", "1.1.0", steps=steps)
         assert playground.run_until_killed(point, count).wait(30) == -signal.SIGKILL, (point, count, playground.log)
         playground.run()
         playground.until_stable(slot, version)
@@ -41,7 +42,7 @@ def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
     requests = users.stop()
     assert_nothing_lost(requests)
     assert_jobs_done_once(playground, requests)
-    assert_lawful(playground.entries(), RUNGS)
+    assert_lawful(playground.entries(), rungs)
 
 
 def test_ctrl_c_in_mid_shift_leaves_the_data_plane_alone_and_the_next_run_goes_on(playground: Playground) -> None:

@@ -88,12 +88,16 @@ def test_a_silent_gateway_is_unknown_and_nothing_is_done_until_it_answers(playgr
     assert_lawful(playground.entries(), PARKED_RUNGS)
 
 
+def lives_again(playground: Playground, who: str) -> None:
+    until(lambda: who in playground.data_plane(), f"the next life of {who}", playground.story)
+
+
 def test_what_dies_at_rest_comes_back(playground: Playground) -> None:
     playground.serving()
     for who in ("api-blue", "worker-blue", "envoy"):
         before = playground.data_plane()[f"demo {who}"]
         playground.kill(before)
-        until(lambda who=who: f"demo {who}" in playground.data_plane(), f"{who}'s next life", playground.story)
+        lives_again(playground, f"demo {who}")
     playground.until_status(lambda status: (status["reason"], status["sync"]) == ("InSync", "Synced"))
     users = playground.users()
     requests = users.stop()

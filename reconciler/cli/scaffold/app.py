@@ -18,6 +18,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     version, slot = "", ""
+    wbufsize = -1  # head and body in one packet: else every answer waits 40 ms for the other side
 
     def do_GET(self) -> None:
         if self.path == "/healthz":
