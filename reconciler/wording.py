@@ -84,6 +84,8 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"weights: {weights(after.weights)}" if before != after.weights else _admission(after)
         case CloseGateway():
             return "close the gateway's listener"
+        case Intended(Route(_, after), "reopen-gateway"):
+            return f"intent (reopen-gateway): start the gateway again at {weights(after.weights)}"
         case Intended(act, rule):
             return f"intent ({rule}): {_act(act)}"
         case Applied(result, reason):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.gates import stage, verdict
-from reconciler.core.judging import failure
+from reconciler.core.judging import both_died, failure
 from reconciler.core.members import prepare, take_over
 from reconciler.core.model import (
     Analysis,
@@ -92,7 +92,15 @@ def turn_back(s: Situation) -> Answer | None:
     condition, reason = failed
     if s.spec.on_failure is OnFailure.HOLD and t.rung:
         return Record(HoldBegan(f"{condition}: {reason}"))
+    if both_died(s) and not _tried_before(s, t):
+        return Record(RollbackBegan(Phase.ROLLED_BACK, "BothSlotsDied", reason, hold=False))
     return Record(RollbackBegan(Phase.ROLLED_BACK, condition, reason, hold=True))
+
+
+def _tried_before(s: Situation, t: Transition) -> bool:
+    """Once may be a power cut; twice in a row is held, so that directions never change without end."""
+    last = s.state.last
+    return last is not None and last.newcomer == t.newcomer
 
 
 def drift_under_way(s: Situation) -> Answer | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.gates import verdict
-from reconciler.core.model import HandOver, MemberStatus, Outcome, Pause
+from reconciler.core.model import HandOver, MemberStatus, Outcome, Pause, Slot
 from reconciler.core.situation import Situation
 from reconciler.core.state import Transition
 from reconciler.core.steps import Phase
@@ -47,10 +47,21 @@ def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, 
     return "NeverReady", f"{stopped[0]} in {slot} ended each time it was started: {detail}"
 
 
+def stable_fails(s: Situation, t: Transition) -> bool:
+    """Stable itself has died, and is being started again: what users meet now may be its doing."""
+    return bool(s.having(t.stable.slot, MemberStatus.STOPPED))
+
+
+def both_died(s: Situation) -> bool:
+    """Newcomer and stable ended together, as when the machine did: that says nothing about the newcomer."""
+    return all(len(s.having(slot, MemberStatus.STOPPED)) == len(s.readings(slot)) for slot in Slot)
+
+
 def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
     """What the gates say, and readiness lost for longer than a hiccup."""
     found = verdict(s.spec, t, s.observed.gates)
-    if found.outcome is Outcome.FAILED and (t.rung or s.runs(t.newcomer)):  # else it is only being started
+    started = t.rung or s.runs(t.newcomer)  # else it is only being started
+    if found.outcome is Outcome.FAILED and started and not stable_fails(s, t):
         return "AnalysisFailed", found.reason
     if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT and not s.runs(t.newcomer):
         unready = s.having(t.newcomer.slot, MemberStatus.UNREADY)
@@ -67,4 +78,16 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     else:
         counting = not (s.state.paused or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
-    return ("ProgressDeadlineExceeded", f"not done within {deadline:g} s of progress time") if late else None
+    if not late:
+        return None
+    return "ProgressDeadlineExceeded", f"not done within {deadline:g} s of progress time{_missing(s, t)}"
+
+
+def _missing(s: Situation, t: Transition) -> str:
+    """What was waited for when the time was over."""
+    slot = t.newcomer.slot
+    for name, reading in s.readings(slot).items():
+        if reading.status is not MemberStatus.READY:
+            return f"; {name} in {slot}: {reading.detail or reading.status}"
+    found = verdict(s.spec, t, s.observed.gates)
+    return "" if found.good else f"; {found.reason}"

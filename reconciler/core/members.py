@@ -28,12 +28,12 @@ def prepare(s: Situation, release: Release, *, warm: bool = True) -> Do | Wait |
     unknown = s.having(slot, UNKNOWN)
     if unknown:
         return Wait("MemberUnknown", f"{', '.join(unknown)} in {slot}: {_detail(s, slot, unknown[0])}")
-    if s.misfits(release):
-        return _replace(s, release)
     if s.runs(release):
         return None if not warm or s.state.warm[slot] == version else Do(Warm(slot, version), f"warm up {release}")
     if s.state.files[slot] != version and s.state.started[slot] != version:
-        return Do(StageFiles(slot, version), f"stage the files of {release}")
+        return Do(StageFiles(slot, version), f"stage the files of {release}")  # before anything is stopped for it
+    if s.misfits(release):
+        return _replace(s, release)
     stopped = s.having(slot, STOPPED)
     if stopped:
         return Do(Start(slot, version, tuple(stopped)), f"start {', '.join(stopped)} in {slot}")

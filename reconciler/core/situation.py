@@ -18,7 +18,7 @@ from reconciler.core.model import (
     all_on,
 )
 from reconciler.core.state import Refusal, State, Transition
-from reconciler.core.steps import Act, Event
+from reconciler.core.steps import Act, Event, Stop
 
 REPEAT_AFTER = 5.0  # watched seconds before the same start, stop, or refused act is tried again
 
@@ -109,7 +109,7 @@ class Situation:
         refusal = self.state.refusal
         if refusal and refusal.act == act and self.now < refusal.at + self._patience(refusal):
             return Wait("Refused", refusal.reason, until=refusal.at + self._patience(refusal), alert=True)
-        last = next((at for earlier, at in self.state.latest if earlier == act), None)
+        last = max((at for earlier, at in self.state.latest if covers(earlier, act)), default=None)
         if last is not None and self.now < last + REPEAT_AFTER:
             return Wait("NotReady", "asked for a moment ago", until=last + REPEAT_AFTER)
         return None
@@ -123,6 +123,17 @@ class Situation:
 
     def all_traffic_on(self, slot: Slot) -> bool:
         return self.gateway is not None and self.gateway.weights == all_on(slot)
+
+
+def covers(earlier: Act, act: Act) -> bool:
+    """Was `act` asked for already, alone or with other members of the slot?"""
+    if earlier == act:
+        return True
+    match earlier, act:
+        case Stop(slot, members), Stop(wanted, fewer):
+            return slot is wanted and {*fewer} <= {*members}
+        case _:
+            return False
 
 
 ALIVE = (MemberStatus.UNREADY, MemberStatus.READY, MemberStatus.STOPPING)

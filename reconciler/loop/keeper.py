@@ -11,7 +11,16 @@ from reconciler.apply import Boundary, apply
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.diff import standing
 from reconciler.core.history import fold
-from reconciler.core.model import UNREAD, Desired, GatewayReading, Observed, Pair, Spec
+from reconciler.core.model import (
+    UNREAD,
+    Desired,
+    GatewayReading,
+    MemberStatus,
+    Observed,
+    Pair,
+    Spec,
+    Traffic,
+)
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Applied, Event
 from reconciler.desired.manifest import Manifest
@@ -151,7 +160,7 @@ class Keeper:
             observed = Observed(None, Pair(unread, unread), detail=str(error))
         self.stopwatch.look(watching=observed.gateway is not None)
         self._gateway = observed.gateway or self._gateway
-        if observed.gateway is None or not observed.gateway.up:  # what users meet now is not the newcomer's doing
+        if not _fair(observed, spec, state):  # what users meet now is not the newcomer's doing
             self._judged_from = self.now
         return observed
 
@@ -164,6 +173,16 @@ class Keeper:
         """Let go of handles; the data plane goes on."""
         if self._world:
             self._world.close()
+
+
+def _fair(observed: Observed, spec: Spec, state: State) -> bool:
+    """Gateway and stable serve, as far as is known, so that what goes wrong is the newcomer's."""
+    stable = state.in_charge
+    if observed.gateway is None or not observed.gateway.up or stable is None:
+        return False
+    weighted = zip(spec.members, observed.members[stable.slot], strict=False)
+    down = (MemberStatus.STOPPED, MemberStatus.UNREADY)
+    return not any(m.traffic is Traffic.WEIGHTED and reading.status in down for m, reading in weighted)
 
 
 __all__ = ["JournalMoved", "Keeper"]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from reconciler.core.situation import Do
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
@@ -14,7 +15,7 @@ from reconciler.loop.tick import Tick, tick
 
 log = logging.getLogger("reconciler.loop")
 
-MOVING, RESTING, UNSURE = 0.1, 0.5, 0.5  # seconds until the next look
+MOVING, RESTING, UNSURE, FACT = 0.1, 0.5, 0.5, 0.02  # seconds until the next look
 WORKERS = 4
 
 
@@ -110,8 +111,8 @@ def pace(found: Tick, keeper: Keeper) -> float:
     """Seconds until the next look."""
     if found.unsure:
         return UNSURE
-    if found.moved:
-        return 0.0
+    if found.moved:  # an act has changed the world; a fact alone has not, and must not make a busy loop
+        return 0.0 if isinstance(found.decision.answer, Do) else FACT
     waiting = found.status.reason in ("NotReady", "Draining")
     return MOVING if keeper.state.transition or waiting else RESTING
 

@@ -63,7 +63,7 @@ def test_law_01_capacity(monkeypatch: Patch) -> None:
     def stable_limps(world: World) -> None:
         world.slow.add("v1")
         world.put(B, UNREADY, "v1", "api")
-        world.verdicts["v2"] = Outcome.FAILED
+        world.say(Verb.ABORT)
 
     assert not walked("1", seeds=40)
     assert not story(law_01, stable_limps)

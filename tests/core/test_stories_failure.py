@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from core_story import BLIND_STRATEGY, FAILED, INCONCLUSIVE, happened, shares
+from core_story import BLIND_STRATEGY, FAILED, INCONCLUSIVE, acts, happened, shares
 from core_world import (
     ON_BLUE,
     ON_GREEN,
@@ -19,7 +19,7 @@ from core_world import (
 )
 
 from reconciler.core.model import Admission, share
-from reconciler.core.steps import Began, Phase, RollbackBegan, Verb
+from reconciler.core.steps import Began, Ended, Phase, RollbackBegan, Verb
 
 
 def bad_switch() -> World:
@@ -168,3 +168,41 @@ def test_a_rollback_ends_although_the_old_worker_will_not_start() -> None:
     world.verdicts["v2"] = FAILED
     assert world.ended() is Phase.ROLLED_BACK
     assert world.weights == ON_BLUE
+
+
+def test_stables_death_is_not_held_against_the_newcomer() -> None:
+    world = switching().until(at(50))
+    world.put(B, STOPPED, None, "api")
+    world.verdicts["v2"] = FAILED  # by the users' road, half of which leads to stable
+    world.tick()
+    assert not happened(world, RollbackBegan)
+    world.verdicts.clear()
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_power_cut_in_mid_shift_goes_back_and_tries_again_but_only_once() -> None:
+    world = switching().until(at(50))
+    world.reboot()
+    world.until(lambda w: bool(happened(w, Ended)))
+    assert happened(world, Ended)[-1].phase is Phase.ROLLED_BACK
+    assert not world.state.held, "the machine went down, not the version"
+    world.until(at(50))
+    world.reboot()
+    world.until(lambda w: len(happened(w, Ended)) == 2)
+    assert [held.version for held in world.state.held] == ["v2"]
+
+
+def test_what_a_deadline_waited_for_is_part_of_the_reason() -> None:
+    world = switching()
+    world.slow.add("v2")
+    assert world.ended() is Phase.ROLLED_BACK
+    assert "green" in happened(world, RollbackBegan)[-1].reason
+
+
+def test_missing_files_stop_nothing_that_runs_in_the_idle_slot() -> None:
+    world = switching("v3").until(lambda w: bool(happened(w, Began)))
+    order = [type(act).__name__ for act in acts(world.settled(), object) if getattr(act, "slot", None) is G]
+    assert order.index("StageFiles") < order.index("Start")
+    stops = [place for place, kind in enumerate(order) if kind == "Stop"]
+    starts = [place for place, kind in enumerate(order) if kind == "StageFiles"]
+    assert all(any(staged < stop for staged in starts) for stop in stops)
