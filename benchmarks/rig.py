@@ -70,9 +70,8 @@ class Rig:
         """Until `status` says so."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            done = subprocess.run(
-                [sys.executable, "-m", "reconciler", *self.config, "status"], capture_output=True, text=True, check=False
-            )
+            command = [sys.executable, "-m", "reconciler", *self.config, "status"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             if text in done.stdout:
                 return
             time.sleep(0.2)

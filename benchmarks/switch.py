@@ -1,9 +1,10 @@
 """From a commit to the first answer of the new slot, beside the gateway's own time; and requests lost under load.
 
-    python benchmarks/switch.py [--switches 200] [--rate 100] [--json]
+    python benchmarks/switch.py [--switches 200] [--json]
 
 Both roads switch in turn, in one run, seen by the same kind of client: (a) the branch's reference moves and the running
-`reconcile run` does the rest; (b) the gateway's driver is told the same weights directly.
+`reconcile run` does the rest; (b) the gateway's driver is told the same weights directly. First a quarter of the
+switches with nobody else there, then all of them under load, with every request counted.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with rig() as (found, processes):
-        processes.start_users()
         second = SecondGateway(found.place)
         watchers = Watcher(found.place.port), Watcher(second.port)
         try:
-            roads, own = measure(found, second, *watchers, given.switches)
+            quiet = measure(found, second, *watchers, given.switches // 4 // 2 * 2)
+            processes.start_users()
+            loaded = measure(found, second, *watchers, given.switches)
         finally:
             for watcher in watchers:
                 watcher.close()
@@ -43,9 +45,8 @@ def main() -> None:
         "requests": totals.sent + watchers[0].asked,
         "lost": totals.failed + totals.unknown + watchers[0].failed,
         "users_per_second": RATE,
-        "road_ms": spread(roads),
-        "gateway_ms": spread(own),
-        "above_gateway_ms": spread([a - b for a, b in zip(roads, own, strict=True)]),
+        "quiet": compared(*quiet),
+        "under_load": compared(*loaded),
     }
     print(json.dumps(result) if given.json else show(result))
 
@@ -69,6 +70,12 @@ def measure(
     return roads, own
 
 
+def compared(roads: list[float], own: list[float]) -> dict[str, dict[str, float]]:
+    """The whole road, the gateway alone, and the difference switch by switch; milliseconds."""
+    above = [road - alone for road, alone in zip(roads, own, strict=True)]
+    return {"road_ms": spread(roads), "gateway_ms": spread(own), "above_gateway_ms": spread(above)}
+
+
 def spread(values: list[float]) -> dict[str, float]:
     ordered = sorted(values)
     return {
@@ -79,7 +86,9 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def show(result: dict[str, object]) -> str:
-    return "\n".join(f"{name:>18}  {value}" for name, value in result.items())
+    rows = [(name, value) for name, value in result.items() if not isinstance(value, dict)]
+    rows += [(f"{part} {name}", row) for part in ("quiet", "under_load") for name, row in result[part].items()]  # type: ignore[attr-defined]
+    return "\n".join(f"{name:>28}  {value}" for name, value in rows)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ def main() -> None:
     rows = {count: measure(count) for count in (1, 100, 1000)}
     base = rows[1]["median_ms"]
     result = {str(count): {**row, "ratio": round(row["median_ms"] / base, 2)} for count, row in rows.items()}
-    print(json.dumps(result) if given.json else "\n".join(f"{count:>5} environments  {row}" for count, row in result.items()))
+    lines = [f"{count:>5} environments  {row}" for count, row in result.items()]
+    print(json.dumps(result) if given.json else "\n".join(lines))
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
@@ -96,8 +97,9 @@ def keep(session: Session) -> Keeper:
     def open_world(manifest: Any, _previous: Any) -> Any:
         from types import SimpleNamespace
 
+        gates = FakeRounds()
         return SimpleNamespace(
-            manifest=manifest, gateway=gateway, hosts={"api": host}, gates=FakeRounds(), warm=lambda _slot: None, close=int
+            manifest=manifest, gateway=gateway, hosts={"api": host}, gates=gates, close=int, warm=str
         )
 
     keeper = Keeper(

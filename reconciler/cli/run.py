@@ -38,7 +38,7 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0005)  # a look asks several threads: 5 ms is too long to wait for one another
     runner = Runner(session, session.keeper)
     session.alarm = runner.wake_one
     session.watched = True

@@ -45,6 +45,23 @@ def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground
     assert_lawful(playground.entries(), PARKED_RUNGS)
 
 
+def test_stables_death_at_half_is_mended_and_not_held_against_the_newcomer(playground: Playground) -> None:
+    parked_at_half(playground)
+    users = playground.users()
+    dead = playground.member("api", "blue")
+    playground.kill(dead)
+    lives_again(playground, "demo api-blue")
+    playground.until_status(lambda status: status["reason"] == "PromotionAwaited")
+    playground.ask("promote")
+    state = playground.until_stable("green", "1.1.0")
+    requests = users.stop()
+    assert state.held == ()
+    assert lost(requests), "stable had half of the users when it died"
+    assert changes(playground.entries()) == [(100, 0), (50, 50), (0, 100)]
+    assert_jobs_done_once(playground, requests)
+    assert_lawful(playground.entries(), PARKED_RUNGS)
+
+
 def test_a_killed_gateway_comes_back_at_its_weights_and_the_transition_goes_on(playground: Playground) -> None:
     parked_at_half(playground)
     users, seq, first = playground.users(), playground.state().seq, playground.envoy()
