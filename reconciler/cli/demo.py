@@ -14,6 +14,8 @@ from reconciler.demo.processes import Processes, tear_down
 from reconciler.demo.screen import Screen
 from reconciler.demo.story import Account, Story
 
+ENDS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
 
 @click.command("demo")
 @click.option("--keep", is_flag=True, help="Leave everything running, to play with.")
@@ -24,7 +26,8 @@ def command(keep: bool, output: str, folder: Path | None) -> int:
 
     Needs no root and no network. Takes under a minute, stops everything it started, and keeps journal and logs.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # be ended as by Ctrl-C: nothing stays behind
+    for number in ENDS:  # a closed terminal ends it as Ctrl-C does: nothing stays behind
+        signal.signal(number, signal.default_int_handler)
     place = build(folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="reconcile-demo-")) / "demo")
     processes = Processes(place)
     try:
@@ -48,13 +51,13 @@ def command(keep: bool, output: str, folder: Path | None) -> int:
 
 def _stop_everything(place: Place, processes: Processes) -> None:
     """Not to be interrupted: a second Ctrl-C would leave processes behind."""
-    before = [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)]
+    before = [signal.signal(number, signal.SIG_IGN) for number in ENDS]
     try:
         processes.stop_users()
         processes.stop_loop()
         tear_down(place)
     finally:
-        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        for number, handler in zip(ENDS, before, strict=True):
             signal.signal(number, handler)
 
 
