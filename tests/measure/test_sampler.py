@@ -107,9 +107,22 @@ def sampler(bad: list[Sample]) -> Iterator[Sampler]:
 
 
 def generators(sampler: Sampler) -> list[psutil.Process]:
-    """Children of ours that generate load; what other tests have left unreaped has ended and is none."""
-    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
-    return [child for child in alive if "reconciler.measure.journey" in " ".join(child.cmdline())]
+    """Children of ours that generate load. One that has ended, or ends while it is looked at, is none."""
+    return [child for child in psutil.Process().children() if "reconciler.measure.journey" in command_line(child)]
+
+
+def ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # between the two questions
+        return True
+
+
+def command_line(child: psutil.Process) -> str:
+    try:
+        return " ".join(child.cmdline())
+    except psutil.Error:  # gone, or waiting to be reaped
+        return ""
 
 
 def test_every_request_that_was_sent_has_exactly_one_sample(site: Site, sampler: Sampler, bad: list[Sample]) -> None:
@@ -293,7 +306,7 @@ def test_the_generator_does_not_outlive_a_parent_that_is_killed(site: Site) -> N
     until(lambda: site.asked)
     os.kill(parent.pid, signal.SIGKILL)
     parent.communicate()
-    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    until(lambda: ended(child))
 
 
 def test_an_https_road_is_a_problem_that_says_so(sampler: Sampler) -> None:
