@@ -1,7 +1,7 @@
 """Asking a member how it is. Only its own word counts: a connection proves nothing about whose app answers.
 
 `http.client` instead of the one HTTP client of the other drivers, because this is asked about every member ten times a
-second and before every decision: measured 0.3 ms against 1.1 ms, all of it on the way from a commit to traffic.
+second and before every decision: measured side by side 0.27 ms against 0.66 ms, all of it between a commit and traffic.
 """
 
 from __future__ import annotations
