@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from reconciler.clock import SYSTEM, Clock
@@ -174,7 +173,3 @@ class Session:
         sticky = "sticky sessions" if can.sticky else "no stickiness, every request is drawn on its own"
         proof = "drain is proved" if can.drain_proof else "drain cannot be proved, only waited for"
         return f"{world.manifest.gateway.kind} {fences[can.fence]}; {weights}; {sticky}; {proof}"
-
-    def with_generation(self, state: State) -> State:
-        """For a preview before the first run: a journal that does not exist yet still needs a name in the plan."""
-        return state if state.journal else replace(state, journal="(new)")

@@ -185,7 +185,7 @@ def _one(session: Session, name: str, supposed: WhatIf | None) -> Report:
     nothing = Observed(None, Pair((), ()))
     try:
         found, desired, observed = see(session.keeper(name))
-        state = session.with_generation(found)
+        state = found if found.journal else dataclasses.replace(found, journal="(new)")  # before the first run
         road = preview(desired, observed, state, state.watched, supposed)
         back = rollback_seconds(desired, observed, state, state.watched)
         return Report(name, desired, observed, state, road, back, session.fence(name))

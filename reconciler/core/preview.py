@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.core.diff import standing
-from reconciler.core.gates import due
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, MemberReading, MemberStatus, Observed, Outcome, Slot, Spec
 from reconciler.core.plan import Decision, decide, intended
@@ -113,11 +112,6 @@ class _Walk:
         transition = self.state.transition
         weight = transition.rung if transition else None
         self.steps.append(Planned(self.now - self.began, rule, what, because, weight, gates))
-
-
-def gates_of(spec: Spec, state: State) -> tuple[str, ...]:
-    """The names of the gates that are due now."""
-    return tuple(gate.name for gate in due(spec, state.transition)) if state.transition else ()
 
 
 def rollback_seconds(desired: Desired, observed: Observed, state: State, now: float) -> float | None:

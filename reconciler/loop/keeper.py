@@ -24,7 +24,7 @@ from reconciler.core.model import (
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Applied, Event
 from reconciler.desired.manifest import Manifest
-from reconciler.errors import InvalidDesired, JournalMoved, ReconcilerError
+from reconciler.errors import InvalidDesired, ReconcilerError
 from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
 from reconciler.loop.stopwatch import Stopwatch
@@ -183,6 +183,3 @@ def _fair(observed: Observed, spec: Spec, state: State) -> bool:
     weighted = zip(spec.members, observed.members[stable.slot], strict=False)
     down = (MemberStatus.STOPPED, MemberStatus.UNREADY)
     return not any(m.traffic is Traffic.WEIGHTED and reading.status in down for m, reading in weighted)
-
-
-__all__ = ["JournalMoved", "Keeper"]

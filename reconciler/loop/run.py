@@ -32,10 +32,8 @@ class Source(Protocol):
 class Runner:
     """Workers over a queue, a watcher that wakes it, and a way to stop that leaves the data plane alone."""
 
-    def __init__(
-        self, source: Source, keep: Callable[[str], Keeper], *, told: Callable[[Tick], None] | None = None
-    ) -> None:
-        self._source, self._keep, self._told = source, keep, told
+    def __init__(self, source: Source, keep: Callable[[str], Keeper]) -> None:
+        self._source, self._keep = source, keep
         self._keepers: dict[str, Keeper] = {}
         self._queue = WorkQueue()
         self._looking = threading.Lock()
@@ -102,8 +100,6 @@ class Runner:
         except Exception:
             log.exception("%s: a defect in the reconciler; nothing more is done here until the next look", keeper.name)
             return None, True
-        if self._told:
-            self._told(found)
         return pace(found, keeper), False
 
 
@@ -117,12 +113,10 @@ def pace(found: Tick, keeper: Keeper) -> float:
     return MOVING if keeper.state.transition or waiting else RESTING
 
 
-def run_to_end(keeper: Keeper, wait: Callable[[float], bool], told: Callable[[Tick], None] | None = None) -> Tick:
+def run_to_end(keeper: Keeper, wait: Callable[[float], bool]) -> Tick:
     """`--once --apply`: tick until nothing is left to do, or only a person can go on. `wait` sleeps; True: stop."""
     while True:
         found = tick(keeper)
-        if told:
-            told(found)
         if ended(found, keeper) or wait(pace(found, keeper)):
             return found
 
