@@ -17,6 +17,11 @@ class Clock(Protocol):
         """The time on the wall, ISO 8601 in UTC; for people to read, never to decide by."""
 
 
+def shown(seconds: float) -> str:
+    """A time stamp, seconds since 1970, as `Clock.wall` shows it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+
+
 class SystemClock:
     """The machine's clock."""
 
@@ -24,7 +29,7 @@ class SystemClock:
         return time.monotonic()
 
     def wall(self) -> str:
-        return datetime.now(UTC).isoformat(timespec="milliseconds")
+        return shown(time.time())
 
 
 SYSTEM = SystemClock()

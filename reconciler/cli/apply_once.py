@@ -11,7 +11,7 @@ import click
 
 from reconciler.cli.exit_codes import worst
 from reconciler.cli.layout import say
-from reconciler.cli.logs import configure
+from reconciler.cli.logs import logged
 from reconciler.core.conditions import ERROR, ROLLED_BACK
 from reconciler.core.steps import Phase
 from reconciler.errors import ReconcilerError
@@ -27,12 +27,11 @@ def apply_once(config: str | None, environment: tuple[str, ...], output: str) ->
 
     Ctrl-C and SIGTERM end it after the step that is being done.
     """
-    configure("json" if output == "json" else "text")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     reports: list[Report] = []
-    with Session.open(config) as session:
+    with logged("json" if output == "json" else "text"), Session.open(config) as session:
         session.journal.lock()
         session.look()
         for name in session.chosen(environment):

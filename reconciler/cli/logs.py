@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
-from reconciler.clock import SYSTEM
+from reconciler.clock import shown
 from reconciler.core.steps import Watched
 from reconciler.wording import describe
 
@@ -18,7 +22,7 @@ class Text(logging.Formatter):
     """`12:00:01.123 production  weights: blue 90 %, green 10 %`"""
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"{SYSTEM.wall()[11:23]} {_level(record)}{_where(record)}{_message(record)}{self._trace(record)}"
+        return f"{shown(record.created)[11:23]} {_level(record)}{_where(record)}{_message(record)}{self._trace(record)}"
 
     def _trace(self, record: logging.LogRecord) -> str:
         return "\n" + self.formatException(record.exc_info) if record.exc_info else ""
@@ -29,13 +33,13 @@ class Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         event = getattr(record, "event", None)
-        shown: dict[str, Any] = {"at": SYSTEM.wall(), "level": record.levelname.lower(), "logger": record.name}
-        shown |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+        told: dict[str, Any] = {"at": shown(record.created), "level": record.levelname.lower(), "logger": record.name}
+        told |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
         if event is not None:
-            shown |= {"rule": record.getMessage(), "event": type(event).__name__}
+            told |= {"rule": record.getMessage(), "event": type(event).__name__}
         if record.exc_info:
-            shown["trace"] = self.formatException(record.exc_info)
-        return json.dumps({**shown, "message": _message(record)})
+            told["trace"] = self.formatException(record.exc_info)
+        return json.dumps({**told, "message": _message(record)})
 
 
 def _level(record: logging.LogRecord) -> str:
@@ -52,10 +56,28 @@ def _message(record: logging.LogRecord) -> str:
     return describe(event) if event is not None else record.getMessage()
 
 
-def configure(style: str) -> None:
-    """Send the product's own log to stderr; libraries keep their mouths shut below warnings."""
+@contextmanager
+def logged(style: str) -> Iterator[None]:
+    """Send the product's own log to stderr; libraries keep their mouths shut below warnings.
+
+    A thread of its own writes the lines: neither a slow terminal nor one stopped by Ctrl-S may hold up a rollback.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if style == "json" else Text())
     handler.addFilter(lambda record: not isinstance(getattr(record, "event", None), Watched))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    writer = QueueListener(lines, handler)
+    logging.basicConfig(level=logging.WARNING, handlers=[_HandedOver(lines)], force=True)
     logging.getLogger("reconciler").setLevel(logging.INFO)
+    writer.start()
+    try:
+        yield
+    finally:
+        writer.stop()  # what was said is written before the command ends
+
+
+class _HandedOver(QueueHandler):
+    """Records as they are: they stay in this process, and the formatter needs their events."""
+
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        return record

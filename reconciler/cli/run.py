@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.logs import configure
+from reconciler.cli.logs import logged
 from reconciler.desired.manifest import Invalid
 from reconciler.desired.snapshot import Snapshot
 from reconciler.desired.watch import Watch
@@ -26,8 +26,7 @@ logger = logging.getLogger("reconciler.run")
 @click.pass_obj
 def command(config: str | None, log: str, poll: float) -> int:
     """Keep every environment as git says, until interrupted. Gateways and slots run on when this stops."""
-    configure(log)
-    with Session.open(config) as session:
+    with logged(log), Session.open(config) as session:
         session.journal.lock()
         return serve(session, poll)
 

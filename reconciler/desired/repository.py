@@ -68,13 +68,16 @@ class Repository:
 
     def environments(self, revision: str) -> Listing:
         """Every `environments/*.yaml` and `*.yml` of a revision. Links, submodules and too many files are problems."""
-        tree = self.tree(revision)
+        return self.listing(self.tree(revision))
+
+    def listing(self, tree: str | None) -> Listing:
+        """The same, of the folder that `tree` named."""
         if tree is None:
             return Listing()
         try:
             return _listing(self._content(tree, _MOST_TREE, FOLDER))
         except (ValueError, IndexError) as error:
-            text = f"the folder's listing at {revision[:12]} is malformed; run `git fsck`"
+            text = f"the folder's listing {tree[:12]} is malformed; run `git fsck`"
             raise InvalidDesired(Problem(FOLDER, 0, 0, text)) from error
 
     def text(self, blob: str, file: str = "a manifest") -> bytes:

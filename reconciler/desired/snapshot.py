@@ -120,7 +120,7 @@ class Desires:
         tree = self.repository.tree(revision)
         if self._sure and tree == self._tree:
             return Snapshot(revision, self._snapshot.environments)
-        listing = self.repository.environments(revision)
+        listing = self.repository.listing(tree)
         read = {(file, blob): self._parsed(file, blob) for file, blob in listing.blobs.items()}
         self._blobs = {key: result for key, (result, sure) in read.items() if sure}
         self._tree, self._sure = tree, all(sure for _, sure in read.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def page(connection: sqlite3.Connection, environment: str | None, seq: int, size
     return [Row(*columns) for columns in found]
 
 
-def insert(connection: sqlite3.Connection, row: Row) -> None:
-    """Add a row, and note the chain's end: a chain cannot tell by itself that its last links are gone."""
-    connection.execute(f"INSERT INTO entries ({COLUMNS}) VALUES ({PLACES})", row)
-    connection.execute("INSERT OR REPLACE INTO meta VALUES ('head', ?)", (row.digest,))
+def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Add rows, and note the chain's end: a chain cannot tell by itself that its last links are gone."""
+    connection.executemany(f"INSERT INTO entries ({COLUMNS}) VALUES ({PLACES})", rows)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('head', ?)", (rows[-1].digest,))

@@ -14,7 +14,7 @@ from reconciler.clock import SYSTEM, Clock
 from reconciler.core.steps import Created, Event, GenerationTaken
 from reconciler.errors import Fenced, InvalidConfiguration, JournalMoved
 from reconciler.journal import rows
-from reconciler.journal.entry import Entry, seal
+from reconciler.journal.entry import Entry, Row, seal
 from reconciler.journal.lock import RunLock
 from reconciler.journal.reading import BUSY, Reading, ReadOnlyJournal
 from reconciler.journal.store import Journal
@@ -110,45 +110,46 @@ class SqliteJournal(Reading):
             taken = rows.generation(connection, environment)
             if 0 < generation < taken:
                 raise Fenced(f"{environment}: generation {taken} has taken over from {generation}; stop acting on it")
-            return [
-                self._write(
-                    connection,
-                    environment,
-                    event,
-                    actor,
-                    elapsed if number == 0 else 0.0,
-                    generation,
-                    first=not last and number == 0,
-                )
-                for number, event in enumerate(events)
-            ]
+            first: list[Event] = [] if last else [Created(self.id)]
+            written = self._write(connection, environment, [*first, *events], actor, elapsed, generation)
+            return written[len(first) :]
 
     def take(self, environment: str, actor: str) -> Entry:
         with self._transaction() as connection:
             number = rows.generation(connection, environment) + 1
-            first = not rows.last(connection, environment)
-            return self._write(connection, environment, GenerationTaken(number), actor, 0.0, number, first=first)
+            first: list[Event] = [] if rows.last(connection, environment) else [Created(self.id)]
+            return self._write(connection, environment, [*first, GenerationTaken(number)], actor, 0.0, number)[-1]
 
     def _write(
         self,
         connection: sqlite3.Connection,
         environment: str,
-        event: Event,
+        events: Sequence[Event],
         actor: str,
         elapsed: float,
         generation: int,
-        *,
-        first: bool,
-    ) -> Entry:
-        if first:
-            self._write(connection, environment, Created(self.id), actor, 0.0, generation, first=False)
+    ) -> list[Entry]:
+        """Chain them to the end. The first event of ours carries the time that passed; those beside it took none."""
         seq, previous = rows.tail(connection)
-        at = self._clock.wall()
-        row = seal(
-            seq + 1, environment, event, actor=actor, at=at, elapsed=elapsed, generation=generation, previous=previous
-        )
-        rows.insert(connection, row)
-        return Entry(*row[:7], event, row.previous, row.digest)
+        at, written = self._clock.wall(), list[Row]()
+        for event in events:
+            passed, elapsed = (0.0, elapsed) if isinstance(event, Created) else (elapsed, 0.0)
+            seq += 1
+            written.append(
+                seal(
+                    seq,
+                    environment,
+                    event,
+                    actor=actor,
+                    at=at,
+                    elapsed=passed,
+                    generation=generation,
+                    previous=previous,
+                )
+            )
+            previous = written[-1].digest
+        rows.insert(connection, written)
+        return [Entry(*row[:7], event, row.previous, row.digest) for row, event in zip(written, events, strict=True)]
 
     def lock(self) -> None:
         self._run.take()

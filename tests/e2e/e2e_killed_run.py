@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from reconciler.cli.logs import configure
+from reconciler.cli.logs import logged
 from reconciler.cli.run import serve
 from reconciler.session import Session
 
@@ -24,8 +24,7 @@ class Killer:
 
 
 def main(config: str, point: str, count: str) -> int:
-    configure("text")
-    with Session.open(config) as session:
+    with logged("text"), Session.open(config) as session:
         session.journal.lock()
         session.boundary = Killer(point, int(count))
         return serve(session, 0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +13,14 @@ from reconciler.drivers.envoy import names
 from reconciler.drivers.envoy.deadline import Deadline
 from reconciler.errors import Unreachable
 
+CLUSTERS = "/clusters?format=json"
 ROUTES = f"/config_dump?resource=dynamic_route_configs&name_regex=^{names.ROUTES}$"
 # `usedonly` leaves out what is zero, and is three times as fast for it; an attempt there always was.
 UPDATES = rf"/stats?type=Counters&usedonly&filter=^http\.{names.LISTENER}\.rds\.{names.ROUTES}\.update_"
 ACTIVE = rf"/stats?type=Gauges&filter=^http\.{names.LISTENER}\.downstream_rq_active$"
+
+
+Clusters = list[Mapping[str, Any]]
 
 
 class _Connection(http.client.HTTPConnection):
@@ -38,15 +42,17 @@ class Admin:
 
     def routes(self, deadline: Deadline) -> tuple[str, Mapping[str, Any]] | None:
         """Version and content of the routes in force; None while Envoy has loaded none."""
-        found = self._json(ROUTES, deadline).get("configs", [])
-        return (found[0].get("version_info", ""), found[0]["route_config"]) if found else None
+        (found,) = self._told((ROUTES,), deadline)
+        return _routes(found)
 
-    def clusters(self, deadline: Deadline) -> list[Mapping[str, Any]]:
-        return cast("list[Mapping[str, Any]]", self._json("/clusters?format=json", deadline)["cluster_statuses"])
+    def routes_and_clusters(self, deadline: Deadline) -> tuple[tuple[str, Mapping[str, Any]] | None, Clusters]:
+        """Both at once: Envoy answers two questions in little more than the time of one."""
+        routes, clusters = self._told((ROUTES, CLUSTERS), deadline)
+        return _routes(routes), cast("Clusters", clusters["cluster_statuses"])
 
     def failures(self, deadline: Deadline) -> int:
         """How many documents Envoy could not read, or did not accept, since it started."""
-        lines = self.ask("GET", UPDATES, deadline).decode().splitlines()
+        lines = self._ask("GET", UPDATES, deadline).decode().splitlines()
         found = {name.rpartition("_")[2]: int(value) for name, _, value in (line.partition(": ") for line in lines)}
         if "attempt" not in found:
             raise Unreachable(f"{deadline.what}: Envoy does not tell which routes it refused")
@@ -54,36 +60,52 @@ class Admin:
 
     def active(self, deadline: Deadline) -> int:
         """Users' requests that are being answered, to whichever slot."""
-        return int(self.ask("GET", ACTIVE, deadline).decode().rpartition(":")[2])
+        return int(self._ask("GET", ACTIVE, deadline).decode().rpartition(":")[2])
 
     def drain(self, deadline: Deadline) -> None:
         """Ask clients to leave, and stop listening when the drain time is over."""
-        self.ask("POST", "/drain_listeners?graceful", deadline)
+        self._ask("POST", "/drain_listeners?graceful", deadline)
 
     def quit(self, deadline: Deadline) -> None:
-        self.ask("POST", "/quitquitquit", deadline)
+        self._ask("POST", "/quitquitquit", deadline)
 
-    def _json(self, path: str, deadline: Deadline) -> dict[str, Any]:
+    def _told(self, paths: Sequence[str], deadline: Deadline) -> list[dict[str, Any]]:
+        bodies = self._ask_all("GET", paths, deadline)
         try:
-            return cast("dict[str, Any]", json.loads(self.ask("GET", path, deadline)))
+            return [json.loads(body) for body in bodies]
         except ValueError as error:
             raise Unreachable(f"{deadline.what}: Envoy's admin interface gave no JSON") from error
 
-    def ask(self, method: str, path: str, deadline: Deadline) -> bytes:
-        connection = _Connection(self._path, deadline)
+    def _ask(self, method: str, path: str, deadline: Deadline) -> bytes:
+        return self._ask_all(method, (path,), deadline)[0]
+
+    def _ask_all(self, method: str, paths: Sequence[str], deadline: Deadline) -> list[bytes]:
+        """Every question is on its way before the first answer is waited for."""
+        connections = [_Connection(self._path, deadline) for _ in paths]
         try:
-            connection.request(method, path)
-            response = connection.getresponse()
-            body = _whole(connection, response, deadline)
+            for connection, path in zip(connections, paths, strict=True):
+                connection.request(method, path)
+            return [_answer(connection, deadline) for connection in connections]
         except TimeoutError as error:
             raise Unreachable(f"{deadline.what}: no answer within {deadline.seconds:g} s") from error
         except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{deadline.what}: no answer on Envoy's admin socket {self._path} ({error})") from error
         finally:
-            connection.close()
-        if response.status != 200:
-            raise Unreachable(f"{deadline.what}: Envoy's admin interface answered {response.status}")
-        return body
+            for connection in connections:
+                connection.close()
+
+
+def _routes(dump: dict[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
+    found = dump.get("configs", [])
+    return (found[0].get("version_info", ""), found[0]["route_config"]) if found else None
+
+
+def _answer(connection: _Connection, deadline: Deadline) -> bytes:
+    response = connection.getresponse()
+    body = _whole(connection, response, deadline)
+    if response.status != 200:
+        raise Unreachable(f"{deadline.what}: Envoy's admin interface answered {response.status}")
+    return body
 
 
 def _whole(connection: _Connection, response: http.client.HTTPResponse, deadline: Deadline) -> bytes:

@@ -6,8 +6,10 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from reconciler.core.model import Counters, Pair, Routing, Stamp
 from reconciler.drivers.envoy import bootstrap, durable, routes
@@ -38,24 +40,32 @@ class Server:
         self._process = Process(folder)
 
     def look(self, deadline: Deadline) -> Look:
-        """Raises Unreachable when Envoy runs and does not answer, or when nobody can tell what it would serve."""
+        """Routes only. Raises Unreachable when Envoy runs and does not answer, or when nobody can tell what it would
+        serve."""
         identity = self._process.running()
         try:
             if identity is not None:
-                return Look(identity, self._in_force(deadline))
+                return Look(identity, self._written(self._admin().routes(deadline), deadline))
             found = self._folder.document()
             return Look(None, routes.written(*found, self._members) if found else None)
         except ValueError as error:
             raise Unreachable(f"{deadline.what}: {error}") from error
 
-    def _in_force(self, deadline: Deadline) -> routes.Written:
-        found = self._admin().routes(deadline)
+    def look_and_count(self, deadline: Deadline) -> tuple[Look, Pair[Counters | None], Pair[bool]]:
+        """With each slot's counters, and whether it is given up just now. Raises as `look` does."""
+        identity = self._process.running()
+        if identity is None:
+            return self.look(deadline), Pair(None, None), Pair(False, False)
+        found, clusters = self._admin().routes_and_clusters(deadline)
+        try:
+            return Look(identity, self._written(found, deadline)), *counters(clusters, self._members)
+        except ValueError as error:
+            raise Unreachable(f"{deadline.what}: {error}") from error
+
+    def _written(self, found: tuple[str, Mapping[str, Any]] | None, deadline: Deadline) -> routes.Written:
         if found is None:
             raise Unreachable(f"{deadline.what}: Envoy has not loaded its routes yet")
         return routes.written(*found, self._members)
-
-    def counted(self, deadline: Deadline) -> tuple[Pair[Counters | None], Pair[bool]]:
-        return counters(self._admin().clusters(deadline), self._members)
 
     def adopt(self) -> bool:
         """Take over an Envoy of ours that nobody recorded; False when there is none."""

@@ -63,12 +63,7 @@ class Envoy:
     # ---- looking ----
 
     def read(self) -> GatewayReading:
-        deadline = self._deadline("reading the gateway")
-        look = self._server.look(deadline)
-        if look.identity is None:
-            return _reading(look)
-        counted, ejected = self._server.counted(deadline)
-        return _reading(look, counted, ejected)
+        return _reading(*self._server.look_and_count(self._deadline("reading the gateway")))
 
     def address(self, slot: Slot) -> Road:
         secret = self._folder.secret()
