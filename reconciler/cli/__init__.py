@@ -28,6 +28,7 @@ COMMANDS = {
     "rollback": "One fast step back, also after success.",
     "suspend": "Touch nothing at all, until resume.",
     "adopt": "Say which slot is good, where nobody else can know.",
+    "handover": "Say that an owner which cannot be read has stopped.",
     "down": "Stop an environment: its gateway, then both slots.",
     "demo": "Watch it work, in a folder of its own.",
 }

@@ -100,7 +100,8 @@ def _adopted(state: State, stable: Release) -> State:
     left = state.leftover if state.leftover and state.leftover.release.slot is not stable.slot else None
     return replace(
         state, stable=stable, leftover=left, started=state.started.replace(stable.slot, stable.version),
-        transition=None, adopt=None, claim=True, intent=None, drift=None, abort="", promote=False, rollback="",
+        transition=None, adopt=None, forced=None, claim=True, intent=None, drift=None, abort="", promote=False,
+        rollback="",
     )  # fmt: skip
 
 
@@ -155,6 +156,8 @@ def _requested(state: State, request: Requested) -> State:
             return replace(state, held=(), refusal=None, accept_rewritten=request.accept_rewritten)
         case Verb.ADOPT:
             return replace(state, adopt=request.slot)
+        case Verb.HANDOVER:
+            return replace(state, forced=request.slot)
         case Verb.DOWN:
             return replace(state, down=reason, abort=f"down: {reason}" if moving else state.abort)
         case _:
@@ -197,5 +200,5 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
     return replace(
         state, stable=stable, transition=None, leftover=Leftover(left, state.watched, good=succeeded), held=held,
         last=last, abort="", promote=False, intent=None, drift=None, rollback_refused="", paused=paused,
-        paused_by_rule=False,
+        paused_by_rule=False, forced=None,
     )  # fmt: skip

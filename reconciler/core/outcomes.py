@@ -42,7 +42,8 @@ def intended(state: State, event: Intended) -> State:
                 left = None  # redeployed: there is nothing to go back to any more
             started = state.started.replace(slot, version)
             warm = state.warm if owner else state.warm.replace(slot, None)
-            state = replace(state, leftover=left, started=started, warm=warm)
+            forced = None if state.forced is slot else state.forced  # it runs there again: nobody has seen that stop
+            state = replace(state, leftover=left, started=started, warm=warm, forced=forced)
             t = state.transition
             if t and t.newcomer.slot is slot:
                 state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))

@@ -126,6 +126,7 @@ class State:
     promote: bool = False
     rollback: str = ""
     adopt: Slot | None = None
+    forced: Slot | None = None  # somebody saw that its exclusive members, which cannot be read, have stopped
     claim: bool = False  # adopted: the next write takes a foreign gateway over
     accept_rewritten: bool = False
     rollback_refused: str = ""

@@ -100,6 +100,7 @@ class Verb(StrEnum):
     ROLLBACK = "rollback"
     SUSPEND = "suspend"
     ADOPT = "adopt"
+    HANDOVER = "handover"
     DOWN = "down"
 
 
@@ -120,7 +121,7 @@ class GenerationTaken:
 @dataclass(frozen=True, slots=True)
 class Requested:
     verb: Verb
-    slot: Slot | None = None  # adopt --stable
+    slot: Slot | None = None  # adopt --stable, handover --from
     reason: str = ""
     leave_split: bool = False
     accept_rewritten: bool = False

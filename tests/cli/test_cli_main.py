@@ -60,6 +60,13 @@ class TestExitCodes:
     def test_a_supposition_that_cannot_be_read_is_64(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         assert run(monkeypatch, "--once", "--what-if", text) == 64
 
+    @pytest.mark.parametrize("words", [(), ("--force",), ("--reason", "I saw it"), ("--force", "--reason", " ")])
+    def test_handover_needs_force_and_a_reason_and_says_what_it_may_lead_to(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+    ) -> None:
+        assert run(monkeypatch, "handover", "production", "--from", "blue", *words) == 64
+        assert "two owners at once" in capsys.readouterr().err
+
     def test_a_folder_without_anything_says_how_to_begin(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

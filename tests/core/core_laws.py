@@ -220,7 +220,8 @@ def law_21(edge: Edge) -> str:
         return ""
     for member, reading in zip(spec.members, edge.observed.members[step.slot.other], strict=True):
         owned = member.traffic is Traffic.EXCLUSIVE and member.name in step.members
-        if owned and reading.status is not STOPPED:
+        sworn = reading.status is UNKNOWN and edge.state.forced is step.slot.other  # a person saw what we cannot
+        if owned and reading.status is not STOPPED and not sworn:
             return f"{member.name} is started in {step.slot} while the other slot's reads {reading.status}"
     return ""
 

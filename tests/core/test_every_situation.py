@@ -104,13 +104,14 @@ def under_way() -> Iterator[tuple[Spec, State]]:
     half = places[3]
     for changes in (
         *({"abort": "no"}, {"suspended": "x"}, {"suspended": "x", "abort": "no"}, {"down": "x"}, {"promote": True}),
-        *({"adopt": G}, {"intent": Intended(Start(G, "v2", ("api",)), "bring-up")}),
+        *({"adopt": G}, {"forced": B}, {"intent": Intended(Start(G, "v2", ("api",)), "bring-up")}),
         {"intent": Intended(Route(share(G, 10), Routing(share(G, 50), fallback=B), True), "climb")},
         {"drift": DriftFound(share(G, 50), share(G, 10), Pair(Admission.OPEN, Admission.OPEN))},
     ):
         yield TO_GREEN, remembered(TO_GREEN, transition=half, **changes)
     for changes in ({"unready_since": 40.0}, {"refusal": "no"}, {"spent": 400.0}, {"starts": 3}, {"digest": "old"}):
         yield TO_GREEN, remembered(TO_GREEN, transition=replace(half, **changes))  # type: ignore[arg-type]
+    yield TO_GREEN, remembered(TO_GREEN, transition=places[5], forced=B)
     yield TO_BLUE, remembered(TO_BLUE, transition=half)
     yield WARN, remembered(WARN, transition=replace(half, digest=WARN.digest))
     yield HOLD, remembered(HOLD, transition=replace(half, digest=HOLD.digest))
@@ -125,7 +126,7 @@ def standing_by() -> Iterator[tuple[Spec, State]]:
         for changes in (
             *({}, {"stable": None}, {"held": held, "leftover": failed}, {"leftover": old}, {"paused": "x"}),
             *({"suspended": "x"}, {"down": "x"}, {"adopt": G}, {"claim": True}, {"rollback": "x", "leftover": old}),
-            *({"warm": Pair(None, None)}, {"closed": Pair(None, 30.0), "leftover": old}),
+            *({"forced": G}, {"warm": Pair(None, None)}, {"closed": Pair(None, 30.0), "leftover": old}),
             {"stable": None, "adopt": B, "started": Pair(None, None)},
             {"drift": DriftFound(ON_BLUE, share(G, 50), Pair(Admission.OPEN, Admission.OPEN))},
         ):

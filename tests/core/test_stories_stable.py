@@ -100,6 +100,31 @@ def test_an_unreadable_owner_means_an_alert_and_no_second_owner() -> None:
     assert world.ended() is Phase.SUCCEEDED
 
 
+def test_an_owner_that_a_person_saw_stopped_is_not_waited_for() -> None:
+    world = switching().until(at(100, Phase.HANDING_OVER))
+    world.unreadable.add(B)
+    assert "reconcile handover demo --force --from blue" in world.waits("OwnerUnknown").message
+    world.say(Verb.HANDOVER, slot=B, reason="its machine is off, I pulled the plug")
+    world.until(lambda w: bool([act for act in acts(w, Start) if act.slot is G and "worker" in act.members]))
+    assert not [act for act in acts(world, Stop) if act.slot is B]
+    assert world.ended() is Phase.SUCCEEDED
+    assert world.state.forced is None
+
+
+def test_a_word_about_one_slot_is_none_about_the_other() -> None:
+    world = switching().until(at(100, Phase.HANDING_OVER))
+    world.unreadable.add(B)
+    world.say(Verb.HANDOVER, slot=G, reason="a slip")
+    assert world.waits("OwnerUnknown").alert
+
+
+def test_an_owner_that_can_be_read_is_stopped_first_whatever_a_person_said() -> None:
+    world = switching().until(at(100, Phase.HANDING_OVER))
+    world.say(Verb.HANDOVER, slot=B, reason="surely")
+    assert world.ended() is Phase.SUCCEEDED
+    assert [act for act in acts(world, Stop) if act.slot is B and "worker" in act.members]
+
+
 def test_both_slots_dead_comes_back_on_stable_and_the_gateway_last() -> None:
     world = switching().until(at(100, Phase.SOAKING))
     world.reboot()
