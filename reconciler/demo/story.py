@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from reconciler.clock import SYSTEM
+from reconciler.configuration import load
 from reconciler.core.model import Slot
 from reconciler.core.steps import Applied, Bootstrapped, Ended, Event, Intended, Phase, Result, Warm
 from reconciler.demo import account
@@ -16,6 +17,7 @@ from reconciler.demo.follow import Follower
 from reconciler.demo.place import BAD, BAD_SHARE, BETTER, ENVIRONMENT, GOOD, Place
 from reconciler.demo.processes import Processes
 from reconciler.demo.screen import Screen
+from reconciler.evidence.record import judged
 from reconciler.journal.entry import Entry
 
 
@@ -31,6 +33,7 @@ class Account:
     bad_to_safe_ms: float
     jobs: account.Jobs
     two_owners: int
+    breaches: list[str]  # laws that journal and access log together show broken
     journal: str
 
     def as_json(self) -> str:
@@ -114,12 +117,7 @@ class Story:
         totals = account.by_phase(requests, phases)
         answer = account.first_answer(requests, BETTER, switched)
         first, last = account.first_bad(requests, broken), account.last_bad(requests, broken)
-        done_file = self._place.data / "done.jsonl"
-        done = (
-            [json.loads(line) for line in done_file.read_text(encoding="utf-8").splitlines()]
-            if done_file.exists()
-            else []
-        )
+        done = self._done()
         return Account(
             **totals,
             rolled_back=bad.phase is Phase.ROLLED_BACK,
@@ -127,6 +125,7 @@ class Story:
             bad_to_safe_ms=_ms(first, last) or 0.0,
             jobs=account.jobs(requests, done),
             two_owners=account.overlaps(done),
+            breaches=[str(breach) for breach in judged(load(self._place.config), ENVIRONMENT)],
             journal=str(self._place.state / "journal.db"),
         )
 

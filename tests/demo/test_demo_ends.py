@@ -62,6 +62,7 @@ def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(tmp_pa
     assert (told["good"]["failed"], told["good"]["unknown"]) == (0, 0)
     assert told["bad"]["rolled_back"] is True
     assert (told["jobs"]["lost"], told["jobs"]["twice"], told["two_owners"]) == (0, 0, 0)
+    assert told["breaches"] == []
     assert told["commit_to_traffic_ms"] > 0
     assert told["bad_to_safe_ms"] >= 0
     assert working_in(tmp_path) == []

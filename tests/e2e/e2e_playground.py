@@ -21,12 +21,14 @@ import psutil
 from e2e_manifest import manifest
 from e2e_users import Users
 
+from reconciler.configuration import load
 from reconciler.core.history import fold
 from reconciler.core.model import Release, Slot
 from reconciler.core.state import State
 from reconciler.core.steps import Event
 from reconciler.demo.place import APP, ENVIRONMENT, MEMBERS, Place, build, free_ports, sample
 from reconciler.drivers.identity import Identity
+from reconciler.evidence.record import judged
 from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal
 
@@ -45,6 +47,8 @@ class Playground:
         self.root = root
         self.runs: list[subprocess.Popen[bytes]] = []
         self._users: list[Users] = []
+        self.judged = True  # False: the test spoils the records themselves
+        self.sticky = False
         self._states: dict[str, State] = {}
         self._entries: dict[str, list[Entry]] = {}
 
@@ -54,6 +58,7 @@ class Playground:
         self, active: str, blue: str, green: str, *, name: str = ENVIRONMENT, port: int = 0, **wishes: Any
     ) -> str:
         """Commit the manifest; the new revision. `wishes`: see `e2e_manifest.manifest`."""
+        self.sticky |= wishes.get("sessions") == "sticky"
         text = manifest(name, active, blue, green, port or self.place.port, **wishes)
         return self.commit_file(f"environments/{name}.yaml", text)
 
@@ -236,16 +241,27 @@ class Playground:
     # ---- the end -----------------------------------------------------------------------------------------------------
 
     def tear_down(self) -> None:
-        """End everything, by what is on record; then nobody may be left."""
+        """End everything, by what is on record; then nobody may be left, and the judge has the last word."""
         for users in self._users:
             users.stop()
         for run in self.runs:
             _end(run)
+        time.sleep(0.3)  # the gateway writes its access log five times a second
+        breaches = self.breaches()
         for identity in self.data_plane().values():
             identity.signal(signal.SIGKILL)
         until(lambda: not self.data_plane(), "the end of the data plane", lambda: str(self.data_plane()))
         left = _working_in(self.root)
         assert not left, f"processes that nobody has on record: {left}"
+        assert not breaches, "\n".join(breaches)
+
+    def breaches(self) -> list[str]:
+        """The laws that journal and access logs show broken, of every environment; of whatever test this was."""
+        if not self.judged or not (self.place.state / "journal.db").exists():
+            return []
+        configuration = load(self.place.config)
+        folders = [path.parent.name for path in self.place.state.glob("*/gateway")]
+        return [f"{name}: {one}" for name in folders for one in judged(configuration, name, sticky=self.sticky)]
 
 
 def until(look: Callable[[], T | None], what: str, story: Callable[[], str] | str = "") -> T:

@@ -1,0 +1,49 @@
+"""The gateway's access log, read back: one JSON object per line, of which a killed gateway may owe the last ones.
+
+Never evidence by itself, for that reason; beside the journal it tells who answered while it was not asked to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from reconciler.core.model import Slot
+
+PROBES = "probe/"  # routes that are forced roads: what goes there is no user's
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A user's request as the gateway saw it. `slot` None: nobody answered but the gateway itself."""
+
+    start: float  # seconds since 1970, by the wall clock of the gateway's machine
+    slot: Slot | None
+    status: int
+    id: str = ""
+
+
+def read(lines: Iterable[str], slots: Mapping[str, Slot]) -> Iterator[Served]:
+    """Users' requests in the order of the log; `slots` tells whose a member's `host:port` is. A line that is not whole
+    is left out."""
+    for line in lines:
+        said = _object(line)
+        if said and not str(said.get("route") or "").startswith(PROBES):
+            slot = slots.get(str(said.get("upstream")))
+            yield Served(moment(said["start"]), slot, int(said["status"]), str(said["id"]))
+
+
+def moment(text: str) -> float:
+    """ISO 8601 as seconds since 1970."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _object(line: str) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and {"start", "status", "id"} <= found.keys() else None
