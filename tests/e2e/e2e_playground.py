@@ -33,6 +33,7 @@ from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal
 
 T = TypeVar("T")
+Run = subprocess.Popen[bytes]
 HERE = Path(__file__).resolve().parent
 PATIENCE = 40.0  # seconds until a wait is given up
 LOOK = 0.03
@@ -45,7 +46,7 @@ class Playground:
     def __init__(self, root: Path) -> None:
         self.place: Place = build(root)
         self.root = root
-        self.runs: list[subprocess.Popen[bytes]] = []
+        self.runs: list[Run] = []
         self._users: list[Users] = []
         self.judged = True  # False: the test spoils the records themselves
         self.sticky = False
@@ -109,16 +110,16 @@ class Playground:
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
-    def run(self) -> subprocess.Popen[bytes]:
+    def run(self) -> Run:
         """Start `reconcile run`."""
         return self._start(*RECONCILE, "--config", str(self.place.config), "run", "--poll", "0.3")
 
-    def run_until_killed(self, point: str, count: int) -> subprocess.Popen[bytes]:
-        """A loop that kills itself with SIGKILL when it comes to a named boundary for the `count`th time."""
-        program = str(HERE / "e2e_killed_run.py")
-        return self._start(sys.executable, program, str(self.place.config), point, str(count))
+    def run_until_struck(self, point: str, count: int, blow: str = "kill", file: Path | None = None) -> Run:
+        """A loop that is struck when it comes to a named boundary for the `count`th time; see e2e_struck_run."""
+        words = (str(self.place.config), point, str(count), blow, *([str(file)] if file else []))
+        return self._start(sys.executable, str(HERE / "e2e_struck_run.py"), *words)
 
-    def _start(self, *command: str) -> subprocess.Popen[bytes]:
+    def _start(self, *command: str) -> Run:
         with (self.root / "run.log").open("ab") as log:
             started = subprocess.Popen(
                 command, cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -202,8 +203,11 @@ class Playground:
         apps = tomllib.loads(self.place.config.read_text(encoding="utf-8"))["apps"]
         return int(apps[f"demo-{member}"]["ports"][slot])
 
+    def gateway_record(self, name: str = ENVIRONMENT) -> Path:
+        return self.place.state / name / "gateway" / "process.json"
+
     def envoy(self, name: str = ENVIRONMENT) -> Identity | None:
-        path = self.place.state / name / "gateway" / "process.json"
+        path = self.gateway_record(name)
         return Identity.load(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def data_plane(self) -> dict[str, Identity]:
@@ -275,7 +279,7 @@ def until(look: Callable[[], T | None], what: str, story: Callable[[], str] | st
     raise AssertionError(f"waited {PATIENCE:g} s for {what}\n{story() if callable(story) else story}")
 
 
-def _end(run: subprocess.Popen[bytes]) -> None:
+def _end(run: Run) -> None:
     if run.poll() is None:
         run.terminate()
     try:

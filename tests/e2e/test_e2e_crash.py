@@ -35,7 +35,7 @@ def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
         slot, version = ("blue", "1.0.0") if slot == "green" else ("green", "1.1.0")
         playground.stop_run()
         playground.commit(slot, "1.0.0", "1.1.0", steps=steps)
-        assert playground.run_until_killed(point, count).wait(30) == -signal.SIGKILL, (point, count, playground.log)
+        assert playground.run_until_struck(point, count).wait(30) == -signal.SIGKILL, (point, count, playground.log)
         playground.run()
         playground.until_stable(slot, version)
         assert end_state(playground) == undisturbed, (point, count)
