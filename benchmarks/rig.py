@@ -79,9 +79,9 @@ class Rig:
 
 
 @contextlib.contextmanager
-def rig() -> Iterator[tuple[Rig, Processes]]:
-    """Built, running, and torn down again whatever happens."""
-    places.MANIFEST = PLAIN
+def rig(gateway: str = "envoy") -> Iterator[tuple[Rig, Processes]]:
+    """Built, running, and torn down again whatever happens. `gateway` is a kind."""
+    places.MANIFEST = PLAIN.replace("kind: envoy", f"kind: {gateway}")
     with tempfile.TemporaryDirectory(prefix="reconcile-bench-") as folder:
         place = build(Path(folder) / "bench")
         processes = Processes(place)
@@ -98,7 +98,7 @@ def rig() -> Iterator[tuple[Rig, Processes]]:
 
 
 class SecondGateway:
-    """Another Envoy in front of the same slots, written by its driver and nothing else: the gateway's own time."""
+    """Another gateway of that kind before the same slots, written by its driver and nothing else: its own time."""
 
     def __init__(self, place: Place) -> None:
         port = places.free_ports(1)[0]

@@ -1,6 +1,6 @@
 """From a commit to the first answer of the new slot, beside the gateway's own time; and requests lost under load.
 
-    python benchmarks/switch.py [--switches 200] [--json]
+    python benchmarks/switch.py [--switches 200] [--gateway envoy|haproxy] [--json]
 
 Both roads switch in turn, in one run, seen by the same kind of client: (a) the branch's reference moves and the running
 `reconcile run` does the rest; (b) the gateway's driver is told the same weights directly. First a quarter of the
@@ -24,9 +24,10 @@ from reconciler.demo.processes import RATE
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--switches", type=int, default=200)
+    parser.add_argument("--gateway", choices=["envoy", "haproxy"], default="envoy")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    with rig() as (found, processes):
+    with rig(given.gateway) as (found, processes):
         second = SecondGateway(found.place)
         watchers = Watcher(found.place.port), Watcher(second.port)
         try:

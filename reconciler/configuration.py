@@ -20,6 +20,7 @@ from reconciler.operator_file import fields, find, read, refuse_tracked, tell
 from reconciler.spelling import unknown
 
 if TYPE_CHECKING:
+    from reconciler.drivers.haproxy.proxy import Proxy
     from reconciler.drivers.process.app import App
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -63,11 +64,13 @@ class Configuration(Section):
     journal: JournalSection = JournalSection()
     state: StateSection = StateSection()
     apps: dict[Name, dict[str, Any]] = {}
+    proxies: dict[Name, dict[str, Any]] = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)
     _base: Path = PrivateAttr(Path())
     _apps: dict[str, App] = PrivateAttr(default_factory=dict)
+    _proxies: dict[str, Proxy] = PrivateAttr(default_factory=dict)
 
     @property
     def file(self) -> Path | None:
@@ -94,11 +97,27 @@ class Configuration(Section):
             raise InvalidConfiguration(self.app_problem(name))
         return self._apps[name]
 
-    def app_problem(self, name: str) -> str:
-        """Why a manifest may not name this app; empty when it may."""
-        if name in self._apps:
+    def app_problem(self, name: str, *, weighted: bool = False) -> str:
+        """Why a manifest may not name this app, for a weighted member or for any; empty when it may."""
+        place = f"[apps.{name}] in {self._file or 'reconciler.toml'}"
+        if name not in self._apps:
+            return f"{unknown('app', name, self._apps)}; define {place}"
+        if weighted and self._apps[name].ports is None:
+            why = "has no ports, so no traffic can reach a weighted member that names it"
+            return f"app '{name}' {why}; add `ports = {{blue = PORT, green = PORT}}` to {place}"
+        return ""
+
+    def proxy(self, name: str) -> Proxy:
+        """Raises InvalidConfiguration when the operator has defined none of that name."""
+        if name not in self._proxies:
+            raise InvalidConfiguration(self.proxy_problem(name))
+        return self._proxies[name]
+
+    def proxy_problem(self, name: str) -> str:
+        """Why a manifest may not name this proxy; empty when it may."""
+        if name in self._proxies:
             return ""
-        return f"{unknown('app', name, self._apps)}; define [apps.{name}] in {self._file or 'reconciler.toml'}"
+        return f"{unknown('proxy', name, self._proxies)}; define [proxies.{name}] in {self._file or 'reconciler.toml'}"
 
     def allowed(self, host: str) -> bool:
         """May this host be asked at all? `*.corp.example` means everything below it, not itself."""
@@ -119,6 +138,13 @@ def app_model() -> type[App]:
     from reconciler.drivers.process.app import App
 
     return App
+
+
+def proxy_model() -> type[Proxy]:
+    """What one `[proxies.NAME]` table may say. Imported now and not before."""
+    from reconciler.drivers.haproxy.proxy import Proxy
+
+    return Proxy
 
 
 def load(
@@ -147,9 +173,10 @@ def parse(text: str, file: Path) -> Configuration:
     except ValidationError as error:
         wrong += tell(error, Configuration, ())
     apps = _apps(data.get("apps"), file.parent, wrong)
+    proxies = _proxies(data.get("proxies"), wrong)
     if wrong:
         raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))
-    configuration._apps = apps
+    configuration._apps, configuration._proxies = apps, proxies
     return _placed(configuration, file, file.parent)
 
 
@@ -167,6 +194,20 @@ def _apps(tables: Any, base: Path, wrong: list[str]) -> dict[str, App]:
         except ValidationError as error:
             wrong += tell(error, model, ("apps", name))
     return apps
+
+
+def _proxies(tables: Any, wrong: list[str]) -> dict[str, Proxy]:
+    """Every proxy, and into `wrong` what is wrong with them."""
+    proxies: dict[str, Proxy] = {}
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if not isinstance(table, dict):
+            continue  # told already
+        model = proxy_model()
+        try:
+            proxies[name] = model.model_validate(table)
+        except ValidationError as error:
+            wrong += tell(error, model, ("proxies", name))
+    return proxies
 
 
 def _placed(configuration: Configuration, file: Path | None, base: Path) -> Configuration:

@@ -172,4 +172,5 @@ class Session:
         weights = "every percent" if can.fine_weights else "coarse weights"
         sticky = "sticky sessions" if can.sticky else "no stickiness, every request is drawn on its own"
         proof = "drain is proved" if can.drain_proof else "drain cannot be proved, only waited for"
-        return f"{world.manifest.gateway.kind} {fences[can.fence]}; {weights}; {sticky}; {proof}"
+        lasting = "" if can.lasting else "; its weights do not survive its restart"
+        return f"{world.manifest.gateway.kind} {fences[can.fence]}; {weights}; {sticky}; {proof}{lasting}"

@@ -20,6 +20,7 @@ COMMANDS = {
     "diff": "What the world is, against what it should be.",
     "history": "Every decision and step, from the journal.",
     "gates": "Ask an environment's gates now; changes nothing.",
+    "gateway": "What an HAProxy of your own must include.",
     "promote": "Go on where the strategy waits for a person.",
     "pause": "Take no further step forward; rollback still works.",
     "resume": "Go on after pause, suspend, down, or a hold.",

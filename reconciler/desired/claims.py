@@ -1,5 +1,5 @@
 """What only shows between manifests, or beside the operator's file: one name or one address claimed twice, an app that
-nobody defined, an address where no gateway may listen."""
+nobody defined or that takes no traffic, an address where no gateway may listen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ class Operator(Protocol):
 
     def listen_problem(self, address: str) -> str: ...
 
-    def app_problem(self, name: str) -> str: ...
+    def app_problem(self, name: str, *, weighted: bool) -> str: ...
+
+    def proxy_problem(self, name: str) -> str: ...
 
 
 def judge(found: Iterable[Read], operator: Operator | None) -> dict[str, Read]:
@@ -94,9 +96,13 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
             continue
         if (address := _address(one)) and (text := operator.listen_problem(address)):
             yield one.problem(_LISTEN, text)
+        proxy = getattr(one.gateway.settings, "proxy", None)
+        if isinstance(proxy, str) and (text := operator.proxy_problem(proxy)):
+            yield one.problem(("spec", "gateway", "proxy"), text)
         for index, member in enumerate(one.members):
             app = getattr(member.settings, "app", None)
-            if isinstance(app, str) and (text := operator.app_problem(app)):
+            weighted = member.prefix is not None
+            if isinstance(app, str) and (text := operator.app_problem(app, weighted=weighted)):
                 yield one.problem(("spec", "members", index, "host", "app"), text)
 
 

@@ -52,13 +52,15 @@ def environment() -> Schema:
 
 
 def operator() -> Schema:
-    """Of the operator's file, with what each kind of app may say."""
-    from reconciler.configuration import Configuration, app_model
+    """Of the operator's file, with what each app and each proxy may say."""
+    from reconciler.configuration import Configuration, app_model, proxy_model
 
     schema = _of(Configuration)
     app = schema["$defs"]["App"] = _adopted("apps", _of(app_model()), schema["$defs"])
     del app["properties"]["base"]  # filled in by us
     schema["properties"]["apps"]["additionalProperties"] = {"$ref": "#/$defs/App"}
+    schema["$defs"]["Proxy"] = _adopted("proxies", _of(proxy_model()), schema["$defs"])
+    schema["properties"]["proxies"]["additionalProperties"] = {"$ref": "#/$defs/Proxy"}
     return _finished(schema, "Operator's file")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from reconciler.core.model import (
     GateReading,
@@ -46,17 +46,26 @@ class Capabilities:
     sticky: bool
     drain_proof: bool  # requests in flight per slot can be read
     managed: bool  # a write starts it when it is down; `close_listener` stops it
+    lasting: bool = True  # weights and seal survive its restart
 
 
 @dataclass(frozen=True, slots=True)
 class Road:
     """A way to one slot through the gateway, whatever the weights say. Only probes know it; it counts as no user.
 
-    Its answers carry `x-reconciler-upstream: HOST:PORT`, the member that really answered.
+    Its answers carry `x-reconciler-upstream: HOST:PORT`, the member that really answered: without the secret, the
+    gateway takes a probe for a user, and another slot may answer.
     """
 
     url: str  # http://host:port, without a trailing slash
     headers: Mapping[str, str] = field(default_factory=dict)
+    expects: tuple[str, ...] = ()  # host:port of the members that it leads to; empty: whoever answers
+
+    def astray(self, upstream: str | None) -> str:
+        """Why an answer with that `x-reconciler-upstream` is not this road's; empty when it is."""
+        if not self.expects or upstream in self.expects:
+            return ""
+        return f"{(upstream or 'somebody else')[:60]} answered instead of {' or '.join(self.expects)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +91,9 @@ class Gateway(Protocol):
         Unreachable when no acknowledgement came."""
 
     def seal(self, generation: int) -> None:
-        """Shut every older generation out: from now on their writes are Fenced. Changes no weight. Sealing a gateway
-        that was never written, or is down, is remembered for when it comes up. Raises Fenced when a later one sealed.
+        """Shut every older generation out: from now on their writes are Fenced, also those that are under way. Changes
+        no weight. Sealing a gateway that was never written, or a managed one that is down, is remembered for when it
+        comes up. Raises Fenced when a later one sealed, Unreachable when a gateway of somebody else's does not answer.
         """
 
     def address(self, slot: Slot) -> Road: ...
@@ -96,6 +106,18 @@ class Gateway(Protocol):
 
     def close(self) -> None:
         """Let go of handles. The gateway goes on serving."""
+
+
+@runtime_checkable
+class Includable(Protocol):
+    """A gateway whose product can be somebody else's, who then includes our part in its configuration."""
+
+    def configuration(self) -> str:
+        """That part: no weight stands in it, and no secret. Raises Refused."""
+
+    def check(self) -> None:
+        """Let the product itself, where it is installed on this machine, read that part. Raises Refused saying what is
+        wrong."""
 
 
 # ---- hosts ----------------------------------------------------------------------------------------------------------
@@ -130,7 +152,7 @@ class MemberHost(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One synthetic request, whole: every request that was sent has exactly one."""
+    """One synthetic request, whole: every request that was sent has exactly one, from when it was sent."""
 
     id: int
     road: str  # "users", "blue", "green"
@@ -139,14 +161,23 @@ class Sample:
     latency: float  # seconds
     status: int | None  # None: no answer, so whether it took effect is unknown
     ok: bool
-    slot: str = ""  # that answered, as the version header tells
+    slot: str = ""  # that answered, as the app itself says (X-Slot): nobody else tells on the users' road
     error: str = ""
+    pending: bool = False  # no answer yet
+    void: bool = False  # tells nothing about the road's slot: another one answered, or our sampler ended first
+    rung: int | None = None  # the weight at which it was sent, in an earlier window; None: in the window asked about
+
+    @property
+    def bad(self) -> bool:
+        return not (self.ok or self.pending or self.void)
 
 
 class Samples(Protocol):
     """A long-lived sampler as a gate sees it (measure/ holds the real ones)."""
 
-    def since(self, window: Window) -> Sequence[Sample]: ...
+    def since(self, window: Window) -> Sequence[Sample]:
+        """In the order of sending: failures of the windows that this one rose from (their `rung` is set), then all
+        that was sent in this one."""
 
     def problem(self) -> str:
         """Why there may be no samples (the sampler is dead, ...); empty when all is well."""
@@ -177,6 +208,7 @@ class GatewayContext:
     ready_path: str = "/healthz"
     deadline: float = 5.0
     read_only: bool = False  # preview: take no lock, write no file
+    proxy: Any = None  # the operator's definition of a gateway of his own; its type is the driver's
 
 
 @dataclass(frozen=True, slots=True)

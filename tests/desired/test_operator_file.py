@@ -78,6 +78,16 @@ def test_an_app_that_nobody_defined_is_told_with_the_nearest_name() -> None:
         found.app("demo-apx")
 
 
+def test_an_app_without_ports_may_work_and_may_not_take_traffic() -> None:
+    found = parsed('[apps.bare]\ncommand = ["sleep", "1000"]\n')
+    assert found.app_problem("bare") == ""
+    assert found.app_problem("bare", weighted=True) == (
+        "app 'bare' has no ports, so no traffic can reach a weighted member that names it;"
+        " add `ports = {blue = PORT, green = PORT}` to [apps.bare] in /place/reconciler.toml"
+    )
+    assert parsed(FULL).app_problem("demo-api", weighted=True) == ""
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "api.corp.example", "API.CORP.EXAMPLE.", "a.b.corp.example"])
 def test_a_host_that_the_operator_named_is_allowed(host: str) -> None:
     assert parsed(FULL).allowed(host)

@@ -178,13 +178,18 @@ def test_what_cannot_be_a_manifest_is_told_beside_the_others(repo, desires, mani
 
 
 class Strict:
-    """An operator who allows one address and one app less."""
+    """An operator who allows one address and one app less, and whose front end has no ports."""
 
     def listen_problem(self, address: str) -> str:
         return "" if address == "127.0.0.1:8080" else f"'{address}' is not allowed"
 
-    def app_problem(self, name: str) -> str:
+    def app_problem(self, name: str, *, weighted: bool) -> str:
+        if name == "demo-frontend" and weighted:
+            return f"app '{name}' has no ports"
         return f"unknown app '{name}'" if name == "demo-worker" else ""
+
+    def proxy_problem(self, name: str) -> str:
+        return f"unknown proxy '{name}'" if name == "edge" else ""
 
 
 def test_the_operators_objections_are_told_at_their_places(repo, counting, manifest) -> None:
@@ -192,6 +197,7 @@ def test_the_operators_objections_are_told_at_their_places(repo, counting, manif
     found = Desires(counting, Strict()).look().environments["production"]
     assert str(found).splitlines() == [
         "environments/production.yaml:10:34: '127.0.0.1:9999' is not allowed",
+        "environments/production.yaml:13:70: app 'demo-frontend' has no ports",
         "environments/production.yaml:14:69: unknown app 'demo-worker'",
     ]
 

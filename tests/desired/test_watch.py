@@ -124,3 +124,54 @@ def test_no_events_at_all_is_told_and_polled_over(tmp_path: Path, watching, monk
     assert bell.rings()
     assert bell.rings()
     assert "only polling" in watch.problem
+
+
+def test_a_callback_that_raises_for_a_while_stops_nobody_from_noticing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bell, broken = Bell(), threading.Event()
+
+    def callback() -> None:
+        bell()
+        if broken.is_set():
+            raise ZeroDivisionError("for this test")
+
+    watches = {"the poll": Watch((), callback, 0.05), "file events": Watch((tmp_path,), callback, LONG)}
+    for name, watch in watches.items():
+        caplog.clear()
+        watch.start()
+        try:
+            broken.set()
+            assert bell.rings((tmp_path / "x").touch), name
+            assert bell.rings((tmp_path / "x").touch), f"{name}: the first exception ended it"
+            broken.clear()
+            assert bell.rings((tmp_path / "x").touch), name
+            assert "for this test" in caplog.text, "nobody was told"
+            assert watch.problem == "", "the callback's trouble was taken for the file system's"
+        finally:
+            watch.stop()
+
+
+def test_the_loss_of_events_is_logged_once_and_their_return_too(
+    tmp_path: Path, watching, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "reconciler.watch")
+    works = threading.Event()
+
+    def sometimes(*_: object, stop_event: threading.Event, **__: object) -> Iterator[set[object]]:
+        if not works.is_set():
+            raise OSError("the limit of watches is reached")
+        while not stop_event.wait(0.01):
+            yield set()  # a time-out: nothing changed
+
+    monkeypatch.setattr("reconciler.desired.watch.watch", sometimes)
+    bell, watch = watching(tmp_path, interval=0.05)
+    assert bell.rings()
+    assert bell.rings()
+    assert "only polling" in watch.problem
+    works.set()
+    assert any(bell.rings() and not watch.problem for _ in range(20))
+    assert [(one.levelname, one.getMessage().split(",")[0]) for one in caplog.records] == [
+        ("WARNING", "no file events (OSError)"),
+        ("INFO", "file events come again"),
+    ]

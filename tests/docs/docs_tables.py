@@ -84,7 +84,7 @@ def _key(value: Any, defs: Any, path: str, required: bool) -> Iterator[tuple[str
     target = {**_resolved(value, defs), **{k: v for k, v in value.items() if k != "$ref"}}
     named = target.get("patternProperties") or {"": target.get("additionalProperties")}
     inner = _resolved(next(iter(named.values())) or {}, defs) if next(iter(named.values())) is not True else {}
-    if path == "apps":
+    if path in ("apps", "proxies"):
         inner = _resolved(target["additionalProperties"], defs)
     items = _resolved(target.get("items", {}), defs)
     if target.get("properties"):

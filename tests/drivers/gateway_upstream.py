@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import json
 import socket
 import struct
@@ -119,6 +121,8 @@ def _handler(app: Upstream) -> type[BaseHTTPRequestHandler]:
             self.send_response(101)
             self.send_header("connection", "upgrade")
             self.send_header("upgrade", "websocket")
+            given = self.headers.get("sec-websocket-key", "") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+            self.send_header("sec-websocket-accept", base64.b64encode(hashlib.sha1(given.encode()).digest()).decode())
             self.end_headers()
             self.close_connection = True
             while data := self.connection.recv(100):

@@ -114,6 +114,24 @@ def test_the_newcomers_road_is_taken_with_its_header_and_the_path() -> None:
     assert f"x-forced-road: {SECRET}".encode() in head
 
 
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ({"X_Reconciler_Upstream": "127.0.0.1:9002"}, Outcome.SUCCESSFUL),
+        ({"X_Reconciler_Upstream": "127.0.0.1:9001"}, Outcome.ERROR),
+        ({}, Outcome.ERROR),
+    ],
+)
+def test_an_answer_that_is_not_the_newcomers_is_no_answer(said: dict[str, str], outcome: Outcome) -> None:
+    with server(answers(**said)) as where:
+        road = Road(f"http://{where}", {"x-forced-road": SECRET}, ("127.0.0.1:9002",))
+        gate = http.open(context(lambda _: road), settings(path="/"))
+        found = gate.run(WINDOW)
+        gate.close()
+    assert found.outcome is outcome
+    assert (outcome is Outcome.SUCCESSFUL) or "answered instead of 127.0.0.1:9002" in found.reason
+
+
 def test_an_address_outside_is_asked_only_where_the_operator_allows_it() -> None:
     with server(answers()) as where:
         for allowed, outcome in ((("127.0.0.1",), Outcome.SUCCESSFUL), (("10.0.0.1",), Outcome.ERROR)):

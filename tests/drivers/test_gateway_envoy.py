@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import signal
 import socket
 import sys
 import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,34 +17,22 @@ from typing import Any
 import pydantic
 import pytest
 
-pytest.register_assert_rewrite("gateway_exam")
+pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load")
 
-from gateway_exam import BLUE, GREEN, JOURNAL, GatewayExam, ask, draw, put  # noqa: E402
+from gateway_exam import BLUE, GREEN, JOURNAL, GatewayExam, ask, put  # noqa: E402
+from gateway_load import download, free_port, listens, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
+from gateway_users_exam import CLOSED, OPEN, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
 
-from reconciler.core.model import Admission, Counters, GatewayReading, Pair, Routing, Slot, Stamp, all_on, share  # noqa: E402
-from reconciler.drivers.envoy import names, process, routes  # noqa: E402
+from reconciler.core.model import Counters, GatewayReading, Pair, Routing, Slot, Stamp, all_on, share  # noqa: E402
+from reconciler.drivers.envoy import process, routes  # noqa: E402
 from reconciler.drivers.envoy.counters import counters  # noqa: E402
 from reconciler.drivers.envoy.folder import Folder  # noqa: E402
 from reconciler.drivers.gateways import envoy  # noqa: E402
 from reconciler.drivers.identity import Identity  # noqa: E402
-from reconciler.drivers.protocols import Endpoint, Gateway, GatewayContext, Road  # noqa: E402
+from reconciler.drivers.protocols import Endpoint, Gateway, GatewayContext  # noqa: E402
+from reconciler.drivers.roads import ROAD_HEADER, UPSTREAM_HEADER  # noqa: E402
 from reconciler.errors import Conflict, Refused, Unreachable  # noqa: E402
-
-OPEN, DRAINING, CLOSED = Admission.OPEN, Admission.DRAINING, Admission.CLOSED
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(so: Callable[[], bool], what: str) -> None:
-    limit = time.monotonic() + 30
-    while not so():
-        assert time.monotonic() < limit, what
-        time.sleep(0.01)
 
 
 class EnvoyRig:
@@ -125,14 +110,6 @@ class EnvoyRig:
             self.kill()
 
 
-@pytest.fixture(scope="module")
-def shared_apps() -> Iterator[dict[tuple[str, Slot], Upstream]]:
-    apps = {(member, slot): Upstream(member, slot) for member in ("api", "web") for slot in Slot}
-    yield apps
-    for app in apps.values():
-        app.die()
-
-
 @pytest.fixture
 def rig(
     tmp_path: Path, shared_apps: dict[tuple[str, Slot], Upstream], monkeypatch: pytest.MonkeyPatch
@@ -148,68 +125,19 @@ def rig(
     rig.end()
 
 
-@pytest.fixture
-def own_green(rig: EnvoyRig) -> Iterator[Upstream]:
-    """A web app in green that the test may kill."""
-    app = rig.apps["web", GREEN] = Upstream("web", GREEN)
-    yield app
-    with contextlib.suppress(OSError):
-        app.die()
-
-
 @pytest.mark.real
 class TestEnvoy(GatewayExam):
     """The exam that every gateway driver passes."""
 
 
-# ---- sessions ----
-
-
-def cookie(gateway: Gateway, slot: Slot) -> dict[str, str]:
-    """The cookie of a client that was drawn to `slot`, by asking until one is."""
-    for _ in range(200):
-        answer = ask(gateway.users())
-        if answer.slot == slot:
-            return {"cookie": "theme=dark; " + answer.headers["set-cookie"].partition(";")[0] + "; lang=de"}
-    raise AssertionError(f"nobody was drawn to {slot}")
+@pytest.mark.real
+class TestEnvoySessions(SessionsExam):
+    """Stickiness, by cookie."""
 
 
 @pytest.mark.real
-class TestSessions:
-    def test_a_sticky_client_stays_with_its_slot_for_every_member_while_it_drains(self, rig: EnvoyRig) -> None:
-        gateway = rig.open(sessions="sticky")
-        assert gateway.capabilities.sticky
-        put(gateway, Routing(share(GREEN, 50)))
-        mine = cookie(gateway, GREEN)
-        put(gateway, Routing(all_on(BLUE), Pair(OPEN, DRAINING)))
-        for path in ("/", "/api/x"):
-            answer = ask(gateway.users(), path, mine)
-            assert answer.slot == GREEN
-            assert "set-cookie" not in answer.headers
-        assert draw(gateway.users(), 20) == {"blue": 20}, "nobody new"
-
-    def test_a_closed_slot_keeps_nobody_and_its_clients_belong_elsewhere_from_then_on(self, rig: EnvoyRig) -> None:
-        gateway = rig.open(sessions="sticky")
-        put(gateway, Routing(share(GREEN, 50)))
-        mine = cookie(gateway, GREEN)
-        put(gateway, Routing(all_on(BLUE), Pair(OPEN, CLOSED)))
-        answer = ask(gateway.users(), "/", mine)
-        assert answer.slot == BLUE
-        assert answer.headers["set-cookie"].startswith("reconciler-production=blue;")
-
-    def test_shared_sessions_set_no_cookie_and_obey_none(self, rig: EnvoyRig) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(all_on(BLUE)))
-        answer = ask(gateway.users(), "/", {"cookie": "reconciler-production=green"})
-        assert answer.slot == BLUE
-        assert "set-cookie" not in answer.headers
-
-    @pytest.mark.parametrize("admission", [DRAINING, CLOSED])
-    def test_a_slot_that_takes_nobody_new_cannot_have_weight(self, rig: EnvoyRig, admission: Admission) -> None:
-        gateway = rig.open()
-        before = put(gateway, Routing(all_on(BLUE)))
-        with pytest.raises(Refused, match="green is"):
-            gateway.write(Routing(share(GREEN, 10), Pair(OPEN, admission)), before, 1)
+class TestEnvoyUsers(UsersExam):
+    """What users meet while members die and weights change."""
 
 
 # ---- the forced road ----
@@ -221,17 +149,17 @@ class TestForcedRoad:
         gateway = rig.open()
         put(gateway, Routing(all_on(BLUE)))
         probed, used = ask(gateway.address(GREEN)), ask(gateway.users())
-        assert names.ROAD_HEADER not in probed.body["headers"]
-        assert probed.headers[names.UPSTREAM_HEADER] == rig.apps["web", GREEN].address
-        assert names.UPSTREAM_HEADER not in used.headers
+        assert ROAD_HEADER not in probed.body["headers"]
+        assert probed.headers[UPSTREAM_HEADER] == rig.apps["web", GREEN].address
+        assert UPSTREAM_HEADER not in used.headers
 
     @pytest.mark.parametrize("guess", ["green", "-green", "x-green", ""])
     def test_who_does_not_know_the_secret_forces_nothing(self, rig: EnvoyRig, guess: str) -> None:
         gateway = rig.open()
         put(gateway, Routing(all_on(BLUE)))
-        answer = ask(gateway.users(), "/", {names.ROAD_HEADER: guess})
+        answer = ask(gateway.users(), "/", {ROAD_HEADER: guess})
         assert answer.slot == BLUE
-        assert names.ROAD_HEADER not in answer.body["headers"]
+        assert ROAD_HEADER not in answer.body["headers"]
 
     def test_the_secret_outlives_us_and_is_readable_by_its_owner_only(self, rig: EnvoyRig) -> None:
         first = rig.open()
@@ -364,28 +292,6 @@ class TestLife:
         assert not rig.identity().alive()
 
 
-def listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except OSError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def download(road: Road, app: Upstream) -> Iterator[Callable[[], bytes]]:
-    """A long answer under way; what it yields reads the rest of it."""
-    connection = http.client.HTTPConnection(road.url.removeprefix("http://"), timeout=30)
-    try:
-        connection.request("GET", "/stream")
-        response = connection.getresponse()
-        assert app.streaming.wait(30)
-        yield response.read
-    finally:
-        app.finish.set()
-        connection.close()
-
-
 # ---- the routes file ----
 
 
@@ -489,148 +395,6 @@ class TestRoutesFile:
         ask(gateway.users())
         rig.kill()
         assert not (rig.state / "access.log").exists()
-
-
-# ---- under load ----
-
-
-class Load:
-    """Clients that ask on and on, half of them on kept-alive connections; every request has an outcome."""
-
-    def __init__(self, road: Road, clients: int = 4) -> None:
-        self._host = road.url.removeprefix("http://")
-        self.outcomes: Counter[str] = Counter()
-        self._over, self._lock = threading.Event(), threading.Lock()
-        self._clients = [threading.Thread(target=self._run, args=(number % 2 == 0,)) for number in range(clients)]
-
-    def __enter__(self) -> Load:
-        for client in self._clients:
-            client.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for client in self._clients:
-            client.join()
-
-    def wait_for(self, more: int) -> None:
-        goal = self.outcomes.total() + more
-        until(lambda: self.outcomes.total() >= goal, "the clients do not get on")
-
-    @property
-    def failed(self) -> int:
-        return self.outcomes.total() - self.outcomes["blue"] - self.outcomes["green"]
-
-    def _run(self, keep: bool) -> None:
-        connection = http.client.HTTPConnection(self._host, timeout=30)
-        while not self._over.wait(0.004):
-            outcome = self._once(connection)
-            if not keep or outcome not in ("blue", "green"):
-                connection.close()
-            with self._lock:
-                self.outcomes[outcome] += 1
-        connection.close()
-
-    @staticmethod
-    def _once(connection: http.client.HTTPConnection) -> str:
-        try:
-            connection.request("GET", "/")
-            response = connection.getresponse()
-            text = response.read()
-            return str(json.loads(text)["slot"]) if response.status == 200 else str(response.status)
-        except (OSError, http.client.HTTPException) as error:
-            return type(error).__name__
-
-
-@pytest.mark.real
-class TestUnderLoad:
-    def test_fifty_switches_lose_no_request(self, rig: EnvoyRig) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(all_on(BLUE)))
-        with Load(gateway.users()) as load:
-            for number in range(50):
-                weight = (10, 50, 100, 50, 0)[number % 5]
-                put(gateway, Routing(share(GREEN, weight), fallback=BLUE if weight else None))
-                load.wait_for(5)
-        assert load.failed == 0, load.outcomes
-        assert load.outcomes["blue"] > 0
-        assert load.outcomes["green"] > 0
-
-    def test_a_newcomer_that_dies_at_half_the_weight_costs_at_most_a_handful(
-        self, rig: EnvoyRig, own_green: Upstream
-    ) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
-        with Load(gateway.users()) as load:
-            load.wait_for(100)
-            own_green.die()
-            load.wait_for(300)
-            seen = gateway.read()
-        assert load.failed <= 8, load.outcomes
-        assert load.outcomes["green"] > 0
-        green = seen.counters.green
-        assert green is not None
-        assert green.errors > 0, "it moved traffic without a command of ours, so it must be told"
-        assert seen.weights == share(GREEN, 50)
-
-    def test_the_gateway_says_that_it_gave_the_dead_slot_up(self, rig: EnvoyRig, own_green: Upstream) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
-        assert gateway.read().ejected == Pair(False, False)
-        own_green.die()
-        draw(gateway.users(), 20)
-        assert gateway.read().ejected == Pair(False, True)
-
-    def test_without_a_fallback_nobody_stands_in_for_a_dead_slot(self, rig: EnvoyRig, own_green: Upstream) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(share(BLUE, 50), fallback=None))
-        own_green.die()
-        seen = draw(gateway.users(), 60)
-        assert seen[""] >= 10, "about half of them"
-
-    def test_the_fallback_itself_is_never_replaced_by_the_newcomer(self, rig: EnvoyRig, own_green: Upstream) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(share(BLUE, 50), fallback=GREEN))
-        own_green.die()
-        seen = draw(gateway.users(), 60)
-        assert seen["blue"] > 0
-        assert seen[""] >= 10, "green's half fails, and blue does not get it"
-
-    def test_a_version_that_answers_errors_is_not_hidden_by_the_fallback(self, rig: EnvoyRig) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(all_on(GREEN), fallback=BLUE))
-        assert [ask(gateway.users(), "/status/500").slot for _ in range(8)] == ["green"] * 8
-        assert gateway.read().ejected == Pair(False, False)
-
-    def test_a_long_download_is_counted_in_flight_and_not_cut_by_a_switch(
-        self, rig: EnvoyRig, own_green: Upstream
-    ) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(all_on(GREEN)))
-        with download(gateway.users(), own_green) as body:
-            after = put(gateway, Routing(all_on(BLUE), Pair(OPEN, CLOSED)))
-            assert (flying(after.counters.blue), flying(after.counters.green)) == (0, 1)
-            own_green.finish.set()
-            assert body().endswith(b"end")
-        until(lambda: flying(gateway.read().counters.green) == 0, "it never lands")
-
-    def test_a_websocket_lives_through_a_switch(self, rig: EnvoyRig) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(all_on(GREEN)))
-        with socket.create_connection(("127.0.0.1", rig.port), timeout=30) as client:
-            client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
-            answer = b""
-            while not answer.endswith(b"\r\n\r\n"):
-                answer += client.recv(1)
-            assert b"101" in answer.splitlines()[0]
-            put(gateway, Routing(all_on(BLUE)))
-            client.sendall(b"still there?")
-            assert client.recv(100) == b"still there?"
-
-
-def flying(counted: Counters | None) -> int:
-    assert counted is not None
-    return counted.in_flight
 
 
 # ---- without an Envoy ----

@@ -1,4 +1,4 @@
-"""Everything here is real: git, Envoy, processes, the journal. Nothing outlives a test."""
+"""Everything here is real: git, the gateway, processes, the journal. Nothing outlives a test."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ from pathlib import Path
 import pytest
 from e2e_playground import Playground
 
-from reconciler.drivers.envoy.process import program
+from reconciler.drivers.envoy.process import program as envoy
+from reconciler.drivers.haproxy.process import program as haproxy
 from reconciler.errors import Refused
 
 
 @pytest.fixture
-def playground(tmp_path: Path) -> Iterator[Playground]:
+def playground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Playground]:
+    """With Envoy; a test that is parametrised (indirectly) with kinds of gateways runs with each."""
+    gateway = getattr(request, "param", "envoy")
     try:
-        program()
+        {"envoy": envoy, "haproxy": haproxy}[gateway]()
     except Refused as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-    ground = Playground(tmp_path / "p")
+    ground = Playground(tmp_path / "p", gateway)
     try:
         yield ground
     finally:

@@ -32,7 +32,7 @@ spec:
   slots:
     blue: {{version: "{blue}"}}
     green: {{version: "{green}"}}
-  gateway: {{kind: envoy, listen: "127.0.0.1:{port}", sessions: {sessions}}}
+  gateway: {{kind: {gateway}, listen: "127.0.0.1:{port}", sessions: {sessions}}}
   members:
     - {{name: api, traffic: weighted, match: {{prefix: /api}}, host: {{kind: process, app: {name}-api}}}}
     - {{name: frontend, traffic: weighted, host: {{kind: process, app: {name}-frontend}}}}
@@ -60,6 +60,7 @@ def manifest(
     *,
     steps: tuple[str, ...] = STEPS,
     sessions: str = "shared",
+    gateway: str = "envoy",
     soak: str = "0.3s",
     deadline: str = "60s",
     scale_down: str = "10m",
@@ -67,6 +68,6 @@ def manifest(
 ) -> str:
     climbing = "\n".join(f"      - {step}" for step in steps)
     return TEXT.format(
-        name=name, active=active, blue=blue, green=green, port=port, steps=climbing, sessions=sessions, soak=soak,
-        deadline=deadline, scale_down=scale_down, gates=gates,
+        name=name, active=active, blue=blue, green=green, port=port, steps=climbing, sessions=sessions, gateway=gateway,
+        soak=soak, deadline=deadline, scale_down=scale_down, gates=gates,
     )  # fmt: skip

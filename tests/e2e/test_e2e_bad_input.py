@@ -80,6 +80,7 @@ def test_a_taken_port_is_named_and_nobody_notices(playground: Playground) -> Non
     assert changes(playground.entries()) == [(100, 0)]
 
 
+@pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
 def test_a_bad_version_comes_back_only_when_somebody_says_retry(playground: Playground) -> None:
     playground.serving(green="1.2.0")  # 20 % of its searches answer 500
     users = playground.users()

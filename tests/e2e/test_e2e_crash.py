@@ -21,6 +21,7 @@ TRAFFIC = (STEPS, RUNGS, [("intent-written", 1), ("effect-done", 2), ("effect-re
 WORKER = (DIRECT, {0, 100}, [("outcome-written", 1), ("effect-done", 2), ("intent-written", 3)])
 
 
+@pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
 @pytest.mark.parametrize(("steps", "rungs", "points"), [TRAFFIC, WORKER], ids=["traffic", "worker"])
 def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
     playground: Playground, steps: tuple[str, ...], rungs: set[int], points: list[tuple[str, int]]

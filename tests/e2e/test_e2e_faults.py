@@ -27,6 +27,7 @@ def parked_at_half(playground: Playground) -> Playground:
     return playground
 
 
+@pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
 def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground: Playground) -> None:
     parked_at_half(playground)
     users = playground.users(rate=100)
@@ -62,6 +63,7 @@ def test_stables_death_at_half_is_mended_and_not_held_against_the_newcomer(playg
     assert_lawful(playground.entries(), PARKED_RUNGS)
 
 
+@pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
 def test_a_killed_gateway_comes_back_at_its_weights_and_the_transition_goes_on(playground: Playground) -> None:
     parked_at_half(playground)
     users, seq, first = playground.users(), playground.state().seq, playground.envoy()
@@ -137,6 +139,6 @@ def test_weights_moved_by_a_stranger_are_put_on_record_and_healed(playground: Pl
     draft.write_text(forged, encoding="utf-8")
     draft.rename(routes)
     found = playground.until_event(lambda event: isinstance(event, DriftFound))
-    assert found.event == DriftFound(all_on(Slot.BLUE), share(Slot.GREEN, 30), Pair(Admission.OPEN, Admission.OPEN))
+    assert found.event == DriftFound(all_on(Slot.BLUE), share(Slot.GREEN, 30), Pair(Admission.OPEN, Admission.CLOSED))
     playground.until_status(lambda status: status["weights"] == {"blue": 100, "green": 0})
     assert_nothing_lost(users.stop())

@@ -14,6 +14,7 @@ from reconciler.demo.account import jobs, overlaps
 pytestmark = pytest.mark.real
 
 
+@pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
 def test_a_commit_switches_the_slot_and_loses_nothing(playground: Playground) -> None:
     playground.serving()
     users = playground.users()

@@ -13,7 +13,7 @@ from e2e_manifest import PARKED, PARKED_RUNGS
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost, served_by
 
-from reconciler.core.steps import Intended, Phase, Requested, RollbackRefused, Verb
+from reconciler.core.steps import Intended, Phase, Requested, RequestRefused, Verb
 
 pytestmark = pytest.mark.real
 
@@ -112,7 +112,7 @@ def test_a_late_rollback_takes_one_step_and_loses_nothing(playground: Playground
     assert changes(playground.entries())[-2:] == [(0, 100), (100, 0)]
     again = playground.reconcile("rollback", "demo")
     assert again.returncode == 64, again
-    assert playground.events(RollbackRefused) == []
+    assert playground.events(RequestRefused) == []
     assert [event.verb for event in playground.events(Requested)] == [Verb.ROLLBACK]
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reconciler.drivers.envoy.process import program
+from reconciler.drivers.envoy.process import program as envoy
+from reconciler.drivers.haproxy.process import program as haproxy
 from reconciler.errors import Refused
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -27,15 +28,22 @@ PROMISES = {
         "the ten of before, asking three times each: 0 of 10",
         "the thirty, asking three times each: 0 of 30",
     ),
+    "05-haproxy": (
+        "20 x Hello from version 1.0.0 in the blue slot",
+        "routing 100/0/open",
+        "20 x Hello from version 1.1.0 in the green slot",
+        "routing 0/100/",
+        "HAProxy accepts it",
+        "frontend production",
+    ),
 }
 
 pytestmark = pytest.mark.real
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _envoy() -> None:
+def needed(name: str) -> None:
     try:
-        program()
+        (haproxy if "haproxy" in name else envoy)()
     except Refused as error:
         if os.environ.get("CI"):
             raise
@@ -53,6 +61,7 @@ def test_every_example_has_its_readme_and_its_promises() -> None:
 
 @pytest.mark.parametrize("name", NUMBERED)
 def test_an_example_shows_what_it_promises_and_leaves_nothing_running(name: str, tmp_path: Path) -> None:
+    needed(name)
     (script,) = (path for path in (EXAMPLES / name).glob("*.py") if path.name != "app.py")
     folder = tmp_path / "here"
     done = subprocess.run(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from reconciler.drivers.envoy import names
-from reconciler.drivers.envoy.deadline import Deadline
+from reconciler.drivers.local.deadline import Deadline
 from reconciler.errors import Unreachable
 
 CLUSTERS = "/clusters?format=json"
@@ -34,6 +35,15 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+@contextmanager
+def understood(deadline: Deadline) -> Iterator[None]:
+    """An answer of another shape is as good as none, and never a zero. Raises Unreachable."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise Unreachable(f"{deadline.what}: what Envoy would serve cannot be understood: {error}") from error
+
+
 class Admin:
     """A new connection for every question: a unix socket costs nothing, and none can go stale or stay open."""
 
@@ -43,24 +53,28 @@ class Admin:
     def routes(self, deadline: Deadline) -> tuple[str, Mapping[str, Any]] | None:
         """Version and content of the routes in force; None while Envoy has loaded none."""
         (found,) = self._told((ROUTES,), deadline)
-        return _routes(found)
+        with understood(deadline):
+            return _routes(found)
 
     def routes_and_clusters(self, deadline: Deadline) -> tuple[tuple[str, Mapping[str, Any]] | None, Clusters]:
         """Both at once: Envoy answers two questions in little more than the time of one."""
         routes, clusters = self._told((ROUTES, CLUSTERS), deadline)
-        return _routes(routes), cast("Clusters", clusters["cluster_statuses"])
+        with understood(deadline):
+            return _routes(routes), cast("Clusters", clusters["cluster_statuses"])
 
     def failures(self, deadline: Deadline) -> int:
         """How many documents Envoy could not read, or did not accept, since it started."""
         lines = self._ask("GET", UPDATES, deadline).decode().splitlines()
-        found = {name.rpartition("_")[2]: int(value) for name, _, value in (line.partition(": ") for line in lines)}
+        with understood(deadline):
+            found = {name.rpartition("_")[2]: int(value) for name, _, value in (line.partition(": ") for line in lines)}
         if "attempt" not in found:
             raise Unreachable(f"{deadline.what}: Envoy does not tell which routes it refused")
         return found.get("rejected", 0) + found.get("failure", 0)
 
     def active(self, deadline: Deadline) -> int:
         """Users' requests that are being answered, to whichever slot."""
-        return int(self._ask("GET", ACTIVE, deadline).decode().rpartition(":")[2])
+        with understood(deadline):
+            return int(self._ask("GET", ACTIVE, deadline).decode().rpartition(":")[2])
 
     def drain(self, deadline: Deadline) -> None:
         """Ask clients to leave, and stop listening when the drain time is over."""
@@ -71,10 +85,8 @@ class Admin:
 
     def _told(self, paths: Sequence[str], deadline: Deadline) -> list[dict[str, Any]]:
         bodies = self._ask_all("GET", paths, deadline)
-        try:
+        with understood(deadline):
             return [json.loads(body) for body in bodies]
-        except ValueError as error:
-            raise Unreachable(f"{deadline.what}: Envoy's admin interface gave no JSON") from error
 
     def _ask(self, method: str, path: str, deadline: Deadline) -> bytes:
         return self._ask_all(method, (path,), deadline)[0]

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.model import Slot
 from reconciler.drivers.envoy import names
-from reconciler.drivers.envoy.addresses import host_and_port, is_ip
+from reconciler.drivers.local.addresses import host_and_port, is_ip
 from reconciler.drivers.protocols import Endpoint
 
 Json = dict[str, Any]

@@ -1,42 +1,32 @@
-"""The driver's folder: the routes that Envoy watches, the seal, the secret, and where everything else lies."""
+"""Envoy's folder: the routes that it watches, the seal, and what every local gateway has."""
 
 from __future__ import annotations
 
 import json
-import secrets
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.drivers.envoy import durable, names, routes
+from reconciler.drivers.envoy import names, routes
+from reconciler.drivers.local import durable, folder
 from reconciler.errors import Refused, Unreachable
 
 LONGEST_SOCKET = 100  # bytes; the kernels' limits are 104 and 108, with a zero at the end
 
 
-class Folder:
-    """`path` is private to its owner. Reading makes nothing; `prepare` and the writing calls do."""
-
+class Folder(folder.Folder):
     def __init__(self, path: Path) -> None:
-        self.path = path.absolute()
+        super().__init__(path, "envoy", LONGEST_SOCKET)
         self.routes = self.path / "routes" / f"{names.ROUTES}.json"  # alone in its folder: that one is watched
         self.bootstrap = self.path / "bootstrap.json"
-        self.process = self.path / "process.json"
-        self.log = self.path / "envoy.log"
-        self.access_log = self.path / "access.log"
-        self.lock = self.path / "owner.lock"
         self._seal = self.path / "seal.json"
-        self._secret = self.path / "road.secret"
-        self._elsewhere = self.path / "admin.path"
 
     def prepare(self) -> None:
-        """Raises Refused when the folder cannot be made."""
+        super().prepare()
         try:
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.routes.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
-            raise Refused(f"cannot make the gateway's folder {self.path}: {error.strerror}") from error
+            raise Refused(f"cannot make the gateway's folder {self.routes.parent}: {error.strerror}") from error
 
     # ---- the routes ----
 
@@ -101,49 +91,3 @@ class Folder:
 
     def seal(self, generation: int) -> None:
         durable.write(self._seal, json.dumps({"generation": generation}))
-
-    # ---- the secret of the forced roads ----
-
-    def secret(self) -> str | None:
-        try:
-            return self._secret.read_text(encoding="ascii").strip() or None
-        except (OSError, ValueError):
-            return None
-
-    def make_secret(self) -> str:
-        """The secret, made now if there is none yet. Raises Refused."""
-        found = self.secret()
-        if found is not None:
-            return found
-        self.prepare()
-        try:
-            durable.create(self._secret, secrets.token_urlsafe(24))
-        except OSError as error:
-            raise Refused(f"cannot write {self._secret}: {error.strerror}") from error
-        found = self.secret()
-        if found is None:
-            raise Refused(f"{self._secret} cannot be read; remove it, and a new one is made")
-        return found
-
-    # ---- the admin socket ----
-
-    def admin(self) -> Path:
-        """Where Envoy's admin socket is: here, or where `make_admin` put it because this path is too long for one."""
-        here = self.path / "admin.sock"
-        if len(bytes(here)) <= LONGEST_SOCKET:
-            return here
-        try:
-            return Path(self._elsewhere.read_text(encoding="utf-8"))
-        except OSError:
-            return here
-
-    def make_admin(self) -> Path:
-        """A place for the socket of an Envoy that is about to start. Raises Refused."""
-        here = self.admin()
-        if len(bytes(here)) > LONGEST_SOCKET or not here.parent.is_dir():
-            try:
-                here = Path(tempfile.mkdtemp(prefix="reconciler-")) / "admin.sock"  # readable by its owner only
-            except OSError as error:
-                raise Refused(f"cannot make a folder for the admin socket: {error.strerror}") from error
-            durable.write(self._elsewhere, str(here))
-        return here

@@ -6,8 +6,6 @@ from reconciler.core.model import Slot
 
 LISTENER = "users"  # the listener, and the prefix of its statistics
 ROUTES = "routes"  # the route configuration, and the file that holds it
-ROAD_HEADER = "x-reconciler-road"  # forces a slot; its value holds the secret
-UPSTREAM_HEADER = "x-reconciler-upstream"  # who really answered a probe
 
 
 def plain(member: str, slot: Slot) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.core.model import Admission, Pair, Routing, Slot, Stamp, Weights
 from reconciler.drivers.envoy import names
 from reconciler.drivers.protocols import Endpoint
+from reconciler.drivers.roads import ROAD_HEADER, UPSTREAM_HEADER, road
 
 Json = dict[str, Any]
 
@@ -53,7 +54,7 @@ def document(routing: Routing, stamp: Stamp, map_: Map) -> Json:
     host = {
         "name": "users",
         "domains": ["*"],
-        "request_headers_to_remove": [names.ROAD_HEADER],  # after matching: no app ever sees the secret
+        "request_headers_to_remove": [ROAD_HEADER],  # after matching: no app ever sees the secret
         "retry_policy": RETRY,
         "routes": routes,
     }
@@ -75,10 +76,10 @@ def _metadata(routing: Routing, stamp: Stamp) -> Json:
 
 def _forced(endpoints: Iterable[Endpoint], secret: str) -> Iterator[Json]:
     """The road to one slot for whoever knows the secret; answers tell who gave them."""
-    upstream = {"header": {"key": names.UPSTREAM_HEADER, "value": "%UPSTREAM_HOST%"}}
+    upstream = {"header": {"key": UPSTREAM_HEADER, "value": "%UPSTREAM_HOST%"}}
     for endpoint in endpoints:
         for slot in Slot:
-            header = {"name": names.ROAD_HEADER, "string_match": {"exact": road(secret, slot)}}
+            header = {"name": ROAD_HEADER, "string_match": {"exact": road(secret, slot)}}
             yield {
                 **_route(f"probe/{endpoint.member}/{slot}", _path(endpoint) | {"headers": [header]}),
                 "route": {"cluster": names.probe(endpoint.member, slot), "timeout": "0s"},
@@ -129,10 +130,6 @@ def _route(name: str, match: Json) -> Json:
 def _path(endpoint: Endpoint) -> Json:
     """`/api` is the road to /api and /api/x, but not to /apix."""
     return {("prefix" if endpoint.prefix.endswith("/") else "path_separated_prefix"): endpoint.prefix}
-
-
-def road(secret: str, slot: Slot) -> str:
-    return f"{secret}-{slot}"
 
 
 def version(stamp: Stamp) -> str:

@@ -12,13 +12,15 @@ from functools import cached_property
 from typing import Any
 
 from reconciler.core.model import Counters, Pair, Routing, Stamp
-from reconciler.drivers.envoy import bootstrap, durable, routes
-from reconciler.drivers.envoy.admin import Admin
+from reconciler.drivers.envoy import bootstrap, routes
+from reconciler.drivers.envoy.admin import Admin, understood
 from reconciler.drivers.envoy.counters import counters
-from reconciler.drivers.envoy.deadline import Deadline
 from reconciler.drivers.envoy.folder import Folder
-from reconciler.drivers.envoy.process import POLL, Process, check_free, program
+from reconciler.drivers.envoy.process import Process, program
 from reconciler.drivers.identity import Identity
+from reconciler.drivers.local import durable
+from reconciler.drivers.local.deadline import Deadline
+from reconciler.drivers.local.process import POLL, check_free
 from reconciler.errors import Refused, Unreachable
 
 ACKNOWLEDGEMENT = 0.001  # seconds between two looks for one: it lies on the way from a commit to its traffic
@@ -43,13 +45,11 @@ class Server:
         """Routes only. Raises Unreachable when Envoy runs and does not answer, or when nobody can tell what it would
         serve."""
         identity = self._process.running()
-        try:
+        with understood(deadline):
             if identity is not None:
                 return Look(identity, self._written(self._admin().routes(deadline), deadline))
             found = self._folder.document()
             return Look(None, routes.written(*found, self._members) if found else None)
-        except ValueError as error:
-            raise Unreachable(f"{deadline.what}: {error}") from error
 
     def look_and_count(self, deadline: Deadline) -> tuple[Look, Pair[Counters | None], Pair[bool]]:
         """With each slot's counters, and whether it is given up just now. Raises as `look` does."""
@@ -57,10 +57,8 @@ class Server:
         if identity is None:
             return self.look(deadline), Pair(None, None), Pair(False, False)
         found, clusters = self._admin().routes_and_clusters(deadline)
-        try:
+        with understood(deadline):
             return Look(identity, self._written(found, deadline)), *counters(clusters, self._members)
-        except ValueError as error:
-            raise Unreachable(f"{deadline.what}: {error}") from error
 
     def _written(self, found: tuple[str, Mapping[str, Any]] | None, deadline: Deadline) -> routes.Written:
         if found is None:
@@ -125,7 +123,7 @@ class Server:
         except Unreachable:
             return self._check_alive(wait, deadline)
         if refused:
-            why = self._process.said(wait.log) or f"see {self._folder.log}"
+            why = self._process.said(wait.log) or self._process.see_log
             if wait.starting:
                 self._process.end(wait.identity, deadline)  # it would answer 404 to everybody
             raise Refused(f"Envoy rejected the routes: {why}")
@@ -138,7 +136,7 @@ class Server:
                 raise Unreachable(f"{deadline.what}: Envoy (process {wait.identity.pid}) stopped answering")
             return False
         if wait.starting:
-            why = self._process.said(wait.log) or f"see {self._folder.log}"
+            why = self._process.said(wait.log) or self._process.see_log
             raise Refused(f"Envoy ended while it started: {why}")
         raise Unreachable(f"{deadline.what}: Envoy died; it would serve the new routes once it is started")
 

@@ -10,24 +10,24 @@ from __future__ import annotations
 import re
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import Admission, Counters, GatewayReading, Pair, Routing, Slot, Stamp
-from reconciler.drivers.envoy import names
-from reconciler.drivers.envoy.addresses import host_and_port, url
+from reconciler.core.model import Counters, GatewayReading, Pair, Routing, Slot, Stamp
+from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
 from reconciler.drivers.envoy.bootstrap import Plan
-from reconciler.drivers.envoy.deadline import Deadline
 from reconciler.drivers.envoy.folder import Folder
-from reconciler.drivers.envoy.lock import OwnerLock
-from reconciler.drivers.envoy.routes import Map, road
+from reconciler.drivers.envoy.routes import Map
 from reconciler.drivers.envoy.server import GENTLE, Look, Server
 from reconciler.drivers.envoy.settings import Settings
+from reconciler.drivers.local.addresses import host_and_port, url
+from reconciler.drivers.local.deadline import Deadline
+from reconciler.drivers.local.lock import OwnerLock
 from reconciler.drivers.protocols import Capabilities, Fence, Gateway, GatewayContext, Road
-from reconciler.errors import Conflict, Fenced, Refused
+from reconciler.drivers.roads import ROAD_HEADER, road
+from reconciler.errors import Refused
 
 __all__ = ["Envoy", "Settings", "open"]
 
 UNCOUNTED: Pair[Counters | None] = Pair(None, None)
 NEITHER = Pair(False, False)
-PREFIX = re.compile(r"/([^?#]*[^?#/])?/?")
 
 
 def open(context: GatewayContext, settings: Settings) -> Gateway:
@@ -38,7 +38,7 @@ class Envoy:
     """Raises Refused at once when the endpoints make no sense."""
 
     def __init__(self, context: GatewayContext, settings: Settings, clock: Clock = SYSTEM) -> None:
-        _check_endpoints(context)
+        check_endpoints(context)
         self._context, self._clock = context, clock
         self._folder = Folder(context.state)
         self._listen = host_and_port(settings.listen)
@@ -71,7 +71,7 @@ class Envoy:
             raise Refused(
                 f"the gateway of '{self._context.environment}' was never written, so it has no road to a slot"
             )
-        return Road(self.users().url, {names.ROAD_HEADER: road(secret or self._folder.make_secret(), slot)})
+        return Road(self.users().url, {ROAD_HEADER: road(secret or self._folder.make_secret(), slot)})
 
     def users(self) -> Road:
         return Road(url(*self._listen))
@@ -79,14 +79,14 @@ class Envoy:
     # ---- changing ----
 
     def write(self, routing: Routing, expected: GatewayReading, generation: int) -> None:
-        _check_routing(routing)
+        check_routing(routing)
         self._own()
         self._check_fence(generation)
         deadline = self._deadline("writing the gateway's routes")
         look = self._server.look(deadline)
         if look.identity is None and self._server.adopt():
             look = self._server.look(deadline)
-        _compare(_reading(look), expected)
+        check_same(_reading(look), expected)
         if not self._done_already(look, routing, generation):
             stamp = Stamp(self._context.journal, generation, self._last_sequence(look) + 1)
             map_ = Map(self._context.endpoints, self._folder.make_secret(), self._cookie)
@@ -105,12 +105,7 @@ class Envoy:
         self._lock.take()
 
     def _check_fence(self, generation: int) -> None:
-        sealed = self._folder.sealed()
-        if sealed > generation:
-            raise Fenced(
-                f"generation {sealed} owns the gateway of '{self._context.environment}'; "
-                f"this is generation {generation}, which must not act any more"
-            )
+        check_fence(self._context.environment, self._folder.sealed(), generation)
 
     def _done_already(self, look: Look, routing: Routing, generation: int) -> bool:
         if look.identity is None or look.written is None or look.written.stamp is None:
@@ -157,44 +152,3 @@ def _reading(look: Look, counted: Pair[Counters | None] = UNCOUNTED, ejected: Pa
 def _incarnation(look: Look) -> str:
     one = look.identity
     return f"{one.pid}.{one.start}.{one.boot[:8]}" if one else ""
-
-
-def _compare(found: GatewayReading, expected: GatewayReading) -> None:
-    for what in ("incarnation", "stamp", "weights"):
-        is_, was = getattr(found, what), getattr(expected, what)
-        if is_ != was:
-            raise Conflict(f"the gateway is not what this write was computed from: {what} is {is_}, expected {was}")
-
-
-def _check_routing(routing: Routing) -> None:
-    weights = routing.weights
-    if min(weights.blue, weights.green) < 0 or weights.blue + weights.green != 100:
-        raise Refused(f"weights {weights.blue}/{weights.green}: expected two shares of 0 to 100 that sum to 100")
-    for slot in Slot:
-        if weights[slot] and routing.admission[slot] is not Admission.OPEN:
-            raise Refused(f"{slot} is {routing.admission[slot]} and so takes nobody new: its weight must be 0")
-
-
-def _check_endpoints(context: GatewayContext) -> None:
-    """Raises Refused for what Envoy would reject, or would route to somebody else."""
-    where = f"the gateway of '{context.environment}'"
-    if not context.endpoints:
-        raise Refused(f"{where} has no weighted member to route to")
-    for taken in ("member", "prefix"):
-        found = [getattr(endpoint, taken) for endpoint in context.endpoints]
-        for twice in sorted({one for one in found if found.count(one) > 1}):
-            raise Refused(f"{where}: two members with the {taken} '{twice}'")
-    for endpoint in context.endpoints:
-        if not PREFIX.fullmatch(endpoint.prefix):
-            raise Refused(f"{where}: '{endpoint.prefix}' is no path prefix, expected one such as /api")
-        if "/" in endpoint.member or not endpoint.member:
-            raise Refused(f"{where}: '{endpoint.member}' is no member's name, expected one without '/'")
-        for slot in Slot:
-            _check_address(f"{where}: {endpoint.member} in {slot}", endpoint.address[slot])
-
-
-def _check_address(who: str, address: str) -> None:
-    try:
-        host_and_port(address)
-    except ValueError as error:
-        raise Refused(f"{who}: {error}") from error

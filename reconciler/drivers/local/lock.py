@@ -5,11 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from reconciler.drivers.identity import Identity
+from reconciler.drivers.local.deadline import Deadline
 from reconciler.errors import Refused
+
+POLL = 0.005  # seconds
 
 
 class OwnerLock:
@@ -19,7 +24,7 @@ class OwnerLock:
         self._path, self._what = path, what
         self._file: IO[str] | None = None
 
-    def take(self) -> None:
+    def take(self, *, sign: bool = True) -> None:
         """Idempotent. Raises Refused, naming the owner, when somebody else holds it."""
         if self._file is not None:
             return
@@ -33,8 +38,25 @@ class OwnerLock:
             file.close()
             raise Refused(f"{self._what} is owned by {self._owner()}; stop it first") from error
         self._file = file
-        with contextlib.suppress(OSError):  # the lock holds with or without a name in it
-            self._sign(file)
+        if sign:
+            with contextlib.suppress(OSError):  # the lock holds with or without a name in it
+                self._sign(file)
+
+    @contextlib.contextmanager
+    def held(self, deadline: Deadline) -> Iterator[None]:
+        """For a moment; waits for another one's moment to end. Raises Refused when that lasts too long."""
+        while True:
+            try:
+                self.take(sign=False)
+                break
+            except Refused:
+                if deadline.left() <= 0:
+                    raise
+                time.sleep(POLL)
+        try:
+            yield
+        finally:
+            self.release()
 
     def release(self) -> None:
         if self._file is not None:

@@ -10,13 +10,13 @@ from pathlib import Path
 from reconciler.errors import Refused, Unreachable
 
 
-def write(path: Path, text: str, staging: Path | None = None) -> None:
-    """Replace `path`, readable by its owner only. `staging` is a folder on the same disk that nobody watches.
+def write(path: Path, text: str, staging: Path | None = None, mode: int = 0o600) -> None:
+    """Replace `path`, by default readable by its owner only. `staging` is a folder on that disk that nobody watches.
 
     Raises Refused when it could not be written (the old file is untouched), Unreachable when it may not last."""
     new = (staging or path.parent) / f".{path.name}.new"
     try:
-        _write(new, text)
+        _write(new, text, mode)
         os.replace(new, path)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -41,8 +41,8 @@ def create(path: Path, text: str) -> bool:
     return True
 
 
-def _write(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _write(path: Path, text: str, mode: int = 0o600) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with open(handle, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

@@ -1,0 +1,43 @@
+"""`reconcile gateway`: what an operator's own gateway must include in its configuration."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.desired.manifest import Manifest
+from reconciler.drivers.protocols import Gateway, Includable
+from reconciler.errors import UsageError
+from reconciler.session import Session
+from reconciler.world import gateway_for
+
+
+@click.command("gateway")
+@click.argument("environment")
+@click.option("--check", is_flag=True, help="Let the haproxy on this machine read it, instead of printing it.")
+@click.pass_obj
+def command(config: str | None, environment: str, check: bool) -> int:
+    """Print an environment's part of an HAProxy configuration, from the manifest at the branch's head.
+
+    Save it beside your own, start HAProxy with both (-f yours.cfg -f this.cfg), and reload. It holds no weight and no
+    secret; only a change of members, addresses or sessions needs another one.
+    """
+    with Session.open(config, read_only=True) as session:
+        (name,) = session.chosen((environment,))
+        gateway = _gateway(session, name)
+        if not isinstance(gateway, Includable):
+            raise UsageError(f"the gateway of '{name}' is one of ours: nothing has to be included anywhere")
+        try:
+            text = gateway.configuration()
+            if check:
+                gateway.check()
+        finally:
+            gateway.close()
+    click.echo(f"{name}: HAProxy accepts it" if check else text)
+    return 0
+
+
+def _gateway(session: Session, name: str) -> Gateway:
+    found = session.desires.look().environments.get(name)
+    if not isinstance(found, Manifest):
+        raise UsageError(f"git has no valid manifest of '{name}' at the head; reconcile validate says why")
+    return gateway_for(found, session.configuration, session.journal.id)

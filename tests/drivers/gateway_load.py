@@ -1,0 +1,105 @@
+"""Clients of a gateway: a load that counts every outcome, a long download, and waiting by condition."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from gateway_upstream import Upstream
+
+from reconciler.core.model import Counters
+from reconciler.drivers.protocols import Road
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(so: Callable[[], bool], what: str) -> None:
+    limit = time.monotonic() + 30
+    while not so():
+        assert time.monotonic() < limit, what
+        time.sleep(0.01)
+
+
+class Load:
+    """Clients that ask on and on, half of them on kept-alive connections; every request has an outcome."""
+
+    def __init__(self, road: Road, clients: int = 4) -> None:
+        self._host = road.url.removeprefix("http://")
+        self.outcomes: Counter[str] = Counter()
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self._clients = [threading.Thread(target=self._run, args=(number % 2 == 0,)) for number in range(clients)]
+
+    def __enter__(self) -> Load:
+        for client in self._clients:
+            client.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for client in self._clients:
+            client.join()
+
+    def wait_for(self, more: int) -> None:
+        goal = self.outcomes.total() + more
+        until(lambda: self.outcomes.total() >= goal, "the clients do not get on")
+
+    @property
+    def failed(self) -> int:
+        return self.outcomes.total() - self.outcomes["blue"] - self.outcomes["green"]
+
+    def _run(self, keep: bool) -> None:
+        connection = http.client.HTTPConnection(self._host, timeout=30)
+        while not self._over.wait(0.004):
+            outcome = self._once(connection)
+            if not keep or outcome not in ("blue", "green"):
+                connection.close()
+            with self._lock:
+                self.outcomes[outcome] += 1
+        connection.close()
+
+    @staticmethod
+    def _once(connection: http.client.HTTPConnection) -> str:
+        try:
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            text = response.read()
+            return str(json.loads(text)["slot"]) if response.status == 200 else str(response.status)
+        except (OSError, http.client.HTTPException) as error:
+            return type(error).__name__
+
+
+def flying(counted: Counters | None) -> int:
+    assert counted is not None
+    return counted.in_flight
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def download(road: Road, app: Upstream) -> Iterator[Callable[[], bytes]]:
+    """A long answer under way; what it yields reads the rest of it."""
+    connection = http.client.HTTPConnection(road.url.removeprefix("http://"), timeout=30)
+    try:
+        connection.request("GET", "/stream")
+        response = connection.getresponse()
+        assert app.streaming.wait(30)
+        yield response.read
+    finally:
+        app.finish.set()
+        connection.close()
