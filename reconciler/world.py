@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -22,6 +24,7 @@ from reconciler.drivers.protocols import (
     Road,
 )
 from reconciler.drivers.registry import driver
+from reconciler.drivers.roads import UPSTREAM_HEADER
 from reconciler.errors import Refused, Unreachable
 from reconciler.measure.rounds import Rounds
 from reconciler.measure.samplers import Samplers
@@ -69,9 +72,9 @@ def _answers(client: httpx.Client, endpoint: Endpoint, slot: Slot) -> None:
         response = client.get(endpoint.prefix)
     except httpx.HTTPError as error:
         raise Unreachable(f"{where} does not answer through the gateway: {type(error).__name__}") from error
-    by = response.headers.get("x-reconciler-upstream")
-    if by is not None and by != endpoint.address[slot]:
-        raise Unreachable(f"{where}: {by or 'the gateway itself'} answered instead of {endpoint.address[slot]}")
+    road = Road("", expects=(endpoint.address[slot],))
+    if astray := road.astray(response.headers.get(UPSTREAM_HEADER)):
+        raise Unreachable(f"{where}: {astray}")
     if response.status_code in (502, 503, 504):
         raise Unreachable(f"{where} answers {response.status_code} through the gateway")
 
@@ -89,16 +92,21 @@ def open_world(
     """Open every driver that a manifest names. `previous`: its gateway is kept, lock and all, if it is the same."""
     state = configuration.state_dir / manifest.name
     hosts = {member.name: _host(manifest, member, configuration, state) for member in manifest.members}
-    endpoints = tuple(_endpoint(member, hosts[member.name]) for member in manifest.members if member.prefix is not None)
-    gateway = _kept(previous, manifest) or _gateway(manifest, journal, state, endpoints, read_only)
-    samplers = Samplers(manifest.spec.gates, lambda: roads(gateway), alarm=alarm, clock=clock)
-    gates = {gate.name: _gate(manifest, gate, configuration, gateway, samplers) for gate in manifest.gates}
+    endpoints = endpoints_of(manifest, hosts)
+    gateway = _kept(previous, manifest) or gateway_of(manifest, configuration, journal, endpoints, read_only=read_only)
+    ways = partial(roads, gateway, endpoints)
+    samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock)
+    gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers) for gate in manifest.gates}
     return World(manifest, gateway, hosts, endpoints, Rounds(gates, clock), samplers)
 
 
-def roads(gateway: Gateway) -> Mapping[str, Road]:
-    """Every way through the gateway: users', and the forced ones."""
-    return {"users": gateway.users(), **{str(slot): gateway.address(slot) for slot in Slot}}
+def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:
+    """Every way through the gateway: users', and the forced ones with who must answer there."""
+    return {"users": gateway.users(), **{str(slot): _forced(gateway, endpoints, slot) for slot in Slot}}
+
+
+def _forced(gateway: Gateway, endpoints: tuple[Endpoint, ...], slot: Slot) -> Road:
+    return replace(gateway.address(slot), expects=tuple(one.address[slot] for one in endpoints))
 
 
 def _kept(previous: World | None, manifest: Manifest) -> Gateway | None:
@@ -118,6 +126,11 @@ def _host(manifest: Manifest, member: MemberDriver, configuration: Configuration
     return opened
 
 
+def endpoints_of(manifest: Manifest, hosts: Mapping[str, MemberHost]) -> tuple[Endpoint, ...]:
+    """Where the gateway leads. Raises Refused for a weighted member without an address."""
+    return tuple(_endpoint(member, hosts[member.name]) for member in manifest.members if member.prefix is not None)
+
+
 def _endpoint(member: MemberDriver, host: MemberHost) -> Endpoint:
     addresses = {slot: host.address(slot) for slot in Slot}
     missing = [str(slot) for slot, address in addresses.items() if address is None]
@@ -128,22 +141,51 @@ def _endpoint(member: MemberDriver, host: MemberHost) -> Endpoint:
     return Endpoint(member.name, member.prefix or "/", Pair(*(address or "" for address in addresses.values())))
 
 
-def _gateway(
-    manifest: Manifest, journal: str, state: Path, endpoints: tuple[Endpoint, ...], read_only: bool
+def gateway_for(manifest: Manifest, configuration: Configuration, journal: str) -> Gateway:
+    """The gateway alone, in front of the addresses that the operator's file gives its members."""
+    state = configuration.state_dir / manifest.name
+    hosts = {member.name: _host(manifest, member, configuration, state) for member in manifest.members}
+    try:
+        return gateway_of(manifest, configuration, journal, endpoints_of(manifest, hosts))
+    finally:
+        for host in hosts.values():
+            host.close()
+
+
+def gateway_of(
+    manifest: Manifest,
+    configuration: Configuration,
+    journal: str,
+    endpoints: tuple[Endpoint, ...],
+    *,
+    read_only: bool = False,
 ) -> Gateway:
-    context = GatewayContext(manifest.name, journal, state / "gateway", endpoints, read_only=read_only)
+    """The gateway that a manifest names, opened. A proxy of the operator's is looked up in his file."""
+    named = getattr(manifest.gateway.settings, "proxy", None)
+    context = GatewayContext(
+        manifest.name,
+        journal,
+        configuration.state_dir / manifest.name / "gateway",
+        endpoints,
+        read_only=read_only,
+        proxy=configuration.proxy(named) if named is not None else None,
+    )
     opened: Gateway = driver("gateways", manifest.gateway.kind).open(context, manifest.gateway.settings)
     return opened
 
 
 def _gate(
-    manifest: Manifest, gate: GateDriver, configuration: Configuration, gateway: Gateway, samplers: Samplers
+    manifest: Manifest,
+    gate: GateDriver,
+    configuration: Configuration,
+    ways: Callable[[], Mapping[str, Road]],
+    samplers: Samplers,
 ) -> Gate:
     context = GateContext(
         manifest.name,
         gate.name,
-        roads=lambda: roads(gateway),
-        newcomer_road=lambda window: gateway.address(window.newcomer.slot),
+        roads=ways,
+        newcomer_road=lambda window: ways()[str(window.newcomer.slot)],
         allowed=configuration.allowed,
         samples=samplers.of,
         warm_up=manifest.spec.warm_up,

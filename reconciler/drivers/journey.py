@@ -42,5 +42,5 @@ class Journey:
         """The opposite of `line`."""
         found = json.loads(line)
         steps = tuple(Step(**step) for step in found["steps"])
-        roads = {name: Road(**road) for name, road in found["roads"].items()}
+        roads = {name: Road(**road | {"expects": tuple(road["expects"])}) for name, road in found["roads"].items()}
         return Journey(steps, roads, float(found["rate"]), float(found["timeout"]))

@@ -83,10 +83,14 @@ class Generator:
 
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
+        record = json.loads(line, parse_constant=_no_number)
     except ValueError:
         return None
     return record if isinstance(record, dict) else None
+
+
+def _no_number(constant: str) -> float:
+    raise ValueError(f"{constant} measures nothing")
 
 
 def _environment() -> dict[str, str]:

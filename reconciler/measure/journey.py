@@ -1,8 +1,10 @@
 """The load generator, a process of its own: `python -m reconciler.measure.journey`.
 
-One line of JSON on standard input says what to send (`drivers/journey.py`); every request is one line of JSON on
-standard output, {"road", "step", "start", "latency", "status", "ok", "slot", "error"}; a line {"problem"} says that
-nothing could be sent. It ends when standard input does, so it cannot outlive its parent.
+One line of JSON on standard input says what to send (`drivers/journey.py`); every request is two lines of JSON on
+standard output: {"sent": its number, "road", "step", "start"} when it goes, so that one which hangs is known of, and
+{"answered": its number, "latency", "status", "ok", "slot", "error", "void"} when it is over; {"unsent": its number,
+"problem"} instead says that this machine could not send it. It ends when standard input does, so it cannot outlive
+its parent.
 
 Requests are due at fixed times. A late one is measured from when it was due, so a slow answer cannot hide those that
 waited behind it; one that is late by more than its whole timeout is not sent any more, so nothing bursts.
@@ -10,11 +12,13 @@ waited behind it; one that is late by more than its whole timeout is not sent an
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
 import signal
 import sys
+from dataclasses import asdict
 from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,17 +64,19 @@ class Traveller:
             self._go(self._journey.steps[number % len(self._journey.steps)], due)
 
     def _go(self, step: Step, due: float) -> None:
+        number = next(_numbers)
+        say({"sent": number, "road": self._road, "step": step.name, "start": due})
         try:
             reply = send(step, self._journey.roads[self._road], self._journey.timeout)
         except NotSent as error:
-            say({"problem": str(error)})
+            say({"unsent": number, "problem": str(error)})
             return
         latency = SYSTEM.monotonic() - due
-        said = {"road": self._road, "step": step.name, "start": due, "latency": latency, "status": reply.status}
-        say({**said, "ok": not reply.error, "slot": reply.slot, "error": reply.error})
+        say({"answered": number, "latency": latency, "ok": not reply.error, **asdict(reply)})
 
 
 _turn = Lock()
+_numbers = itertools.count()
 
 
 def say(record: dict[str, Any]) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import http.client
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.clock import SYSTEM
 from reconciler.drivers.journey import MAX_BODY, Step
 from reconciler.drivers.protocols import Road
+from reconciler.drivers.roads import UPSTREAM_HEADER
 
 OURS = {errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -26,11 +27,13 @@ class NotSent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`status` None: no answer. `error` is empty exactly when the answer was the expected one."""
+    """`status` None: no answer. `error` is empty exactly when the answer was the expected one. `void`: it was given by
+    somebody else than the road leads to."""
 
     status: int | None
     slot: str = ""
     error: str = ""
+    void: bool = False
 
 
 def send(step: Step, road: Road, timeout: float) -> Reply:
@@ -45,6 +48,8 @@ def send(step: Step, road: Road, timeout: float) -> Reply:
             exchange.request(step.method, step.path, body=_body(step), headers=_headers(step, road))
             with exchange.getresponse() as response:
                 reply = Reply(response.status, response.getheader("X-Slot", "")[:20])
+                if astray := road.astray(response.getheader(UPSTREAM_HEADER)):
+                    return replace(reply, error=astray, void=True)
                 error = _unexpected(step, response)
         return Reply(reply.status, reply.slot, error)
     except (OSError, http.client.HTTPException, ValueError) as error:

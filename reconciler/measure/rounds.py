@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
+from threading import Thread
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import GateReading, GateSpec, Outcome, Window
@@ -18,7 +19,7 @@ class Rounds:
 
     def __init__(self, gates: Mapping[str, Gate], clock: Clock = SYSTEM) -> None:
         self._gates, self._clock = gates, clock
-        self._pool = ThreadPoolExecutor(max(1, len(gates)), thread_name_prefix="gate")
+        self._pool = Threads()
         self._running: dict[str, tuple[Window, Future[GateReading]]] = {}
         self._started: dict[str, float] = {}
         self._latest: dict[str, GateReading] = {}
@@ -54,9 +55,28 @@ class Rounds:
         return GateReading(name, Outcome.RUNNING, window, reason="no answer about this window yet")
 
     def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for gate in self._gates.values():
-            gate.close()
+        """Waits for no gate: one that is being asked is closed by its own thread, when its run ends."""
+        for name, gate in self._gates.items():
+            if name in self._running:
+                self._running[name][1].add_done_callback(lambda _, gate=gate: gate.close())  # type: ignore[misc]
+            else:
+                gate.close()
+
+
+class Threads:
+    """A thread for each run. Nobody waits for it, neither a rollback nor the end of the command, as for a pool's."""
+
+    def submit(self, run: Callable[[Window], GateReading], window: Window) -> Future[GateReading]:
+        answer: Future[GateReading] = Future()
+        Thread(target=_run, args=(answer, run, window), daemon=True, name="gate").start()
+        return answer
+
+
+def _run(answer: Future[GateReading], run: Callable[[Window], GateReading], window: Window) -> None:
+    try:
+        answer.set_result(run(window))
+    except Exception as error:
+        answer.set_exception(error)
 
 
 def _result(name: str, window: Window, future: Future[GateReading]) -> GateReading:

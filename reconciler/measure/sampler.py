@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from itertools import takewhile
 from threading import Condition, Thread
 from typing import Any
 
@@ -13,11 +11,9 @@ from reconciler.core.model import Window
 from reconciler.drivers.journey import Journey
 from reconciler.drivers.protocols import Sample
 from reconciler.measure.generator import COMMAND, GRACE, Generator
+from reconciler.measure.seen import Seen
 
-CAPACITY = 200_000  # samples
-WINDOWS = 64
 BACK_OFF = (0.2, 10.0)  # seconds before a dead generator is started again: first, and at most
-OVERLAP = 60.0  # seconds; samples arrive in the order in which they ended, at most this much out of order
 
 
 class Sampler:
@@ -36,25 +32,19 @@ class Sampler:
     ) -> None:
         self._on_bad, self._idle, self._clock, self._command = on_bad, idle, clock, command
         self._changed = Condition()
-        self._ring: deque[Sample] = deque(maxlen=CAPACITY)
-        self._opened: OrderedDict[Window, float] = OrderedDict()
+        self._seen = Seen()
         self._journey: Journey | None = None
         self._generator: Generator | None = None
         self._thread: Thread | None = None
         self._closed = False
         self._problem = ""
-        self._count = 0
         self._asked = self._heard = clock.monotonic()
 
     def since(self, window: Window) -> Sequence[Sample]:
-        """The samples *sent* after this process first saw `window`: none when it is asked for the first time."""
+        """See `Seen.since`. A window opens when this process first sees it: then nothing was sent in it yet."""
         with self._changed:
             self._asked = self._clock.monotonic()
-            opened = self._opened.setdefault(window, self._asked)
-            while len(self._opened) > WINDOWS:
-                self._opened.popitem(last=False)
-            recent = takewhile(lambda sample: sample.start > opened - OVERLAP, reversed(self._ring))
-            return [sample for sample in recent if sample.start > opened][::-1]
+            return self._seen.since(window, self._asked)
 
     def problem(self) -> str:
         with self._changed:
@@ -75,16 +65,16 @@ class Sampler:
                 self._thread.start()
 
     def close(self) -> None:
-        """End the generator and wait for it: GRACE seconds for answers that are on their way. Twice is safe."""
+        """Send nothing more, and wait for nothing: what was sent has GRACE seconds to end in a thread of its own, for
+        which a command that ends does wait. Twice is safe."""
         with self._changed:
+            if self._closed:
+                return
             self._closed = True
             self._turn_to(None)
-            generator = self._generator
-        if self._thread is not None:
-            self._thread.join(GRACE)
-            if generator is not None:
-                generator.kill()
-            self._thread.join()
+            thread, generator = self._thread, self._generator
+        if thread is not None:
+            Thread(target=_bury, args=(thread, generator), name="a sampler's end").start()
 
     def _turn_to(self, journey: Journey | None) -> None:
         self._journey, self._problem = journey, ""
@@ -128,6 +118,7 @@ class Sampler:
             self._take(record)
         with self._changed:
             self._generator = None
+            self._seen.abandon("the sampler ended before the answer came")
         return generator.epitaph()
 
     def _take(self, record: dict[str, Any]) -> None:
@@ -135,11 +126,24 @@ class Sampler:
             self._heard = self._clock.monotonic()
             if self._heard - self._asked > self._idle and self._journey is not None:
                 self._turn_to(None)
-            self._problem = str(record.get("problem", ""))
-            if self._problem:
-                return
-            self._count += 1
-            sample = Sample(self._count, **record)
-            self._ring.append(sample)
-        if self._on_bad is not None and not sample.ok:
+            self._problem = str(record.pop("problem", ""))
+            sample = self._note(record)
+        if self._on_bad is not None and sample is not None and not sample.ok:
             self._on_bad(sample)
+
+    def _note(self, said: dict[str, Any]) -> Sample | None:
+        """The sample, if a request came to its end."""
+        if "sent" in said:
+            self._seen.sent(said.pop("sent"), said)
+        elif "unsent" in said:
+            self._seen.unsent(said["unsent"])
+        elif "answered" in said:
+            return self._seen.answered(said.pop("answered"), said)
+        return None
+
+
+def _bury(thread: Thread, generator: Generator | None) -> None:
+    thread.join(GRACE)
+    if generator is not None:
+        generator.kill()
+    thread.join()

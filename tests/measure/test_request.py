@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -129,6 +130,21 @@ def test_no_trickle_of_bytes_keeps_a_request(start: bytes, status: int | None) -
         thread.join(FOR_EVER)
     assert [reply.status for reply in done] == [status]
     assert done[0].error
+
+
+@pytest.mark.parametrize(
+    ("told", "void", "error"),
+    [
+        ("X-Reconciler-Upstream: 10.0.0.1:9002", False, ""),
+        ("X-Reconciler-Upstream: 10.0.0.1:9001", True, "10.0.0.1:9001 answered instead of 10.0.0.1:9002"),
+        ("X-Else: 1", True, "somebody else answered instead of 10.0.0.1:9002"),
+    ],
+)
+def test_an_answer_by_whom_the_road_does_not_lead_to_is_void(told: str, void: bool, error: str) -> None:
+    answer = f"HTTP/1.1 200 Said\r\n{told}\r\nContent-Length: 11\r\n\r\nall is well".encode()
+    with server(lambda connection: connection.sendall(answer)) as road:
+        reply = send(STEP, replace(road, expects=("10.0.0.1:9002",)), FOR_EVER)
+    assert (reply.void, reply.error) == (void, error)
 
 
 def test_nobody_listening_is_unknown() -> None:

@@ -88,3 +88,16 @@ def test_closing_closes_every_gate(gate: Answering) -> None:
     rounds = Rounds({"g": gate})
     rounds.close()
     assert gate.closed
+
+
+def test_closing_waits_for_no_gate_that_is_being_asked_and_closes_it_when_it_answers(
+    rounds: Rounds, gate: Answering
+) -> None:
+    rounds.readings((SPEC,), WINDOW)
+    rounds.close()
+    assert not gate.closed
+    (asking,) = (thread for thread in threading.enumerate() if thread.name == "gate")
+    assert asking.daemon, "not even the end of the command waits for it"
+    gate.let.set()
+    asking.join(30)
+    assert gate.closed

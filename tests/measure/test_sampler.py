@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 
@@ -29,8 +30,8 @@ PATIENCE = 30.0
 SECRET = "s3cret-of-the-forced-road"
 
 
-def window(rung: int) -> Window:
-    return Window("t1", Release(Slot.GREEN, "1.4.2"), Release(Slot.BLUE, "1.4.1"), rung, 12.5)
+def window(rung: int, opened: float = 12.5) -> Window:
+    return Window("t1", Release(Slot.GREEN, "1.4.2"), Release(Slot.BLUE, "1.4.1"), rung, opened)
 
 
 def until(true: Callable[[], object]) -> None:
@@ -104,6 +105,7 @@ def sampler(bad: list[Sample]) -> Iterator[Sampler]:
     sampler = Sampler(bad.append, idle=PATIENCE)
     yield sampler
     sampler.close()
+    until(lambda: not generators(sampler))
 
 
 def generators(sampler: Sampler) -> list[psutil.Process]:
@@ -131,7 +133,8 @@ def test_every_request_that_was_sent_has_exactly_one_sample(site: Site, sampler:
     until(lambda: len(sampler.since(window(10))) >= 60)
     site.status = 500
     until(lambda: len(bad) >= 10)
-    sampler.close()
+    sampler.aim(None)
+    until(lambda: not generators(sampler))
     samples = sampler.since(window(10))
     assert len(samples) == site.asked
     assert [sample.id for sample in samples] == list(range(1, site.asked + 1))
@@ -161,12 +164,12 @@ def test_a_slow_answer_does_not_hide_those_that_waited_behind_it(site: Site, sam
     sampler.aim(site.journey(rate=20.0, timeout=0.5))
     until(lambda: len(sampler.since(window(10))) >= 10)
     site.silent.set()
-    until(lambda: sum(sample.status is None for sample in sampler.since(window(10))) >= 30)
+    until(lambda: sum(sample.bad for sample in sampler.since(window(10))) >= 30)
     samples = [sample for sample in sampler.since(window(10)) if sample.road == "green"]
     starts = sorted(sample.start for sample in samples)
     gaps = [round((later - earlier) * 20) for earlier, later in pairwise(starts)]
     assert gaps.count(1) >= len(gaps) * 0.8  # a noisy machine may skip a few, but nothing waits for an answer
-    assert min(sample.latency for sample in samples if sample.status is None) >= 0.5
+    assert min(sample.latency for sample in samples if sample.bad) >= 0.5
 
 
 def test_a_generator_that_dies_is_a_problem_and_is_started_again(site: Site, sampler: Sampler) -> None:
@@ -244,22 +247,59 @@ def test_nothing_runs_when_nobody_asks(site: Site) -> None:
     sampler.aim(site.journey())
     until(lambda: generators(sampler))
     sampler.close()
-    assert not generators(sampler)
+    until(lambda: not generators(sampler))
     sampler.close()
     sampler.aim(site.journey())
     assert not generators(sampler)
 
 
-def test_closing_does_not_wait_for_answers_that_never_come(site: Site) -> None:
+def test_closing_waits_for_nothing_and_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.measure.sampler.GRACE", PATIENCE / 10)
     sampler = Sampler()
     site.silent.set()
     sampler.aim(site.journey(timeout=3600.0))
     until(lambda: site.asked)
-    closing = threading.Thread(target=sampler.close, daemon=True)
-    closing.start()
-    closing.join(PATIENCE)
-    assert not closing.is_alive()
-    assert not generators(sampler)
+    sampler.close()
+    assert generators(sampler), "a loop that closes goes on while requests are still on their way"
+    (burial,) = (thread for thread in threading.enumerate() if thread.name == "a sampler's end")
+    assert not burial.daemon, "a command that ends waits for it, so that no process is left"
+    until(lambda: not generators(sampler) and not burial.is_alive())
+
+
+def test_a_request_that_hangs_is_known_of_and_blocks_until_it_has_failed(site: Site) -> None:
+    samplers = Samplers(gates("1s"), lambda: {"users": site.road, "green": site.road})
+    context = GateContext("e", "journey", dict, lambda _: site.road, lambda _: True, samples=samplers.of)
+    gate = synthetic.open(context, synthetic.Settings.model_validate_json(SETTINGS.replace("30s", "1s")))
+    site.silent.set()
+    gate.run(window(0))
+    until(lambda: "then" in gate.run(window(0)).reason)
+    found = gate.run(window(0))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert re.search("0 of 20 samples by the road 'green', then [0-9]+ unanswered so far", found.reason)
+    gate.run(window(25))  # whoever let it rise
+    until(lambda: gate.run(window(25)).outcome is Outcome.FAILED)
+    assert "sent at an earlier weight" in gate.run(window(25)).reason
+    samplers.close()
+
+
+def test_answers_that_a_dead_generator_was_waiting_for_are_no_failures(site: Site, sampler: Sampler) -> None:
+    sampler.since(window(10))
+    site.silent.set()
+    sampler.aim(site.journey())
+    until(lambda: len(sampler.since(window(10))) >= 10)
+    generators(sampler)[0].kill()
+    until(lambda: sampler.since(window(10))[0].void)
+    assert not [sample for sample in sampler.since(window(10)) if sample.bad]
+
+
+def test_an_answer_by_another_slot_is_void(site: Site, sampler: Sampler) -> None:
+    sampler.since(window(10))
+    road = replace(site.road, expects=("127.0.0.1:9002",))
+    sampler.aim(Journey((Step("search", "GET", "/search"),), {"green": road}, 50.0, PATIENCE))
+    until(lambda: [sample for sample in sampler.since(window(10)) if sample.void])
+    found = next(sample for sample in sampler.since(window(10)) if sample.void)
+    assert not found.bad
+    assert found.error == "somebody else answered instead of 127.0.0.1:9002"
 
 
 def test_no_secret_is_on_the_generators_command_line_or_in_its_environment(site: Site, sampler: Sampler) -> None:
@@ -274,7 +314,7 @@ def test_the_generator_survives_an_interrupt_and_ends_with_its_parents_pipe(site
     with subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdin.write(site.journey().line().encode())
         child.stdin.flush()
-        assert json.loads(child.stdout.readline())["ok"]
+        assert json.loads(child.stdout.readline()).keys() == {"sent", "road", "step", "start"}
         child.send_signal(signal.SIGINT)
         before = site.asked
         until(lambda: site.asked > before + 10)
@@ -318,9 +358,9 @@ def test_an_https_road_is_a_problem_that_says_so(sampler: Sampler) -> None:
 SETTINGS = '{"journey": [{"name": "search", "path": "/search"}], "rate": 50, "minimumSamples": 20, "timeout": "30s"}'
 
 
-def gates() -> list[GateSpec]:
+def gates(timeout: str = "30s") -> list[GateSpec]:
     return [
-        GateSpec("journey", "synthetic", Stage.SHIFT, Mode.ENFORCE, SETTINGS),
+        GateSpec("journey", "synthetic", Stage.SHIFT, Mode.ENFORCE, SETTINGS.replace("30s", timeout)),
         GateSpec("healthy", "http", Stage.SHIFT, Mode.ENFORCE, '{"path": "/healthz"}'),
     ]
 
@@ -336,7 +376,8 @@ def test_the_gate_judges_what_a_real_sampler_saw(site: Site) -> None:
     until(lambda: gate.run(window(10)).outcome is Outcome.FAILED)
     assert alarms
     site.status = 200
-    assert gate.run(window(50)).outcome is Outcome.INCONCLUSIVE
+    assert gate.run(window(50)).outcome is Outcome.FAILED, "what was wrong at 10 is not forgotten at 50"
+    assert gate.run(window(10, opened=99.0)).outcome is Outcome.INCONCLUSIVE
     samplers.close()
     with pytest.raises(KeyError):
         samplers.of("healthy")

@@ -11,8 +11,9 @@ from pydantic.alias_generators import to_camel
 from reconciler.core.model import GateReading, Outcome, Window
 from reconciler.drivers.http import Answer, Client
 from reconciler.drivers.protocols import GateContext, Road, reading
+from reconciler.drivers.roads import UPSTREAM_HEADER
 from reconciler.durations import Duration
-from reconciler.errors import ReconcilerError, Refused
+from reconciler.errors import ReconcilerError, Refused, Unreachable
 
 MAX_BYTES = 1 << 20
 
@@ -70,7 +71,12 @@ class HttpGate:
         road = self._road(window)
         deadline = min(self._settings.timeout, self._context.deadline)
         url = road.url + (self._settings.path or "")
-        return self._client.ask("GET", url, headers=road.headers, deadline=deadline, max_bytes=self._settings.max_bytes)
+        answer = self._client.ask(
+            "GET", url, headers=road.headers, deadline=deadline, max_bytes=self._settings.max_bytes
+        )
+        if astray := road.astray(answer.headers.get(UPSTREAM_HEADER)):
+            raise Unreachable(f"the newcomer was not asked: {astray}")
+        return answer
 
     def _road(self, window: Window) -> Road:
         if self._settings.url is None:

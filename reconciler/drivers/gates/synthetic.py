@@ -5,9 +5,7 @@ The requests are sent by a sampler (`measure/`), long before and after this gate
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -18,10 +16,10 @@ from pydantic.alias_generators import to_camel
 from reconciler.core.model import GateReading, Outcome, Slot, Window
 from reconciler.drivers.journey import Journey, Step
 from reconciler.drivers.protocols import GateContext, Road, Sample, reading
+from reconciler.drivers.sampled import USERS, Sampled, p95, shown, story
 from reconciler.drivers.thresholds import Threshold, Unit, threshold
 from reconciler.durations import Duration
 
-USERS = "users"
 MAX_RATE = 300.0  # per second and road: what the generator keeps up with
 
 
@@ -123,50 +121,62 @@ class SyntheticGate:
         if self._context.samples is None:
             return reading(window, self._context.name, Outcome.ERROR, "no sampler runs for this gate")
         source = self._context.samples(self._context.name)
-        samples = source.since(window)
-        roads = {
-            name: [sample for sample in samples if sample.road == name]
-            for name in self._settings.names(window.newcomer.slot)
-        }
+        told = source.since(window)
+        roads = [Sampled(name, window, told) for name in self._settings.names(window.newcomer.slot)]
         outcome, reason = self._judge(roads, source.problem())
-        judged = [sample for road in roads.values() for sample in road]
-        shown = {"value": self._value(roads), "limit": self._limit(), "samples": len(judged)}
-        return reading(window, self._context.name, outcome, reason, **shown)
+        if strange := [sample for road in roads for sample in road.strange]:
+            reason += f"; not held against it: {story(strange, _sent(roads))}"
+        value = "; ".join(f"{road.road}: {road.account()}" for road in roads)
+        samples = sum(not sample.pending for road in roads for sample in road.sent)
+        said = {"value": value, "limit": self._limit(), "samples": samples}
+        return reading(window, self._context.name, outcome, reason, **said)
 
-    def _judge(self, roads: Mapping[str, Sequence[Sample]], problem: str) -> tuple[Outcome, str]:
-        """What was seen to be wrong stays wrong, even if nothing more can be seen; all else needs enough samples."""
-        every = [sample for road in roads.values() for sample in road]
-        if self._errors.unit is Unit.COUNT and not self._errors.holds(len(_bad(every))):
-            return Outcome.FAILED, _story(every)
+    def _judge(self, roads: Sequence[Sampled], problem: str) -> tuple[Outcome, str]:
+        """What was seen to be wrong stays wrong, even if nothing more can be seen; all else needs enough samples, and
+        an answer to everything that was sent before them."""
+        bad = [sample for road in roads for sample in road.bad]
+        if self._errors.unit is Unit.COUNT and not self._errors.holds(len(bad)):
+            return Outcome.FAILED, _all_failures(bad, roads)
         if problem:
             return Outcome.ERROR, problem
-        for name, sent in roads.items():
-            samples = self._settled(sent) if self._slowest else sent
-            if len(samples) < self._settings.minimum_samples:
-                missing = f"{len(samples)} of {self._settings.minimum_samples} samples by the road '{name}'"
+        for road in roads:
+            if void := road.void(self._settings.minimum_samples):
+                return Outcome.ERROR, f"by the road '{road.road}': {void}"
+        for road in roads:
+            if missing := self._missing(road):
                 return Outcome.INCONCLUSIVE, f"too little was seen: {missing}"
-        for name, samples in roads.items():
-            if wrong := self._wrong(samples):
-                return Outcome.FAILED, f"by the road '{name}': {wrong}"
+        for road in roads:
+            if wrong := self._wrong(road):
+                return Outcome.FAILED, f"by the road '{road.road}': {wrong}"
         return Outcome.SUCCESSFUL, "within the limits"
 
-    def _wrong(self, samples: Sequence[Sample]) -> str:
+    def _missing(self, road: Sampled) -> str:
+        """What one road lacks to be judged; empty when nothing."""
+        seen = self._settled(road.complete) if self._slowest else road.complete
+        if len(seen) >= self._settings.minimum_samples:
+            return ""
+        waiting = sum(sample.pending for sample in road.sent)
+        still = f", then {waiting} unanswered so far" if waiting else ""
+        return f"{len(seen)} of {self._settings.minimum_samples} samples by the road '{road.road}'{still}"
+
+    def _wrong(self, road: Sampled) -> str:
         """Why one road with enough samples is not good; empty when it is."""
-        if self._errors.unit is Unit.PERCENT and not self._errors.holds(100 * len(_bad(samples)) / len(samples)):
-            return _story(samples)
-        settled = self._settled(samples)
-        if self._slowest is not None and not self._slowest.holds(p95(settled)):
-            return f"p95 {_shown(p95(settled))} of {len(settled)} requests, limit {self._slowest.text}"
+        complete = road.complete
+        bad = [sample for sample in road.without_stable(complete) if sample.bad]
+        if self._errors.unit is Unit.PERCENT and not self._errors.holds(100 * len(bad) / len(complete)):
+            return story(bad, len(complete))
+        settled = self._settled(complete)
+        if self._too_slow(settled) and self._too_slow(road.without_stable(settled)):
+            return f"p95 {shown(p95(settled))} of {len(settled)} requests, limit {self._settings.p95}"
         return ""
+
+    def _too_slow(self, samples: Sequence[Sample]) -> bool:
+        return self._slowest is not None and bool(samples) and not self._slowest.holds(p95(samples))
 
     def _settled(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         """Those that were sent after the warm-up: a version that has just got users may be slow for a moment."""
         begin = min((sample.start for sample in samples), default=0.0) + self._context.warm_up
         return [sample for sample in samples if sample.start >= begin]
-
-    def _value(self, roads: Mapping[str, Sequence[Sample]]) -> str:
-        """`sent = ok + failed + unknown` for each road, so that nobody has to ask where a request went."""
-        return "; ".join(f"{name}: {_account(samples)}" for name, samples in roads.items())
 
     def _limit(self) -> str:
         slowest = f", p95 {self._slowest.text}" if self._slowest else ""
@@ -176,34 +186,14 @@ class SyntheticGate:
         """Nothing is held: the sampler belongs to `measure/`."""
 
 
-def p95(samples: Sequence[Sample]) -> float:
-    """Seconds, nearest rank. A request without an answer took for ever: it must not make the rest look fast."""
-    latencies = sorted(math.inf if sample.status is None else sample.latency for sample in samples)
-    return latencies[math.ceil(0.95 * len(latencies)) - 1]
+def _sent(roads: Sequence[Sampled]) -> int:
+    return sum(len(road.sent) for road in roads)
 
 
-def _bad(samples: Sequence[Sample]) -> list[Sample]:
-    return [sample for sample in samples if not sample.ok]
-
-
-def _account(samples: Sequence[Sample]) -> str:
-    unknown = sum(sample.status is None for sample in samples)
-    failed = len(_bad(samples)) - unknown
-    ok = len(samples) - failed - unknown
-    slow = f", p95 {_shown(p95(samples))}" if samples else ""
-    return f"{len(samples)} sent = {ok} ok + {failed} failed + {unknown} unknown{slow}"
-
-
-def _story(samples: Sequence[Sample]) -> str:
-    """`3 of 40 requests failed, most often search by blue: status 500 instead of 200`."""
-    bad = _bad(samples)
-    kinds = Counter((sample.step, sample.slot or sample.road, sample.error) for sample in bad)
-    (step, slot, error), _ = kinds.most_common(1)[0]
-    return f"{len(bad)} of {len(samples)} requests failed, most often {step} by {slot}: {error}"
-
-
-def _shown(seconds: float) -> str:
-    return "without answer" if math.isinf(seconds) else f"{seconds * 1000:.0f} ms"
+def _all_failures(bad: Sequence[Sample], roads: Sequence[Sampled]) -> str:
+    """Those of earlier weights were sent before what this window counts."""
+    early = sum(sample.rung is not None for sample in bad)
+    return story(bad, _sent(roads) + early) + (f" ({early} of them sent at an earlier weight)" if early else "")
 
 
 def open(context: GateContext, settings: Settings) -> SyntheticGate:

@@ -1,0 +1,79 @@
+"""What a world asks of the gateway's forced roads before a slot counts as warm."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reconciler.core.model import Pair, Slot
+from reconciler.drivers.protocols import Endpoint, Road
+from reconciler.errors import Unreachable
+from reconciler.world import World, roads
+
+GREEN = "10.0.0.1:9002"
+ENDPOINTS = (Endpoint("api", "/api", Pair("10.0.0.1:9001", GREEN)), Endpoint("page", "/", Pair("a:1", "b:2")))
+
+
+class Front:
+    """A gateway that says who answered, or does not."""
+
+    def __init__(self) -> None:
+        self.upstream: str | None = GREEN
+        front = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                if front.upstream is not None:
+                    self.send_header("x-reconciler-upstream", front.upstream)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None: ...
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    def address(self, slot: Slot) -> Road:
+        return Road(self.users().url, {"x-reconciler-road": f"secret-{slot}"})
+
+    def users(self) -> Road:
+        return Road(f"http://127.0.0.1:{self.server.server_port}")
+
+
+@pytest.fixture
+def front() -> Iterator[Front]:
+    front = Front()
+    thread = threading.Thread(target=front.server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield front
+    front.server.shutdown()
+    front.server.server_close()
+    thread.join()
+
+
+def world(front: Front) -> World:
+    nothing: Any = SimpleNamespace()
+    return World(nothing, front, {}, ENDPOINTS[:1], nothing, nothing)  # type: ignore[arg-type]
+
+
+def test_a_slot_is_warm_when_its_own_members_answered(front: Front) -> None:
+    world(front).warm(Slot.GREEN)
+
+
+@pytest.mark.parametrize(("upstream", "who"), [(None, "somebody else"), ("10.0.0.1:9001", "10.0.0.1:9001")])
+def test_a_slot_is_not_warm_by_the_answers_of_another(front: Front, upstream: str | None, who: str) -> None:
+    front.upstream = upstream
+    with pytest.raises(Unreachable, match=f"api in green: {who} answered instead of {GREEN}"):
+        world(front).warm(Slot.GREEN)
+
+
+def test_forced_roads_know_who_must_answer_and_the_users_road_takes_whoever_does(front: Front) -> None:
+    found = roads(front, ENDPOINTS)  # type: ignore[arg-type]
+    assert found["users"].expects == ()
+    assert found["green"].expects == (GREEN, "b:2")
+    assert found["blue"].expects == ("10.0.0.1:9001", "a:1")
