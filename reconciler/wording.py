@@ -29,12 +29,13 @@ from reconciler.core.steps import (
     HealthNoted,
     HoldBegan,
     Intended,
+    Judged,
     PausedByRule,
     Rebound,
     Requested,
+    RequestRefused,
     Retired,
     RollbackBegan,
-    RollbackRefused,
     Route,
     SoakBegan,
     StageFiles,
@@ -79,7 +80,7 @@ def _act(what: Act | Event | StrategyStep) -> str:
         case Stop(slot, members):
             return f"stop {', '.join(members)} in {slot}"
         case Warm(slot, version):
-            return f"warm {slot} up, see {version} answer"
+            return f"warm {slot} up: first requests to {version}"
         case Route(before, after):
             return f"weights: {weights(after.weights)}" if before != after.weights else _admission(after)
         case CloseGateway():
@@ -140,12 +141,14 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"drift: found {weights(found)}, expected {weights(expected)}"
         case HealthNoted(ready, reason):
             return "the newcomer is ready again" if ready else f"the newcomer is not ready{_because(reason)}"
+        case Judged(outcome, reason):
+            return f"the gates say {outcome}{_because(reason)}"
         case PausedByRule(reason):
             return f"paused{_because(reason)}"
         case HoldBegan(reason):
             return f"holding in place{_because(reason)}"
-        case RollbackRefused(reason):
-            return f"rollback refused{_because(reason)}"
+        case RequestRefused(verb, reason):
+            return f"{verb} refused{_because(reason)}"
         case Watched():
             return "watched"
     return ""

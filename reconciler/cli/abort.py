@@ -1,6 +1,16 @@
 """`reconcile abort`: stop and go back, from every state."""
 
-from reconciler.cli.ask import moving, verb
+from reconciler.cli.ask import verb
+from reconciler.core.state import State
 from reconciler.core.steps import Verb
 
-command = verb(Verb.ABORT, "Stop the transition and go back to stable; the version is held.", moving)
+
+def possible(state: State) -> str:
+    if state.transition is None:
+        return "there is no transition under way"
+    if state.transition.going_back and not state.suspended:
+        return f"it is going back already ({state.transition.condition}); see: reconcile status"
+    return ""
+
+
+command = verb(Verb.ABORT, "Stop the transition and go back to stable; the version is held.", possible)

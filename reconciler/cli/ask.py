@@ -8,7 +8,7 @@ import click
 
 from reconciler.core.state import State
 from reconciler.core.steps import Requested, Verb
-from reconciler.errors import UsageError
+from reconciler.errors import JournalMoved, UsageError
 from reconciler.session import Session, actor
 from reconciler.spelling import unknown
 
@@ -19,14 +19,31 @@ def ask(config: str | None, environment: str, request: Requested, check: Check =
     """Append the request and say what happens with it. Raises UsageError when it makes no sense in this state."""
     with Session.open(config, read_only=True) as session:  # a refused request leaves no trace
         state = _state(session, environment)
-    problem = check(state)
-    if problem:
-        raise UsageError(f"{request.verb} {environment}: {problem}")
+    _agree(check, state, request, environment)
     with Session.open(config) as session:
-        session.journal.append(environment, request, actor=actor())
+        state = _append(session, environment, request, check)
         session.journal.wake(environment)
     click.echo(f"{environment}: {request.verb} is on record; follow with: reconcile status {environment} --watch")
     return state
+
+
+def _append(session: Session, environment: str, request: Requested, check: Check) -> State:
+    """On the state that was checked, and no other: what the loop did in the meantime is checked again."""
+    while True:
+        state = session.state(environment)
+        _agree(check, state, request, environment)
+        try:
+            session.journal.append(environment, request, actor=actor(), expected=state.seq)
+        except JournalMoved:
+            continue
+        return state
+
+
+def _agree(check: Check, state: State, request: Requested, environment: str) -> None:
+    """Raises UsageError when it makes no sense in this state."""
+    problem = check(state)
+    if problem:
+        raise UsageError(f"{request.verb} {environment}: {problem}")
 
 
 def _state(session: Session, environment: str) -> State:
@@ -37,11 +54,6 @@ def _state(session: Session, environment: str) -> State:
     if environment in session.desires.look().environments:
         raise UsageError(f"environment '{environment}' was never run, so there is nothing to ask: reconcile run")
     raise UsageError(unknown("environment", environment, known))
-
-
-def moving(state: State) -> str:
-    """For verbs that only make sense in a transition."""
-    return "" if state.transition else "there is no transition under way"
 
 
 def verb(name: Verb, help_text: str, check: Check = lambda _state: "") -> click.Command:

@@ -46,8 +46,7 @@ def command(keep: bool, output: str, folder: Path | None) -> int:
     _show(found, place, keep)
     if output == "json":
         click.echo(found.as_json())
-    good = found.good.failed == 0 and found.good.unknown == 0
-    return 0 if good and found.rolled_back and not found.breaches else 1
+    return 0 if found.kept_its_word else 1
 
 
 def _stop_everything(place: Place, processes: Processes) -> None:
@@ -78,6 +77,7 @@ def _show(found: Account, place: Place, keep: bool) -> None:
         _bad(found),
         f"the bad version was {'rolled back, and is held' if found.rolled_back else 'NOT ROLLED BACK'}",
         *(found.breaches or ("journal and access log, judged together: every law held",)),
+        f"the journal lies in {found.journal}",
     )
     for line in lines:
         out.print(line, highlight=False)

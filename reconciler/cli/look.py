@@ -31,6 +31,9 @@ NEXT = {
     "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
     "Refused": "mend what stands in the way; it is tried again by itself",
     "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
+    "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
+    "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
+    "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
 }
 
 
@@ -74,6 +77,7 @@ def as_json(found: Look) -> dict[str, Any]:
         "environment": found.name,
         "held": [dataclasses.asdict(held) for held in found.state.held],
         "last": dataclasses.asdict(found.state.last) if found.state.last else None,
+        "refused": found.state.request_refused,
         "error": found.error,
         "next": next_step(found),
         "exitCode": found.exit_code if code is None else code,
@@ -106,6 +110,7 @@ def lines(found: Look) -> list[str]:
         "last": _last(found) if not s.newcomer else "",
         "why": _why(found, s),
         "stalled": _stalled(s),
+        "refused": found.state.request_refused,
         "next": next_step(found),
     }
     rows = (f"  {word:<10}{_indented(text)}" for word, text in told.items() if text)

@@ -156,10 +156,10 @@ class Report:
     def _summary(self, road: Preview) -> list[str]:
         lines = []
         if road.seconds is not None:
-            back = duration(self.rollback) if self.rollback is not None else "one step"
+            back = f", {duration(self.rollback)}" if self.rollback is not None else ""
             phase = road.ended.phase if road.ended else ""
             lines += [
-                f"  ends {phase} after {duration(road.seconds)}; a rollback from full weight: one step, {back}",
+                f"  ends {phase} after {duration(road.seconds)}; a rollback from full weight: one step{back}",
                 f"  rollback safe: {self._safe()}",
             ]
         rest = f"{road.end.reason}{': ' + road.end.message if road.end.message else ''}"

@@ -5,6 +5,15 @@ import click
 from reconciler.cli.ask import ask
 from reconciler.core.state import State
 from reconciler.core.steps import Requested, Verb
+from reconciler.errors import UsageError
+from reconciler.session import Session
+
+
+def _rewritten(config: str | None, environment: str) -> None:
+    """Leave is given for the head that was seen, not for whatever may come. Raises UsageError."""
+    with Session.open(config, read_only=True) as session:
+        if session.desired(environment, session.state(environment)).forward:
+            raise UsageError(f"retry {environment}: the branch was not rewritten, its head follows what is in force")
 
 
 @click.command("retry")
@@ -14,6 +23,8 @@ from reconciler.core.steps import Requested, Verb
 @click.pass_obj
 def command(config: str | None, environment: str, reason: str, accept_rewritten: bool) -> None:
     """Release what is held and try again what git asks for."""
+    if accept_rewritten:
+        _rewritten(config, environment)
 
     def held(state: State) -> str:
         return "" if state.held or state.refusal or accept_rewritten else "nothing is held or refused here"

@@ -14,6 +14,7 @@ from reconciler.cli.logs import logged
 from reconciler.desired.manifest import Invalid
 from reconciler.desired.snapshot import Snapshot
 from reconciler.desired.watch import Watch
+from reconciler.errors import InvalidDesired
 from reconciler.loop.run import Runner
 from reconciler.session import Session
 
@@ -95,4 +96,16 @@ def problems(found: Snapshot) -> tuple[str, ...]:
 
 def _paths(session: Session) -> list[Path]:
     wake = session.journal.wake_folder
-    return [session.repository.watch_path(), *([wake] if wake else [])]
+    return [*_references(session), *([wake] if wake else [])]
+
+
+def _references(session: Session) -> list[Path]:
+    """Where git writes when a branch moves. Of a repository that is not there yet: where that will be, in one with a work
+    tree or in a bare one. Raises InvalidDesired when no operator's file says that there should be one."""
+    repository = session.repository
+    try:
+        return [repository.watch_path()]
+    except InvalidDesired:
+        if session.configuration.file is None:
+            raise
+        return [repository.path / ".git" / "refs", repository.path / "refs"]

@@ -125,8 +125,10 @@ def outcome(found: Look, revision: str, *, overtaken: bool = False) -> int | Non
     last = found.state.last
     if found.state.transition is None and last and last.revision == revision and str(last.phase) != "Succeeded":
         return ROLLED_BACK
-    if found.state.transition or (found.status.revision != revision and not overtaken):
+    if found.status.revision != revision and not overtaken:
         return None
+    if found.state.transition:  # a person is waited for: nothing will change by waiting on
+        return BLOCKED if found.exit_code == BLOCKED else None
     if found.status.reason == "InSync":
         return IN_SYNC
     return found.exit_code if found.exit_code in (BLOCKED, ROLLED_BACK) else None

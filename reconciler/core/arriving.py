@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from reconciler.core.members import at_rest, owned, prepare, vacate
+from reconciler.core.members import at_rest, owned, prepare, vacate, whole
 from reconciler.core.model import MemberStatus, Release, Routing, Slot, Weights, all_on, share
 from reconciler.core.situation import ALIVE, Answer, Do, Record, Situation, Wait
-from reconciler.core.steps import Adopted, Bootstrapped, CloseGateway, Route, StageFiles, Start, Stop
+from reconciler.core.steps import (
+    Adopted,
+    Bootstrapped,
+    CloseGateway,
+    RequestRefused,
+    Route,
+    StageFiles,
+    Start,
+    Stop,
+    Verb,
+)
 
 FOREIGN = "another journal wrote this gateway"
 
@@ -14,9 +24,8 @@ def bring_down(s: Situation) -> Answer | None:
     """`reconcile down`: stop listening, then every member; stay so until `resume`."""
     if not s.state.down:
         return None
-    if s.gateway is None:
-        return Wait("GatewayUnreachable", s.observed.detail)
-    if s.gateway.up:
+    refused = s.state.refusal is not None and s.state.refusal.act == CloseGateway()  # it is not ours to stop
+    if not refused and (s.gateway is None or s.gateway.up):  # one that runs and does not answer has to end, too
         return Do(CloseGateway(), f"down: {s.state.down}")
     for slot in Slot:
         alive = tuple(m.name for m in s.spec.members if s.status(slot, m.name) in ALIVE)
@@ -40,8 +49,8 @@ def adopt_on_request(s: Situation) -> Answer | None:
         return None
     version = _version_in(s, slot)
     if version is None:
-        why = f"{slot}: its members are not all ready at one version"
-        return None if s.state.stable else Wait("AdoptionNeeded", why, blocked=True)
+        why = f"{slot}: its members are not all ready at one version; ask again when they are"
+        return Record(RequestRefused(Verb.ADOPT, why))  # kept for later it would move users when nobody looks
     return Record(Adopted(Release(slot, version)))
 
 
@@ -53,33 +62,41 @@ def arrive(s: Situation) -> Answer | None:
     if gateway.weights is None and gateway.stamp is None:
         return _bootstrap(s)
     ours = gateway.stamp is not None and gateway.stamp.journal == s.state.journal
-    if ours and gateway.weights == all_on(s.spec.active):
+    if ours and gateway.weights == all_on(s.spec.active) and not _overtaken(s):
         return _open(s)
     return _adopt(s, gateway.weights, foreign=not ours and gateway.stamp is not None)
+
+
+def _overtaken(s: Situation) -> bool:
+    """Git moved on before it was on record that we opened: what serves is what we had started, not what is asked."""
+    target, up = s.spec.target, s.gateway is not None and s.gateway.up
+    return up and bool(s.misfits(target)) and s.state.started[target.slot] != target.version
 
 
 def _bootstrap(s: Situation) -> Answer:
     """Nothing was ever here: start the active slot, see it healthy, and only then open the listener."""
     target = s.spec.target
     step = prepare(s, target, warm=False) or owned(s, target)
-    return step or Do(Route(None, Routing(all_on(target.slot))), f"open the listener on {target}")
+    return step or Do(Route(None, whole(target.slot)), f"open the listener on {target}")
 
 
 def _open(s: Situation) -> Answer:
     """We opened the listener, and died before it was on record."""
     target = s.spec.target
-    whole, step = all_on(target.slot), prepare(s, target, warm=False)
+    step = prepare(s, target, warm=False)
     if step:
         return step
-    return Record(Bootstrapped(target)) if s.gateway and s.gateway.up else Do(Route(whole, Routing(whole)), "reopen")
+    if s.gateway and s.gateway.up:
+        return Record(Bootstrapped(target))
+    return Do(Route(all_on(target.slot), whole(target.slot)), "reopen")
 
 
 def _adopt(s: Situation, weights: Weights | None, *, foreign: bool) -> Answer:
     """A gateway at 100 on one slot, written by no reconciler, is adopted as it runs; anything else needs a person."""
-    whole = [slot for slot in Slot if weights == all_on(slot)]
-    version = _version_in(s, whole[0]) if whole and not foreign else None
+    alone = [slot for slot in Slot if weights == all_on(slot)]
+    version = _version_in(s, alone[0]) if alone and not foreign else None
     if version is not None:
-        return Record(Adopted(Release(whole[0], version)))
+        return Record(Adopted(Release(alone[0], version)))
     return _needs_person(s, FOREIGN if foreign else f"the gateway stands at {_shown(weights)}")
 
 
@@ -90,7 +107,7 @@ def claim_gateway(s: Situation) -> Answer | None:
         return None
     if s.state.claim:
         step = None if s.runs(stable) else prepare(s, stable, warm=False)
-        return step or Do(Route(gateway.weights, Routing(all_on(stable.slot))), f"take the gateway over on {stable}")
+        return step or Do(Route(gateway.weights, whole(stable.slot)), f"take the gateway over on {stable}")
     foreign = gateway.stamp is not None and gateway.stamp.journal != s.state.journal
     return _needs_person(s, FOREIGN) if foreign else None
 

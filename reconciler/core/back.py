@@ -38,13 +38,27 @@ def blind(s: Situation, t: Transition) -> Wait | None:
         found = s.reading(slot, s.misfits(t.stable)[0]).version
         return Wait("StableDegraded", f"{slot} runs {found}, not {t.stable.version}", blocked=True, alert=True)
     if s.having(slot, MemberStatus.STOPPED):
-        return Wait("StableDegraded", f"{t.stable} is being started", alert=True)
+        return Wait("StableDegraded", f"{t.stable} {_starting(s, t)}", alert=True)
     if s.having(slot, MemberStatus.UNKNOWN):
         return _by_counters(s, t)
     dead = s.having(t.newcomer.slot, MemberStatus.STOPPED)
     if dead:  # nothing is lost by trying: the newcomer answers nobody
         return None
-    return Wait("StableDegraded", f"{t.stable} is not ready: traffic stays where it is", alert=True)
+    stays = f"{t.stable} is not ready: traffic stays where it is; {_way_out(s, t)}"
+    return Wait("StableDegraded", stays, alert=True)
+
+
+def _starting(s: Situation, t: Transition) -> str:
+    """Whether stable will come up by itself."""
+    refusal = s.state.refusal
+    if refusal and getattr(refusal.act, "slot", None) is t.stable.slot:
+        return f"cannot be started: {refusal.reason}; {_way_out(s, t)}"
+    return "is being started"
+
+
+def _way_out(s: Situation, t: Transition) -> str:
+    """Where a rollback has nowhere to go, only a person can say that the newcomer is to stay."""
+    return f"if {t.newcomer} is to stay: reconcile adopt {s.spec.environment} --stable {t.newcomer.slot}"
 
 
 def _by_counters(s: Situation, t: Transition) -> Wait | None:

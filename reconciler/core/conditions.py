@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.diff import differences, standing
-from reconciler.core.model import Desired, MemberStatus, Observed, Release, Spec, Traffic, Weights
+from reconciler.core.model import Desired, MemberStatus, Observed, Release, Spec, Weights
 from reconciler.core.plan import Decision
 from reconciler.core.situation import Do, Record, Wait
-from reconciler.core.state import State
+from reconciler.core.state import State, Transition
 from reconciler.core.steps import Phase
 
 IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit codes
@@ -52,8 +52,8 @@ class Status:
 def status(desired: Desired, observed: Observed, state: State, decision: Decision) -> Status:
     """The words for what was found and decided."""
     standpoint = standing(desired, state)
-    spec, wait = standpoint.spec, _waiting(decision)
-    transition = state.transition
+    spec, transition = standpoint.spec, state.transition
+    wait = _as_judged(_waiting(decision), transition)
     reason, message = (wait.reason, wait.message) if wait else (decision.rule, _doing(decision))
     gateway = observed.gateway
     return Status(
@@ -76,6 +76,13 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
 
 def _waiting(decision: Decision) -> Wait | None:
     return decision.answer if isinstance(decision.answer, Wait) else None
+
+
+def _as_judged(wait: Wait | None, transition: Transition | None) -> Wait | None:
+    """Who only looks does not ask the gates: what they said last is on record."""
+    if wait is None or transition is None or transition.judged is None or wait.reason != "GatePending":
+        return wait
+    return replace(wait, reason=f"Gate{transition.judged}", message=transition.said)
 
 
 def _doing(decision: Decision) -> str:
@@ -113,11 +120,7 @@ def _health(spec: Spec | None, observed: Observed, state: State, wait: Wait | No
     stable = state.stable
     if stable is None:
         return "Unknown"
-    readings = [
-        reading
-        for member, reading in zip(spec.members, observed.members[stable.slot], strict=False)
-        if member.traffic is Traffic.WEIGHTED
-    ]
+    readings = observed.members[stable.slot]  # its exclusive members, too: at rest it owns them
     healthy = readings and all(r.status is MemberStatus.READY and r.version == stable.version for r in readings)
     return "Healthy" if healthy else "Degraded"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import stage, verdict
+from reconciler.core.gates import due, stage, verdict
 from reconciler.core.judging import both_died, failure
 from reconciler.core.members import prepare, take_over
 from reconciler.core.model import (
@@ -11,6 +11,7 @@ from reconciler.core.model import (
     HandOver,
     MemberStatus,
     OnFailure,
+    Outcome,
     Pause,
     Release,
     Routing,
@@ -26,6 +27,7 @@ from reconciler.core.steps import (
     Ended,
     HealthNoted,
     HoldBegan,
+    Judged,
     PausedByRule,
     Phase,
     Rebound,
@@ -35,6 +37,8 @@ from reconciler.core.steps import (
     StagePassed,
     StepPassed,
 )
+
+NOTE_AFTER = 1.0  # watched seconds between two notes of what the gates say
 
 
 def forward(s: Situation) -> Transition | None:
@@ -76,6 +80,17 @@ def note_health(s: Situation) -> Answer | None:
     if t.unready_since is not None and s.runs(t.newcomer):
         return Record(HealthNoted(True))
     return None
+
+
+def note_verdict(s: Situation) -> Answer | None:
+    """Journal what the gates say when it changes: `status` and whoever asks afterwards cannot ask the gates again."""
+    t = forward(s)
+    if t is None or not due(s.spec, t):
+        return None
+    found = verdict(s.spec, t, s.observed.gates)
+    flaps = t.judged is not None and s.now < t.judged_at + NOTE_AFTER
+    new = found.outcome not in (t.judged, Outcome.PENDING)  # nothing said is nothing to note
+    return Record(Judged(found.outcome, found.reason)) if new and not flaps else None
 
 
 def turn_back(s: Situation) -> Answer | None:

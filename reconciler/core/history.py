@@ -24,13 +24,14 @@ from reconciler.core.steps import (
     HealthNoted,
     HoldBegan,
     Intended,
+    Judged,
     PausedByRule,
     Phase,
     Rebound,
     Requested,
+    RequestRefused,
     Retired,
     RollbackBegan,
-    RollbackRefused,
     SoakBegan,
     StagePassed,
     StepPassed,
@@ -78,8 +79,9 @@ def _fold(state: State, event: Event) -> State:
             return applied(state, event)
         case DriftFound():
             return drifted(state, event)
-        case RollbackRefused(reason):
-            return replace(state, rollback="", rollback_refused=reason)
+        case RequestRefused(verb, reason):
+            state = replace(state, adopt=None) if verb is Verb.ADOPT else replace(state, rollback="")
+            return replace(state, request_refused=f"{verb}: {reason}")
         case Retired():
             left = state.leftover
             return replace(state, leftover=replace(left, stopped=True) if left else None)
@@ -124,6 +126,8 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             transition = replace(transition, phase=Phase.SOAKING, since=now)
         case HealthNoted(ready):
             transition = replace(transition, unready_since=None if ready else now)
+        case Judged(outcome, reason):
+            transition = replace(transition, judged=outcome, said=reason, judged_at=now)
         case HoldBegan(reason):
             transition = replace(transition, holding_since=now, reason=reason)
         case RollbackBegan(ends, condition, reason, hold):
@@ -149,13 +153,13 @@ def _requested(state: State, request: Requested) -> State:
         case Verb.ROLLBACK if moving:
             return replace(state, abort=reason)
         case Verb.ROLLBACK if state.transition is None:
-            return replace(state, rollback=reason, rollback_refused="")
+            return replace(state, rollback=reason, request_refused="")
         case Verb.PROMOTE if transition and moving and isinstance(transition.step, Pause):
             return replace(state, promote=True)
         case Verb.RETRY:
             return replace(state, held=(), refusal=None, accept_rewritten=request.accept_rewritten)
         case Verb.ADOPT:
-            return replace(state, adopt=request.slot)
+            return replace(state, adopt=request.slot, request_refused="")
         case Verb.HANDOVER:
             return replace(state, forced=request.slot)
         case Verb.DOWN:
@@ -199,6 +203,6 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
     last = Last(transition.id, transition.revision, transition.newcomer, event.phase, reason)
     return replace(
         state, stable=stable, transition=None, leftover=Leftover(left, state.watched, good=succeeded), held=held,
-        last=last, abort="", promote=False, intent=None, drift=None, rollback_refused="", paused=paused,
+        last=last, abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
         paused_by_rule=False, forced=None,
     )  # fmt: skip

@@ -46,9 +46,7 @@ def _replace(s: Situation, release: Release) -> Do | Wait | None:
     misfits = s.misfits(release)
     if s.state.started[release.slot] == release.version:
         found = s.reading(release.slot, misfits[0]).version
-        return Wait(
-            "VersionMismatch", f"{misfits[0]} in {release.slot} reports {found}, not {release.version}", alert=True
-        )
+        return _lies(misfits[0], release.slot, found, release.version)
     return vacate(s, release.slot) or Do(Stop(release.slot, tuple(misfits)), f"make room for {release}")
 
 
@@ -104,8 +102,13 @@ def _renew(s: Situation, name: str, owner: Release) -> Do | Wait:
     """An exclusive member of another version makes room. The one that we have just started lies."""
     slot, found = owner.slot, s.reading(owner.slot, name).version
     if Start(slot, owner.version, (name,), owner=True) in (act for act, _ in s.state.latest):
-        return Wait("VersionMismatch", f"{name} in {slot} reports {found}, not {owner.version}", alert=True)
+        return _lies(name, slot, found, owner.version)
     return Do(Stop(slot, (name,), owner=True), f"make room for {name} of {owner}")
+
+
+def _lies(name: str, slot: Slot, found: str | None, wanted: str) -> Wait:
+    """Starting it once more would not help: only a person can."""
+    return Wait("VersionMismatch", f"{name} in {slot} reports {found}, not {wanted}", blocked=True, alert=True)
 
 
 def owned(s: Situation, owner: Release) -> Do | Wait | None:
@@ -127,12 +130,17 @@ def released(s: Situation, owner: Release) -> Do | Wait | None:
     return None
 
 
+def whole(slot: Slot) -> Routing:
+    """All traffic on one slot. Nobody comes to the other, whatever cookie they hold: nothing there was judged."""
+    return Routing(all_on(slot), Pair(Admission.OPEN, Admission.OPEN).replace(slot.other, Admission.CLOSED))
+
+
 def at_rest(s: Situation, stable: Release) -> Routing:
-    """All traffic on stable. The idle slot stays closed after a failure; after a success its clients may finish."""
-    left, idle = s.state.leftover, Admission.OPEN
-    if left:
-        idle = Admission.DRAINING if left.good else Admission.CLOSED
-    return Routing(all_on(stable.slot), Pair(Admission.OPEN, Admission.OPEN).replace(stable.slot.other, idle))
+    """All traffic on stable. Clients of a release that served well before may finish there while it still runs."""
+    left, alone = s.state.leftover, whole(stable.slot)
+    if left is None or not left.good or left.stopped or s.state.started[left.release.slot] != left.release.version:
+        return alone
+    return Routing(alone.weights, alone.admission.replace(left.release.slot, Admission.DRAINING))
 
 
 def _is(reading: MemberReading, version: str) -> bool:

@@ -9,6 +9,7 @@ from reconciler.core.state import Refusal, State, Transition
 from reconciler.core.steps import (
     Act,
     Applied,
+    CloseGateway,
     DriftFound,
     Intended,
     Phase,
@@ -49,13 +50,17 @@ def intended(state: State, event: Intended) -> State:
                 state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
-    return _spaced(state, event.act) if isinstance(event.act, Start | Stop) else state
+    return _spaced(state, event.act) if isinstance(event.act, Start | Stop | CloseGateway) else state
 
 
-def _spaced(state: State, act: Start | Stop) -> State:
+def _spaced(state: State, act: Start | Stop | CloseGateway) -> State:
     """Each slot's members remember when they were started or stopped last; only the latest few matter."""
-    others = [(a, at) for a, at in state.latest if (a.slot, a.members) != (act.slot, act.members)]
+    others = [(earlier, at) for earlier, at in state.latest if _whom(earlier) != _whom(act)]
     return replace(state, latest=(*others[-7:], (act, state.watched)))
+
+
+def _whom(act: Start | Stop | CloseGateway) -> object:
+    return None if isinstance(act, CloseGateway) else (act.slot, act.members)
 
 
 def applied(state: State, event: Applied) -> State:

@@ -76,6 +76,7 @@ RULES: tuple[Rule, ...] = (
     back.go_back,
     rest.keep_owners,
     forward.note_health,
+    forward.note_verdict,
     forward.drift_under_way,
     forward.stand_still,
     forward.bring_up,
@@ -123,7 +124,9 @@ def spaced(answer: Answer, s: Situation) -> Answer:
     return wait if wait.alert else replace(wait, message=answer.because)
 
 
-def intended(decision: Decision, desired: Desired) -> Intended:
-    """What goes into the journal before the act that was decided."""
+def intended(decision: Decision, desired: Desired, state: State | None = None) -> Intended:
+    """What goes into the journal before the act that was decided. While the branch cannot be read, what is in force
+    is what `state` remembers as accepted."""
     assert isinstance(decision.answer, Do)
-    return Intended(decision.answer.act, decision.rule, decision.answer.because, desired.revision)
+    accepted = state.accepted.revision if state and state.accepted else ""
+    return Intended(decision.answer.act, decision.rule, decision.answer.because, desired.revision or accepted)

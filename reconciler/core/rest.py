@@ -19,7 +19,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
-from reconciler.core.steps import Began, DriftFound, Retired, RollbackRefused, Route, Stop
+from reconciler.core.steps import Began, DriftFound, RequestRefused, Retired, Route, Stop, Verb
 
 
 def drift_at_rest(s: Situation) -> Answer | None:
@@ -34,7 +34,8 @@ def drift_at_rest(s: Situation) -> Answer | None:
     if s.spec.drift is DriftMode.WARN:
         return Wait("Drifted", "somebody else changed the weights (driftDetection: warn)", blocked=True, alert=True)
     if not s.runs(stable):
-        return Wait("StableDegraded", f"{stable} is not ready to take the traffic back", alert=True)
+        message = f"{stable} is not ready to take the traffic back"
+        return Wait("StableDegraded", message, blocked=bool(s.misfits(stable)), alert=True)
     return Do(Route(gateway.weights, at_rest(s, stable)), "heal drift")
 
 
@@ -79,7 +80,7 @@ def late_rollback(s: Situation) -> Answer | None:
         return None
     reason = rollback_refusal(s.spec, s.state, s.now)
     if reason or left is None:
-        return Record(RollbackRefused(reason))
+        return Record(RequestRefused(Verb.ROLLBACK, reason))
     event = Began(name(s, stable), left.release, stable, s.spec.digest, s.desired.revision, (), back=s.state.rollback)
     return Record(event)
 
@@ -150,24 +151,43 @@ def held_target(s: Situation) -> Answer | None:
         f"{s.spec.target} is held ({held.condition}: {held.reason});"
         f" pin another version, or: reconcile retry {s.spec.environment}"
     )
-    return Wait("RevisionHeld", message, blocked=True, alert=not s.state.stable or not s.runs(s.state.stable))
+    return _beside(Wait("RevisionHeld", message, blocked=True), _trouble(s))
 
 
 def rest(s: Situation) -> Answer | None:
     """Nothing to do. Says so, or says what stands in the way."""
-    stable = s.state.stable
+    trouble = _trouble(s)
     if s.refused:
-        return s.refused
+        return _beside(s.refused, trouble)
     if s.state.paused:
-        return Wait("Paused", f"{s.state.paused}; go on with: reconcile resume {s.spec.environment}", blocked=True)
-    if stable and not s.runs(stable):
+        message = f"{s.state.paused}; go on with: reconcile resume {s.spec.environment}"
+        return _beside(Wait("Paused", message, blocked=True), trouble)
+    return trouble or Wait("InSync", f"{s.state.stable} serves", until=_next_timer(s))
+
+
+def _beside(wait: Wait, trouble: Wait | None) -> Wait:
+    """What a person is waited for must not hide that something is broken, too."""
+    return replace(wait, message=f"{wait.message}; and {trouble.message}", alert=True) if trouble else wait
+
+
+def _trouble(s: Situation) -> Wait | None:
+    """What is not well with stable: its members, its owners, its users' weights."""
+    stable = s.state.stable
+    if stable is None:
+        return None
+    if not s.runs(stable):
         bad = s.having(stable.slot, MemberStatus.UNREADY, MemberStatus.UNKNOWN, MemberStatus.STOPPING)
         detail = f": {', '.join(bad)}" if bad else " at its version"
-        return Wait("StableDegraded", f"{stable} is not ready{detail}", alert=True)
-    step = owned(s, stable) if stable else None
+        other = f"if {stable.slot.other} is good: reconcile adopt {s.spec.environment} --stable {stable.slot.other}"
+        amiss = bool(s.misfits(stable))  # it runs something else: only a person puts that right
+        return Wait("StableDegraded", f"{stable} is not ready{detail}; {other}", blocked=amiss, alert=True)
+    step = owned(s, stable)
     if step:
         return replace(step, alert=True) if isinstance(step, Wait) else Wait("OwnerMissing", step.because, alert=True)
-    return Wait("InSync", f"{stable} serves", until=_next_timer(s))
+    disabled = s.spec.drift is DriftMode.DISABLED
+    if disabled and s.gateway and s.gateway.weights and not s.all_traffic_on(stable.slot):
+        return Wait("Drifted", f"users are not all on {stable}, and driftDetection is disabled", blocked=True)
+    return None
 
 
 def _next_timer(s: Situation) -> float | None:

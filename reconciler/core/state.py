@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.model import Pair, Release, Slot, Stage, StrategyStep, Window
-from reconciler.core.steps import Accepted, Act, DriftFound, Intended, Phase, Start, Stop
+from reconciler.core.model import Outcome, Pair, Release, Slot, Stage, StrategyStep, Window
+from reconciler.core.steps import Accepted, Act, CloseGateway, DriftFound, Intended, Phase, Start, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,9 @@ class Transition:
     starts: int = 0  # attempts to start the newcomer
     unready_since: float | None = None
     holding_since: float | None = None  # `onFailure: hold`
+    judged: Outcome | None = None  # what the gates said last, why, and when
+    said: str = ""
+    judged_at: float = 0.0
     refusal: str = ""  # a definite no to one of the newcomer's steps
     ends: Phase = Phase.ROLLED_BACK  # what a way back will be called
     condition: str = ""
@@ -112,7 +115,7 @@ class State:
     held: tuple[Held, ...] = ()
     intent: Intended | None = None
     refusal: Refusal | None = None
-    latest: tuple[tuple[Start | Stop, float], ...] = ()  # the last one per slot and members, to space repetitions
+    latest: tuple[tuple[Start | Stop | CloseGateway, float], ...] = ()  # per slot and members, to space repetitions
     drift: DriftFound | None = None
     files: Pair[str | None] = NEITHER  # the version whose files are staged
     started: Pair[str | None] = NEITHER  # the version started last
@@ -129,7 +132,7 @@ class State:
     forced: Slot | None = None  # somebody saw that its exclusive members, which cannot be read, have stopped
     claim: bool = False  # adopted: the next write takes a foreign gateway over
     accept_rewritten: bool = False
-    rollback_refused: str = ""
+    request_refused: str = ""
     last: Last | None = None
 
     @property

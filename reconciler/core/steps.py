@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Admission, Pair, Release, Routing, Slot, Stage, StrategyStep, Weights
+from reconciler.core.model import Admission, Outcome, Pair, Release, Routing, Slot, Stage, StrategyStep, Weights
 
 # ---- acts -----------------------------------------------------------------------------------------------------------
 
@@ -219,6 +219,14 @@ class HealthNoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gates say of the present window, whenever that changes: for people. Nothing is decided by it."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PausedByRule:
     reason: str
 
@@ -247,9 +255,10 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class RollbackRefused:
-    """A late rollback that cannot be done; the reason holds the commit to make instead."""
+class RequestRefused:
+    """What was asked for cannot be done now, and is not kept for later; the reason says what to do instead."""
 
+    verb: Verb
     reason: str
 
 
@@ -289,11 +298,12 @@ Event = (
     | StepPassed
     | SoakBegan
     | HealthNoted
+    | Judged
     | PausedByRule
     | HoldBegan
     | RollbackBegan
     | Ended
-    | RollbackRefused
+    | RequestRefused
     | DriftFound
     | Retired
     | Watched

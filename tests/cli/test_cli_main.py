@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from conftest import Folder, until
 
 import reconciler.cli as frame
+from reconciler.journal.sqlite import open_journal
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -170,6 +172,36 @@ class TestTheLoop:
         assert folder.end(loop, signal.SIGTERM) == 0
         assert "Traceback" not in folder.said
 
+    def test_a_repository_that_is_not_there_yet_is_waited_for(self, folder: Folder) -> None:
+        folder.reconcile("init")
+        folder.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: bleu")
+        folder.commit()
+        (folder.root / ".git").rename(folder.root / "away")
+        loop = folder.start("run", "--poll", "0.1")
+        until(folder, lambda: "is not the root of a git repository" in folder.said, "a word about the repository")
+        (folder.root / "away").rename(folder.root / ".git")
+        until(folder, lambda: "environments/production.yaml:" in folder.said, "a word about the manifest")
+        assert folder.end(loop, signal.SIGTERM) == 0
+        assert "Traceback" not in folder.said
+
+    def test_without_a_repository_and_without_an_operators_file_nothing_starts(self, folder: Folder) -> None:
+        done = folder.process("run")
+        assert done.returncode == 1
+        assert "is not the root of a git repository" in done.stderr
+
+    def test_one_that_lost_an_environment_to_another_reconciler_ends_with_1(self, folder: Folder) -> None:
+        folder.git("init", "--quiet", "--initial-branch", "main")
+        (folder.root / "environments").mkdir()
+        (folder.root / "environments" / "x.yaml").write_text("kind: 1\n", encoding="utf-8")
+        folder.commit()
+        loop = folder.start("run")
+        journal = folder.root / "state" / "journal.db"
+        until(folder, lambda: journal.exists() and _entries(journal) > 0, "its first entry")
+        with contextlib.closing(open_journal(f"sqlite:///{journal}")) as other:
+            other.take("x", "another reconciler")
+        until(folder, lambda: "has taken over" in folder.said, "a word about it")
+        assert folder.end(loop) == 1
+
     def test_a_journal_that_cannot_be_written_is_told_and_nothing_starts(self, folder: Folder) -> None:
         folder.reconcile("init")
         folder.commit()
@@ -178,3 +210,8 @@ class TestTheLoop:
         assert done.returncode == 1
         assert "reconciler.toml/journal.db" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def _entries(journal: Path) -> int:
+    with contextlib.closing(open_journal(f"sqlite:///{journal}", read_only=True)) as found:
+        return found.last("x")

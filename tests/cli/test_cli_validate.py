@@ -76,6 +76,17 @@ def test_every_mistake_in_the_operators_file_is_told(ready: Folder) -> None:
     assert "did you mean 'journal'?" in done.stdout
 
 
+def test_a_weighted_member_whose_app_has_no_ports_is_an_error_at_its_place(ready: Folder) -> None:
+    with (ready.root / "reconciler.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[apps.bare]\ncommand = ["sleep", "1000"]\n')
+    ready.edit(FILE, "app: production-web}", "app: bare}")
+    ready.commit()
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert ": app 'bare' has no ports" in done.stdout
+    assert "add `ports = {blue = PORT, green = PORT}` to [apps.bare]" in done.stdout
+
+
 def test_an_operators_file_that_git_tracks_is_an_error(ready: Folder) -> None:
     ready.git("add", "--force", "reconciler.toml")
     done = ready.reconcile("validate")

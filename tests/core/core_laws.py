@@ -24,6 +24,7 @@ from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.steps import (
     Accepted,
     Began,
+    CloseGateway,
     Ended,
     Event,
     Phase,
@@ -142,6 +143,9 @@ def law_10(edge: Edge) -> str:
         return ""
     if not set(step.members) & set(edge.spec.names(Traffic.WEIGHTED)):
         return ""
+    refusal = edge.state.refusal
+    if edge.state.down and refusal and refusal.act == CloseGateway():
+        return ""  # `down`, behind a gateway that is not ours to close: that is what was asked for
     if gateway is None:
         return f"{step.slot} is stopped, and what it serves is unknown"
     if not serves(edge):

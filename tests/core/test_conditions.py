@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from core_world import READY, UNREADY, B, G, World, at, serving, spec, switching
@@ -10,10 +11,12 @@ from core_world import READY, UNREADY, B, G, World, at, serving, spec, switching
 from reconciler.core.conditions import Condition, Status, status
 from reconciler.core.model import Outcome, Pause, SetWeight, share
 from reconciler.core.plan import decide
-from reconciler.core.steps import Phase, Verb
+from reconciler.core.steps import Judged, Phase, Verb
 
 
 def screen(world: World) -> Status:
+    if decide(world.desired, world.look(), world.state, world.now).rule == "note-verdict":
+        world.tick()  # a note that leads to nothing by itself
     seen = world.look()
     return status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
 
@@ -149,3 +152,21 @@ def test_a_promotion_that_is_awaited_reads_as_paused() -> None:
     found = screen(world)
     assert (found.phase, found.exit_code) == ("Paused", 3)
     assert "reconcile promote demo" in found.message
+
+
+def test_who_cannot_ask_the_gates_tells_what_they_said_last() -> None:
+    world = switching().until(at(50))
+    world.verdicts["v2"] = Outcome.INCONCLUSIVE
+    world.until(lambda w: w.state.transition.judged is Outcome.INCONCLUSIVE)
+    seen = replace(world.look(), gates=())  # as `reconcile status` looks
+    found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
+    assert (found.reason, found.message) == ("GateInconclusive", "web: Inconclusive")
+
+
+def test_a_gate_that_flaps_fills_no_journal() -> None:
+    world = switching().until(at(10))
+    for number in range(200):
+        world.verdicts["v2"] = (Outcome.INCONCLUSIVE, Outcome.RUNNING)[number % 2]
+        world.pace = 0.1
+        world.tick()
+    assert sum(isinstance(event, Judged) for event in world.events) < 30

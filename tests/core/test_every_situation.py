@@ -144,20 +144,28 @@ def contexts() -> Iterator[Context]:
         good, t = Desired("r2", found, "", found), state.transition
         outcomes = ASKED if t and not (t.going_back or state.suspended or state.down or state.abort) else (None,)
         for outcome in outcomes:
-            yield "", good, state, readings(found, state, outcome), silent
+            yield "", good, noted(state, outcome), readings(found, state, outcome), silent
         if t and t.going_back:
             yield "", good, state, (), Pair(True, None)
             yield "", good, state, (), Pair(False, True)
         elif t and not state.intent and t.rung == 50:
-            stale = replace(t, opened=1.0)
+            yield "", good, state, readings(found, state, Outcome.SUCCESSFUL), silent  # not noted yet
+            stale = replace(t, opened=1.0, judged=Outcome.PENDING)
             yield "", good, state, readings(found, replace(state, transition=stale), Outcome.SUCCESSFUL), silent
     for state in (remembered(TO_GREEN), remembered(TO_GREEN, transition=transition(50, 3)), State("ours")):
-        gates = readings(TO_GREEN, state, Outcome.SUCCESSFUL)
+        gates, state = readings(TO_GREEN, state, Outcome.SUCCESSFUL), noted(state, Outcome.SUCCESSFUL)
         force = TO_GREEN if state.accepted else None
         yield "", Desired("r3", None, "bad", force), state, gates, silent
         yield "", Desired("r3", spec(G, green="v3"), "", force, forward=False), state, gates, silent
         yield "", Desired("r3", spec(G, blue="v9", green="v2"), "", force), state, gates, silent
         yield "", Desired("r3", spec(G, green="v3"), "", force), state, gates, silent
+
+
+def noted(state: State, outcome: Outcome | None) -> State:
+    """What the gates say is on record already, so that the rules after the note decide."""
+    if state.transition is None:
+        return state
+    return replace(state, transition=replace(state.transition, judged=outcome or Outcome.PENDING))
 
 
 def readings(found: Spec, state: State, outcome: Outcome | None) -> tuple[GateReading, ...]:

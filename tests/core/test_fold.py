@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reconciler.core import steps
 from reconciler.core.gates import due
 from reconciler.core.history import fold
-from reconciler.core.model import Admission, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
+from reconciler.core.model import Admission, Outcome, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
 from reconciler.core.outcomes import cursor_at
 from reconciler.core.state import State
 from reconciler.core.steps import (
@@ -79,7 +79,8 @@ EVENTS = st.one_of(
     st.builds(HoldBegan, TEXT),
     st.builds(RollbackBegan, st.sampled_from(Phase), TEXT, TEXT, st.booleans()),
     st.builds(Ended, st.sampled_from(Phase)),
-    st.builds(steps.RollbackRefused, TEXT),
+    st.builds(steps.Judged, st.sampled_from(Outcome), TEXT),
+    st.builds(steps.RequestRefused, st.sampled_from(Verb), TEXT),
     st.builds(DriftFound, WEIGHTS, st.none() | WEIGHTS, ADMISSIONS),
     st.builds(steps.Retired, SLOTS),
     st.just(steps.Watched()),

@@ -43,6 +43,16 @@ def test_a_crash_between_opening_the_listener_and_the_record_is_no_adoption() ->
     assert version_of(world, B) == "v1"
 
 
+def test_a_commit_between_opening_the_listener_and_the_record_does_not_leave_it_waiting_for_ever() -> None:
+    """Found by the model (liveness): blue serves v1, which no record calls stable, and git now wants v3 there."""
+    world = World()
+    world.until(lambda w: w.weights == ON_BLUE and w.state.stable is None)
+    world.commit(spec(B, blue="v3"))
+    assert world.waits("StablePinned").blocked
+    assert world.state.stable == STABLE
+    assert world.weights == ON_BLUE
+
+
 def test_before_anybody_is_served_the_gateway_may_be_corrected() -> None:
     world = World(slow={"v1"})
     for _ in range(5):

@@ -6,7 +6,7 @@ import pytest
 from core_story import happened, succeeded
 from core_world import ON_BLUE, STABLE, STOPPED, B, G, serving, spec
 
-from reconciler.core.steps import Phase, RollbackRefused, Verb
+from reconciler.core.steps import Phase, RequestRefused, Verb
 
 
 def test_a_late_rollback_is_one_step_and_holds_the_version() -> None:
@@ -48,7 +48,7 @@ def test_a_late_rollback_that_cannot_be_done_tells_the_commit_to_make(why: str) 
         world.settled()
     world.say(Verb.ROLLBACK)
     world.settled()
-    refused = happened(world, RollbackRefused)
+    refused = happened(world, RequestRefused)
     assert "commit instead" in refused[0].reason
     assert not world.state.rollback
-    assert refused[0].reason == world.state.rollback_refused
+    assert world.state.request_refused == f"rollback: {refused[0].reason}"
