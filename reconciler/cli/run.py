@@ -100,8 +100,8 @@ def _paths(session: Session) -> list[Path]:
 
 
 def _references(session: Session) -> list[Path]:
-    """Where git writes when a branch moves. Of a repository that is not there yet: where that will be, in one with a work
-    tree or in a bare one. Raises InvalidDesired when no operator's file says that there should be one."""
+    """Where git writes when a branch moves. Of a repository that is not there yet: where that will be, in one with a
+    work tree or in a bare one. Raises InvalidDesired when no operator's file says that there should be one."""
     repository = session.repository
     try:
         return [repository.watch_path()]

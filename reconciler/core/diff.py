@@ -44,8 +44,8 @@ def _unacceptable(desired: Desired, head: Spec, state: State) -> Wait | None:
     if moved and state.stable and not state.down:
         return _refusal(
             "GatewayChanged",
-            "the gateway's address, kind or routes cannot change under traffic;"
-            f" plan a stop: reconcile down {name}, then reconcile resume {name}",
+            "the gateway's address, kind or routes, and what members run in, cannot change under traffic;"
+            f" revert it, or plan a stop: reconcile down {name}, then reconcile resume {name}",
         )
     return None
 

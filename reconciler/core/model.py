@@ -160,7 +160,7 @@ class Spec:
     members: tuple[Member, ...]
     steps: tuple[StrategyStep, ...]
     gates: tuple[GateSpec, ...] = ()
-    gateway: str = ""  # fingerprint of what cannot change under traffic: address, kind, routes
+    gateway: str = ""  # fingerprint of what cannot change under traffic: address, kind, routes, hosts
     warm_up: float = 0.0
     soak: float = 600.0
     drain_timeout: float = 30.0

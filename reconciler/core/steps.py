@@ -41,7 +41,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Warm:
-    """Send first requests to a slot by the gateway's forced road, and see the right version answer."""
+    """Send first requests to a slot by the gateway's forced road, and see its members answer."""
 
     slot: Slot
     version: str

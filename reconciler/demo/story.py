@@ -36,6 +36,12 @@ class Account:
     breaches: list[str]  # laws that journal and access log together show broken
     journal: str
 
+    @property
+    def kept_its_word(self) -> bool:
+        """The good switch lost nothing, the bad one came back, every job was done once and by one owner at a time."""
+        lost = self.good.failed + self.good.unknown + self.jobs.lost + self.jobs.twice + self.two_owners
+        return lost == 0 and self.rolled_back and not self.breaches
+
     def as_json(self) -> str:
         shown: dict[str, Any] = asdict(self)
         shown["bad"]["rolled_back"] = shown.pop("rolled_back")

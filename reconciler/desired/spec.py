@@ -133,9 +133,12 @@ def _body(body: Body, settings: Settings) -> dict[str, Any]:
 
 
 def _fixed(body: Body, settings: Settings) -> dict[str, Any]:
-    """What cannot change under traffic: the gateway and its routes."""
-    routes = sorted([member.name, str(member.traffic), member.prefix or ""] for member in body.members)
-    return {"gateway": _driver(body.gateway.kind, settings["spec", "gateway"]), "routes": routes}
+    """What cannot change under traffic: the gateway, its routes, and what the members run in. Other apps would be asked
+    for processes that they never started, at addresses that the gateway does not know."""
+    hosts = [_driver(one.host.kind, settings["spec", "members", at, "host"]) for at, one in enumerate(body.members)]
+    routes = [[member.name, str(member.traffic), member.prefix or ""] for member in body.members]
+    members = sorted([*route, host] for route, host in zip(routes, hosts, strict=True))
+    return {"gateway": _driver(body.gateway.kind, settings["spec", "gateway"]), "members": members}
 
 
 def _driver(kind: str, settings: BaseModel) -> list[Any]:

@@ -63,6 +63,8 @@ def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(tmp_pa
     assert told["bad"]["rolled_back"] is True
     assert (told["jobs"]["lost"], told["jobs"]["twice"], told["two_owners"]) == (0, 0, 0)
     assert told["breaches"] == []
+    assert f"the journal lies in {tmp_path / 'demo' / 'state' / 'journal.db'}" in said
+    assert Path(told["journal"]).is_file()
     assert told["commit_to_traffic_ms"] > 0
     assert told["bad_to_safe_ms"] >= 0
     assert working_in(tmp_path) == []

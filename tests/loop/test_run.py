@@ -1,0 +1,201 @@
+"""The runner: whose turn it is, what a failing environment costs the others, and when one is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from loop_world import Clock
+
+from reconciler.core.plan import Decision
+from reconciler.core.situation import Do, Wait
+from reconciler.core.steps import CloseGateway
+from reconciler.errors import Fenced, JournalError, Unreachable
+from reconciler.loop import run
+from reconciler.loop.queue import WorkQueue
+from reconciler.loop.run import FACT, MOVING, RESTING, UNSURE, Runner, pace
+
+
+class Keeper:
+    """Stands for one environment. `raises`: what its ticks end with."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.generation, self.ticks = name, 0, 0
+        self.state = SimpleNamespace(transition=None)
+        self.raises: Exception | None = None
+        self.news: bool | Exception = False
+        self.closed = False
+
+    def take(self) -> None:
+        self.generation += 1
+
+    def has_news(self) -> bool:
+        if isinstance(self.news, Exception):
+            raise self.news
+        return self.news
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Source:
+    """Git: every environment, and which of them changed since the last look."""
+
+    def __init__(self, *names: str) -> None:
+        self.known, self.changed = list(names), set[str]()
+        self.broken: Exception | None = None
+
+    def look(self) -> set[str]:
+        if self.broken:
+            raise self.broken
+        changed, self.changed = self.changed, set()
+        return changed
+
+    def names(self) -> list[str]:
+        return self.known
+
+
+class Stand:
+    """A runner without threads, on a clock that is a value."""
+
+    def __init__(self, *names: str) -> None:
+        self.clock, self.source = Clock(), Source(*names)
+        self.keepers = {name: Keeper(name) for name in (*names, "later")}
+        self.runner = Runner(self.source, self.keepers.__getitem__)  # type: ignore[arg-type]
+        self.runner._queue = WorkQueue(self.clock)
+
+    def due(self) -> list[str]:
+        """Work on everything that is due now; who had a turn."""
+        turns = []
+        while (name := self.runner._queue.take(wait=False)) is not None:
+            turns.append(name)
+            self.runner.work(name)
+        return turns
+
+    def pass_by(self, seconds: float) -> list[str]:
+        self.clock.now += seconds
+        return self.due()
+
+
+def told(reason: str = "InSync", *, act: bool = False, moved: bool = False, unsure: bool = False) -> Any:
+    """A tick's outcome."""
+    answer = Do(CloseGateway(), "as told") if act else Wait(reason)
+    status = SimpleNamespace(reason=reason, exit_code=0)
+    return SimpleNamespace(decision=Decision("as-told", answer), status=status, moved=moved, unsure=unsure)
+
+
+@pytest.fixture
+def stand(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
+    def tick(keeper: Keeper) -> Any:
+        keeper.ticks += 1
+        if keeper.raises:
+            raise keeper.raises
+        return told()
+
+    monkeypatch.setattr(run, "tick", tick)
+    made = Stand("bad", "good")
+    made.runner.look()
+    yield made
+    made.runner.stop()
+
+
+def test_the_first_look_gives_every_environment_a_turn_and_a_generation(stand: Stand) -> None:
+    assert sorted(stand.due()) == ["bad", "good"]
+    assert stand.due() == [], "and then they rest"
+    assert stand.pass_by(RESTING) == ["bad", "good"]
+    assert [stand.keepers[name].generation for name in ("bad", "good")] == [1, 1]
+
+
+@pytest.mark.parametrize("error", [Unreachable("no answer"), JournalError("disk full"), ZeroDivisionError("a defect")])
+def test_a_failing_environment_backs_off_and_the_others_go_on(stand: Stand, error: Exception) -> None:
+    stand.keepers["bad"].raises = error
+    for _ in range(160):
+        stand.pass_by(1 / 16)  # 10 s in all
+    tried, served = stand.keepers["bad"].ticks, stand.keepers["good"].ticks
+    assert served == 20, "one look each 0.5 s, as at rest"
+    assert 5 <= tried <= 8, "0.2 s, 0.4 s, 0.8 s, ..., each with jitter"
+    stand.keepers["bad"].raises = None
+    stand.pass_by(30.0)
+    assert stand.keepers["bad"].ticks == tried + 1
+    assert stand.pass_by(RESTING) == ["bad", "good"], "once it works its back-off is forgotten"
+    assert stand.runner.lost == []
+
+
+def test_an_environment_that_another_reconciler_took_over_is_given_up(stand: Stand) -> None:
+    stand.keepers["bad"].raises = Fenced("generation 7 has taken over")
+    stand.due()
+    assert stand.runner.lost == ["bad"]
+    stand.keepers["bad"].raises, stand.keepers["bad"].news = None, True
+    stand.runner.wake_one("bad")
+    stand.runner.look_and_wake()
+    for _ in range(20):
+        stand.pass_by(RESTING)
+    assert (stand.keepers["bad"].ticks, stand.keepers["good"].ticks) == (1, 21), "it is never touched again"
+
+
+def test_what_has_news_is_woken_and_nothing_else(stand: Stand) -> None:
+    stand.due()
+    stand.keepers["good"].news = True
+    stand.runner.look_and_wake()
+    assert stand.due() == ["good"]
+    stand.keepers["good"].news = False
+    stand.source.changed = {"bad"}
+    stand.runner.look_and_wake()
+    assert stand.due() == ["bad"], "its desired state changed"
+    stand.runner.look_and_wake()
+    assert stand.due() == []
+    stand.runner.wake_one("good")
+    assert stand.due() == ["good"], "a sampler saw something"
+
+
+def test_an_environment_that_comes_later_gets_its_turn(stand: Stand) -> None:
+    stand.due()
+    stand.source.known.append("later")
+    stand.runner.look_and_wake()
+    assert stand.due() == ["later"]
+    assert stand.keepers["later"].generation == 1
+
+
+@pytest.mark.parametrize("broken", ["git", "journal"])
+def test_a_look_that_fails_is_told_and_the_next_one_works(
+    stand: Stand, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stand.due()
+    stand.keepers["good"].news = True
+    if broken == "git":
+        stand.source.broken = JournalError("disk I/O error")
+    else:
+        stand.keepers["bad"].news = JournalError("disk I/O error")
+    stand.runner.look_and_wake()
+    assert "disk I/O error" in caplog.text
+    stand.source.broken, stand.keepers["bad"].news = None, False
+    stand.runner.look_and_wake()
+    assert stand.due() == ["good"]
+
+
+def test_stopping_lets_go_of_every_environment(stand: Stand) -> None:
+    stand.runner.start(2)
+    stand.runner.stop()
+    assert [stand.keepers[name].closed for name in ("bad", "good")] == [True, True]
+    assert [thread for thread in stand.runner._threads if thread.is_alive()] == []
+
+
+@pytest.mark.parametrize(
+    ("found", "moving", "seconds"),
+    [
+        (told(act=True, moved=True), True, 0.0),
+        (told(moved=True), True, FACT),
+        (told(act=True, moved=True, unsure=True), True, UNSURE),
+        (told("Soaking"), True, MOVING),
+        (told("NotReady"), False, MOVING),
+        (told("Draining"), False, MOVING),
+        (told("InSync"), False, RESTING),
+        (told("RevisionHeld"), False, RESTING),
+    ],
+    ids=["act", "fact", "unsure", "transition", "starting", "draining", "in sync", "held"],
+)
+def test_the_next_look_comes_the_sooner_the_more_moves(found: Any, moving: bool, seconds: float) -> None:
+    keeper: Any = SimpleNamespace(state=SimpleNamespace(transition=moving or None))
+    assert pace(found, keeper) == seconds
