@@ -12,6 +12,7 @@ from reconciler.errors import JournalMoved, UsageError
 from reconciler.session import Session, actor
 from reconciler.spelling import unknown
 
+NOBODY = "no loop works on this journal: nothing will happen until you start one with: reconcile run"
 Check = Callable[[State], str]  # why a request makes no sense now; empty when it does
 
 
@@ -23,7 +24,10 @@ def ask(config: str | None, environment: str, request: Requested, check: Check =
     with Session.open(config) as session:
         state = _append(session, environment, request, check)
         session.journal.wake(environment)
+        attended = session.journal.attended()
     click.echo(f"{environment}: {request.verb} is on record; follow with: reconcile status {environment} --watch")
+    if not attended:
+        click.echo(f"but {NOBODY}", err=True)
     return state
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
+from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import paint
 from reconciler.core.conditions import ERROR, Status, status
 from reconciler.core.model import Desired, Observed
@@ -46,6 +47,11 @@ class Look:
     state: State
     observed: Observed | None = None
     error: str = ""
+    attended: bool = True  # a loop works on this journal
+
+    @property
+    def reason(self) -> str:
+        return self.status.reason if self.status else ""
 
     @property
     def exit_code(self) -> int:
@@ -64,7 +70,8 @@ def look(session: Session, name: str) -> Look:
     try:
         state, desired, observed = see(session.keeper(name))
         decision = decide(desired, observed, state, state.watched)
-        return Look(name, status(desired, observed, state, decision), state, observed)
+        found = status(desired, observed, state, decision)
+        return Look(name, found, state, observed, attended=session.journal.attended())
     except ReconcilerError as error:
         return Look(name, None, State(), error=str(error))
 
@@ -78,6 +85,7 @@ def as_json(found: Look) -> dict[str, Any]:
         "held": [dataclasses.asdict(held) for held in found.state.held],
         "last": dataclasses.asdict(found.state.last) if found.state.last else None,
         "refused": found.state.request_refused,
+        "attended": found.attended,
         "error": found.error,
         "next": next_step(found),
         "exitCode": found.exit_code if code is None else code,
@@ -87,6 +95,8 @@ def as_json(found: Look) -> dict[str, Any]:
 def next_step(found: Look) -> str:
     if found.status is None:
         return "see the error"
+    if left_alone(found):
+        return "reconcile run"
     if found.state.transition:
         default = "reconcile status {env} --watch"
     else:
@@ -111,10 +121,18 @@ def lines(found: Look) -> list[str]:
         "why": _why(found, s),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
+        "loop": NOBODY if left_alone(found) else "",
         "next": next_step(found),
     }
     rows = (f"  {word:<10}{_indented(text)}" for word, text in told.items() if text)
     return [f"{name}  {s.sync}  {paint(s.health, colour)}  {phase}".rstrip(), *"\n".join(rows).splitlines()]
+
+
+def left_alone(found: Look) -> bool:
+    """Something is under way, or was asked for, and nobody is there to do it."""
+    state = found.state
+    asked = bool(state.abort or state.rollback or state.adopt or state.down)
+    return not found.attended and (state.transition is not None or (asked and found.reason != "Down"))
 
 
 def _traffic(found: Look) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ReconcilerError, UsageError
 
 ENVIRONMENT = "demo"
 GOOD, BETTER, BAD = "1.0.0", "1.1.0", "1.2.0"
@@ -144,7 +144,9 @@ class Place:
 
 
 def build(root: Path) -> Place:
-    """Lay everything out; nothing runs yet."""
+    """Lay everything out; nothing runs yet. Raises UsageError for a folder in which something lies already."""
+    if root.exists() and any(root.iterdir()):
+        raise UsageError(f"{root} is not empty: name a folder that is, or one that does not exist yet")
     ports = free_ports(1 + 2 * len(MEMBERS))
     place = Place(root, ports[0])
     for folder in (place.repository, place.data):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from threading import Event
+from typing import NoReturn
 
 from reconciler.errors import JournalError, JournalLocked
 
@@ -30,19 +33,41 @@ class RunLock:
             raise
         self._descriptor = descriptor
 
+    def held(self) -> bool:
+        """Does somebody hold it now? Looking takes it, shared, for a moment: `take` tries more than once therefore."""
+        try:
+            import fcntl
+
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        except (ImportError, OSError):
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     def _hold(self, descriptor: int) -> None:
         import fcntl  # absent on Windows, where only the verbs and the preview work
 
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
-            raise JournalLocked(
-                f"another `reconcile run` (pid {holder}) works on this journal ({self.path}): stop it first, "
-                "or give this one a journal of its own"
-            ) from error
+        for _ in range(3):
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            Event().wait(0.05)
+        else:
+            self._refuse(descriptor)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+    def _refuse(self, descriptor: int) -> NoReturn:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        raise JournalLocked(
+            f"another `reconcile run` (pid {holder}) works on this journal ({self.path}): stop it first, "
+            "or give this one a journal of its own"
+        )
 
     def release(self) -> None:
         if self._descriptor is not None:

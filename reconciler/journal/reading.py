@@ -12,6 +12,7 @@ from typing import NoReturn
 from reconciler.errors import JournalBroken, JournalError
 from reconciler.journal import rows
 from reconciler.journal.entry import GENESIS, Entry, Row, check
+from reconciler.journal.lock import RunLock
 
 PAGE = 1000  # rows held in memory at once
 BUSY = 10.0  # seconds to wait for another process
@@ -34,6 +35,9 @@ class Reading(ABC):
             with self._connected() as connection:
                 self._id = rows.meta(connection, "id")
         return self._id
+
+    def attended(self) -> bool:
+        return RunLock(self.path.with_name(self.path.name + ".lock")).held()
 
     @property
     def wake_folder(self) -> Path:

@@ -77,6 +77,9 @@ class Journal(Protocol):
     def lock(self) -> None:
         """Be the one `reconcile run` of this journal until `close` or the end of this process. Raises JournalLocked."""
 
+    def attended(self) -> bool:
+        """Does a loop work on this journal now, here or in another process of this machine?"""
+
     def wake(self, environment: str) -> None:
         """Let a running loop look at `environment` now. A hint: it may be lost, and never fails."""
 

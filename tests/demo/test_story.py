@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from reconciler.demo.account import Jobs, Totals
+from reconciler.demo.place import build
 from reconciler.demo.story import Account
+from reconciler.errors import UsageError
 
 ALL_OK = Totals(9, 9, 0, 0)
 GOOD = Account(
@@ -43,3 +46,11 @@ def test_bad_answers_of_the_bad_version_are_what_the_demo_is_about() -> None:
 )
 def test_whatever_was_promised_and_not_kept_makes_it_fail(broken: Account) -> None:
     assert not broken.kept_its_word
+
+
+def test_a_folder_in_which_something_lies_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "reconciler.toml").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        build(tmp_path)
+    assert (tmp_path / "reconciler.toml").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["reconciler.toml"]

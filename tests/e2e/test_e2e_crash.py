@@ -54,7 +54,14 @@ def test_ctrl_c_in_mid_shift_leaves_the_data_plane_alone_and_the_next_run_goes_o
     before = playground.data_plane()
     assert playground.stop_run(signal.SIGINT) in (0, 130)
     assert playground.data_plane() == before
+    alone = playground.status()
+    assert (alone["attended"], alone["next"]) == (False, "reconcile run")
+    assert "no loop works on this journal" in playground.reconcile("pause", "demo").stderr
+    playground.ask("resume")
     playground.run()
+    playground.until_status(lambda status: status["attended"])
+    refused = playground.reconcile("adopt", "demo", "--stable", "green")
+    assert (refused.returncode, "without a gate" in refused.stderr) == (64, True), refused.stderr
     playground.ask("promote")
     playground.until_stable("green", "1.1.0")
     requests = users.stop()

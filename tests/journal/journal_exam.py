@@ -222,6 +222,14 @@ class JournalExam:
             store.open().lock()
         journal.append("production", Watched(), actor="a verb works beside a run")
 
+    def test_a_reader_can_tell_whether_a_loop_works_on_it(self, store: Store, journal: Journal) -> None:
+        reader = store.open()
+        assert not reader.attended()
+        journal.lock()
+        assert reader.attended()
+        journal.close()
+        assert not reader.attended()
+
     def test_a_reader_reads_and_writes_nothing(self, store: Store, journal: Journal) -> None:
         journal.append("production", EVENT, actor="anna")
         reader = store.open(read_only=True)
