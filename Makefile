@@ -22,8 +22,12 @@ check: install-dev lint  ## yes or no: style, types, layers, schemas, tests
 lint: install-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(RUN) -m reconciler.desired.schema --check || { echo "check: no"; exit 1; }
 
-laws: install-dev        ## every law over millions of states; minutes, two processes
+laws: install-dev        ## every law over millions of states, every mutant, 10,000 histories; half an hour, two processes
+	@$(RUN) tests/simulation/run.py --seeds 10000
 	@PYTHONPATH=tests/model:tests/core $(RUN) tests/model/laws.py $(ARGS)
+
+simulate: install-dev    ## one history, told step by step: make simulate SEED=17
+	@$(RUN) tests/simulation/run.py --seed $(SEED)
 
 crashes: install-dev haproxy ## every blow at every boundary of a switch, on each real gateway; half an hour
 	@CRASHES=all $(RUN) -m pytest -s --timeout 2400 tests/e2e/test_e2e_matrix.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event as Signal
@@ -33,10 +33,16 @@ def open_journal(url: str, *, read_only: bool = False, clock: Clock = SYSTEM) ->
     return ReadOnlyJournal(path) if read_only else SqliteJournal(path, clock)
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+
+
 class SqliteJournal(Reading):
     """One connection, shared by all threads of this process under a lock."""
 
-    def __init__(self, path: Path, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, path: Path, clock: Clock = SYSTEM, connect: Callable[[Path], sqlite3.Connection] = _connect
+    ) -> None:
         super().__init__(path)
         self._clock = clock
         self._turn = RLock()
@@ -45,7 +51,7 @@ class SqliteJournal(Reading):
             path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(OSError):
                 self.wake_folder.mkdir(exist_ok=True)  # before anybody watches it; without it, the loop polls
-            self._connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
+            self._connection = connect(path)
             try:
                 self._prepare()
             except BaseException:

@@ -22,9 +22,9 @@ from reconciler.core.model import (
     Traffic,
 )
 from reconciler.core.state import State
-from reconciler.core.steps import Act, Applied, Event
+from reconciler.core.steps import Act, Applied, Event, Result, Route
 from reconciler.desired.manifest import Manifest
-from reconciler.errors import InvalidDesired, ReconcilerError
+from reconciler.errors import Fenced, InvalidDesired, JournalMoved, ReconcilerError
 from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
 from reconciler.loop.stopwatch import Stopwatch
@@ -101,9 +101,10 @@ class Keeper:
                 generation=self.generation,
                 expected=self._written.seq,
             )
-        except BaseException:
+        except BaseException as error:
             self.state = self._written
-            self.stopwatch.give_back(self._elapsed)
+            if isinstance(error, JournalMoved):  # else it may be on record all the same, and must not count twice
+                self.stopwatch.give_back(self._elapsed)
             raise
         self._folded(entries)
         for entry, (event, rule) in zip(entries, noted, strict=True):
@@ -153,7 +154,7 @@ class Keeper:
             return Observed(None, Pair((), ()), detail=desired.problem)
         try:
             observed = observe(self.world(spec), spec, state, self._gateway, self._pool, self._judged_from)
-        except InvalidDesired:
+        except (InvalidDesired, Fenced):
             raise
         except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer
             unread = (UNREAD,) * len(spec.members)
@@ -167,7 +168,10 @@ class Keeper:
     def apply(self, act: Act, observed: Observed) -> Applied:
         assert self._world is not None, "an act was decided without a world"
         spec = self._world.manifest.spec
-        return apply(self._world, spec, act, observed.gateway, self.generation, self.boundary)
+        applied = apply(self._world, spec, act, observed.gateway, self.generation, self.boundary)
+        if isinstance(act, Route) and applied.result is Result.UNKNOWN:
+            self._sealed = False  # it may still arrive: sealed again before the next look, it is shut out
+        return applied
 
     def close(self) -> None:
         """Let go of handles; the data plane goes on."""

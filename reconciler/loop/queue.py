@@ -33,15 +33,18 @@ class WorkQueue:
                 heapq.heappush(self._heap, (due, key))
                 self._condition.notify()
 
-    def take(self) -> str | None:
-        """The next key that is due and not being worked on; waits for one. None: the queue was closed."""
+    def take(self, *, wait: bool = True) -> str | None:
+        """The next key that is due and not being worked on; waits for one, unless `wait` is False. None: the queue was
+        closed, or nothing is due."""
         with self._condition:
             while not self._closed:
-                wait = self._next()
-                if isinstance(wait, str):
-                    self._busy.add(wait)
-                    return wait
-                self._condition.wait(wait)
+                found = self._next()
+                if isinstance(found, str):
+                    self._busy.add(found)
+                    return found
+                if not wait:
+                    return None
+                self._condition.wait(found)
             return None
 
     def _next(self) -> str | float | None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from reconciler.core.situation import Do
+from reconciler.core.situation import Do, Wait
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
@@ -17,6 +17,7 @@ log = logging.getLogger("reconciler.loop")
 
 MOVING, RESTING, UNSURE, FACT = 0.1, 0.5, 0.5, 0.02  # seconds until the next look
 WORKERS = 4
+PATIENCE = 30.0  # seconds after which `--once --apply` gives up on what does not get better
 
 
 class Source(Protocol):
@@ -59,11 +60,15 @@ class Runner:
             self._queue.wake(name)
 
     def look_and_wake(self) -> None:
-        """A file event or the poll: git may have moved, or somebody asked for something in whichever environment."""
-        self.look()
-        for name in list(self._keepers):
-            if self._keepers[name].has_news():
-                self._queue.wake(name)
+        """A file event or the poll: git may have moved, or somebody asked for something in whichever environment. A
+        journal that cannot be read now is no reason to stop looking: the next look comes soon."""
+        try:
+            self.look()
+            for name in list(self._keepers):
+                if self._keepers[name].has_news():
+                    self._queue.wake(name)
+        except ReconcilerError as error:
+            log.error("looking for news: %s", error)
 
     def wake_one(self, name: str) -> None:
         """A sampler saw something bad: look now."""
@@ -79,9 +84,12 @@ class Runner:
 
     def _work(self) -> None:
         while (name := self._queue.take()) is not None:
-            again, failed = self._once(self._keepers[name])
-            if again is None and not failed:
-                continue  # not ours any more
+            self.work(name)
+
+    def work(self, name: str) -> None:
+        """One look at an environment that the queue has handed out, and when to look again."""
+        again, failed = self._once(self._keepers[name])
+        if again is not None or failed:  # else it is not ours any more
             self._queue.done(name, again, failed=failed)
 
     def _once(self, keeper: Keeper) -> tuple[float | None, bool]:
@@ -114,11 +122,23 @@ def pace(found: Tick, keeper: Keeper) -> float:
 
 
 def run_to_end(keeper: Keeper, wait: Callable[[float], bool]) -> Tick:
-    """`--once --apply`: tick until nothing is left to do, or only a person can go on. `wait` sleeps; True: stop."""
+    """`--once --apply`: tick until nothing is left to do, only a person can go on, or what is wrong has stayed wrong
+    for `PATIENCE`. `wait` sleeps; True: stop."""
+    wrong = 0.0  # seconds without any progress
     while True:
         found = tick(keeper)
-        if ended(found, keeper) or wait(pace(found, keeper)):
+        after = pace(found, keeper)
+        wrong = wrong + after if _stuck(found, keeper) else 0.0
+        if ended(found, keeper) or wrong >= PATIENCE or wait(after):
             return found
+
+
+def _stuck(found: Tick, keeper: Keeper) -> bool:
+    """Nothing moves. In a transition that is in order, as its deadlines run, unless somebody should be woken."""
+    if found.moved and not found.unsure:
+        return False
+    answer = found.decision.answer
+    return keeper.state.transition is None or (isinstance(answer, Wait) and answer.alert)
 
 
 def ended(found: Tick, keeper: Keeper) -> bool:

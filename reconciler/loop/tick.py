@@ -67,10 +67,14 @@ def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
 
 def _act(keeper: Keeper, desired: Desired, observed: Observed, decision: Decision) -> Applied:
     """No record, no act: the intent is durable before the effect is sent, the outcome is what was read back."""
-    intent = intended(decision, desired)
+    intent = intended(decision, desired, keeper.state)
     keeper.note(intent, decision.rule)
     keeper.write()
     keeper.boundary("intent-written")
+    if (
+        keeper.has_news()
+    ):  # whoever was overtaken here must not act: a word counts first, and members know no generation
+        raise JournalMoved(f"{keeper.name}: somebody wrote before the act was done; look again")
     applied = keeper.apply(intent.act, observed)
     keeper.boundary("effect-read-back")
     keeper.note(applied, decision.rule)

@@ -12,7 +12,7 @@ from loop_world import Stand, spec
 from reconciler.core.model import Desired, Outcome, Pair, Slot, all_on
 from reconciler.core.preview import preview
 from reconciler.core.steps import Applied, Ended, Intended, Requested, Result, Route, Verb, Watched
-from reconciler.errors import Fenced, JournalError
+from reconciler.errors import Fenced, JournalError, Unreachable
 from reconciler.loop.tick import Tick, tick
 
 
@@ -190,3 +190,25 @@ def test_watched_time_is_kept_by_heartbeats_and_does_not_pass_while_we_are_away(
     stand.clock.now += 10_000.0
     again = stand.new_keeper()
     assert again.now <= watched + 1.0
+
+
+def test_law_11_a_write_without_an_answer_is_shut_out_before_the_next_look(stand: Stand) -> None:
+    """It may still arrive, when the way back is long decided: so the gateway is sealed again before it is read."""
+    run(stand)
+    stand.head = spec(Slot.GREEN)
+    seals: list[int] = []
+    write, seal = stand.gateway.write, stand.gateway.seal
+
+    def unanswered(*_: object) -> None:
+        stand.gateway.write = write  # type: ignore[method-assign]
+        seals.clear()
+        raise Unreachable("no answer in time")
+
+    def counted(generation: int) -> None:
+        seals.append(generation)
+        seal(generation)
+
+    stand.gateway.write, stand.gateway.seal = unanswered, counted  # type: ignore[method-assign]
+    run(stand)
+    assert seals == [stand.keeper.generation]
+    assert str(stand.keeper.state.stable) == "green@2"

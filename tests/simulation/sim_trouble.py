@@ -1,0 +1,274 @@
+"""What happens between two looks: to clocks, disks, gateways, hosts, branches; and what people do, well or badly."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING
+
+from sim_faults import IN_TURN, VERBS
+from sim_git import CURE, INVALID, VERSIONS, Wish
+from sim_members import ALIVE
+from sim_world import Place
+
+from reconciler.core.model import Slot, Stamp, all_on, share
+from reconciler.core.state import State
+from reconciler.core.steps import Requested, Verb
+
+if TYPE_CHECKING:
+    from sim_history import History
+
+DAY = 86_400.0
+
+
+class Trouble:
+    """Every fault of `sim_faults.TURNS`, as a method of its name."""
+
+    def __init__(self, history: History) -> None:
+        self._history, self._weather, self._timeline = history, history.weather, history.timeline
+
+    def strike(self) -> None:
+        """Whatever is due now. A fault that finds nothing to break has not struck."""
+        for name in IN_TURN:
+            if not self._weather.may(name):
+                continue
+            draw = self._weather.draw(name)
+            place = self._history.places[draw.choice(sorted(self._history.places))]
+            kind, _, detail = name.partition("-")
+            struck = self._say(draw, place, Verb(detail)) if kind == "say" else self._do(name, draw, place)
+            if struck is not False:
+                self._weather.strike(name)
+
+    def _do(self, name: str, draw: Random, place: Place) -> object:
+        self._history.say("fault", lambda: f"{name} ({place.name})")
+        return getattr(self, name.replace("-", "_"))(draw, place)
+
+    # ---- machines
+
+    def clock_day_ahead(self, draw: Random, place: Place) -> None:
+        self._history.clock.jump(DAY)
+
+    def clock_wall_jumps(self, draw: Random, place: Place) -> None:
+        self._history.clock.jump_wall(draw.choice((-DAY, DAY, -3600.0)))
+
+    def clock_double(self, draw: Random, place: Place) -> None:
+        self._history.clock.run_at(2.0)
+        self._timeline.after(draw.uniform(5.0, 60.0), lambda: self._history.clock.run_at(1.0))
+
+    def disk_full(self, draw: Random, place: Place) -> bool:
+        """Counted where somebody is refused."""
+        disk = self._history.disk
+        disk.full = True
+        self._timeline.after(draw.uniform(1.0, 20.0), lambda: setattr(disk, "full", False))
+        return False
+
+    def kill(self, draw: Random, place: Place) -> bool:
+        living = [one for one in self._history.processes if one.alive]
+        if living:
+            self._history.die(draw.choice(living), "SIGKILL")
+        return bool(living)
+
+    def machine_reboots(self, draw: Random, place: Place) -> None:
+        for one in place.members.all.values():
+            place.members.die(one)
+        place.gateway.restart(keep=True)
+        for process in [one for one in self._history.processes if one.alive]:
+            self._history.die(process, "reboot")
+
+    # ---- gateway and members
+
+    def gateway_restart_kept(self, draw: Random, place: Place) -> None:
+        place.gateway.restart(keep=True)
+
+    def gateway_restart_lost(self, draw: Random, place: Place) -> None:
+        place.gateway.restart(keep=False)
+
+    def gateway_silent(self, draw: Random, place: Place) -> None:
+        place.gateway.silent = True
+        self._timeline.after(draw.uniform(1.0, 40.0), lambda: setattr(place.gateway, "silent", False))
+
+    def gateway_moved_by_hand(self, draw: Random, place: Place) -> bool:
+        if not place.gateway.up:
+            return False
+        place.gateway.move_by_hand(share(draw.choice(list(Slot)), draw.choice((0, 10, 30, 80))))
+        return True
+
+    def gateway_foreign(self, draw: Random, place: Place) -> bool:
+        if not place.gateway.up or draw.random() < 0.7:
+            return False
+        place.gateway.move_by_hand(all_on(draw.choice(list(Slot))), Stamp("another", 9, 9))
+        return True
+
+    def counters_reset(self, draw: Random, place: Place) -> None:
+        place.gateway.reset_counters()
+
+    def drain_stuck(self, draw: Random, place: Place) -> None:
+        """Downloads and WebSockets that never end."""
+        place.gateway.drain = draw.choice((0.0, 2.0, 1e9))
+
+    def host_dies(self, draw: Random, place: Place) -> bool:
+        alive = [one for one in place.members.all.values() if one.status in ALIVE]
+        if alive:
+            place.members.die(draw.choice(alive))
+        return bool(alive)
+
+    # ---- git
+
+    def git_commit(self, draw: Random, place: Place) -> None:
+        self._history.commit(place, self._wish(draw, place).text(place.name))
+
+    def git_storm(self, draw: Random, place: Place) -> None:
+        for _ in range(draw.randint(5, 25)):
+            self._history.commit(place, self._wish(draw, place).text(place.name))
+
+    def git_revert(self, draw: Random, place: Place) -> bool:
+        git = self._history.git
+        parent = git.commits[git.head].parent
+        if parent:
+            self._history.push(git.files(parent))
+        return bool(parent)
+
+    def git_force_push(self, draw: Random, place: Place) -> None:
+        """Another commit beside the head's parents: what was in force is in nobody's history."""
+        git = self._history.git
+        ancestors = [git.head]
+        while ancestors[-1] and len(ancestors) < 5:
+            ancestors.append(git.commits[ancestors[-1]].parent)
+        parent = draw.choice(ancestors[1:])
+        files = {**git.files(parent), **self._file(place, self._wish(draw, place).text(place.name))}
+        self._history.push(files, parent)
+
+    def git_commit_gone(self, draw: Random, place: Place) -> bool:
+        """A gc took what nobody names any more, as after a force-push."""
+        accepted = self._history.laws.state(place.name).accepted
+        git = self._history.git
+        if accepted and accepted.revision != git.head:
+            git.gone.add(accepted.revision)
+            return True
+        return False
+
+    def git_invalid(self, draw: Random, place: Place) -> None:
+        data = Wish().text(place.name) if draw.random() < 0.3 else self._wish(draw, place).text(place.name)
+        good, bad = draw.choice(INVALID)
+        self._history.commit(place, data.replace(good, bad, 1))
+
+    def git_deleted(self, draw: Random, place: Place) -> None:
+        git = self._history.git
+        files = git.files()
+        files.pop(next(iter(self._file(place, b""))), None)
+        self._history.push(files)
+
+    def git_unreadable(self, draw: Random, place: Place) -> None:
+        git = self._history.git
+        git.unreadable = True
+        self._timeline.after(draw.uniform(0.5, 20.0), lambda: setattr(git, "unreadable", False))
+
+    def _file(self, place: Place, data: bytes) -> dict[str, bytes]:
+        return {f"environments/{place.name}.yaml": data}
+
+    def _wish(self, draw: Random, place: Place) -> Wish:
+        """Mostly what people ask for: another version in the idle slot. Sometimes nonsense."""
+        stable = self._history.laws.state(place.name).in_charge
+        slot, version = (stable.slot, stable.version) if stable else (Slot.BLUE, VERSIONS[0])
+        other, policy = draw.choice(VERSIONS), draw.randrange(12)
+        pins = {str(slot): version, str(slot.other): other}
+        kind = draw.random()
+        if kind < 0.6:
+            return Wish(str(slot.other), policy=policy, **pins)
+        if kind < 0.8:
+            return Wish(str(slot), policy=policy, **pins)
+        if kind < 0.9:
+            return Wish(str(slot), policy=policy, **{**pins, str(slot.other): None})
+        return Wish(str(draw.choice(list(Slot))), other, draw.choice(VERSIONS), policy)
+
+    # ---- people
+
+    def interrupt(self, draw: Random) -> None:
+        """Somebody asks for something while a step is being made."""
+        place = self._history.places[draw.choice(sorted(self._history.places))]
+        self._say(draw, place, draw.choice((Verb.ABORT, Verb.SUSPEND, Verb.PAUSE, Verb.ROLLBACK)))
+
+    def _say(self, draw: Random, place: Place, verb: Verb) -> bool:
+        state = self._history.laws.state(place.name)
+        request = _request(draw, place, verb)
+        if request is None or not state.seq or verb not in VERBS:
+            return False
+        if verb in (Verb.PAUSE, Verb.SUSPEND, Verb.DOWN):  # and takes it back, sooner or later
+            again = Requested(Verb.RESUME, reason="that is over")
+            self._timeline.after(draw.uniform(1.0, 15.0), lambda: self._history.asks_soon(place, again))
+        return self._history.ask(place, request)
+
+
+def _request(draw: Random, place: Place, verb: Verb) -> Requested | None:
+    """What an operator types. Nobody swears that a worker has stopped without having seen it."""
+    if verb is Verb.HANDOVER:
+        dead = [slot for slot in Slot if place.members.all["worker", slot].status not in ALIVE]
+        return Requested(verb, slot=draw.choice(dead), reason="seen") if dead else None
+    leave, accept = draw.random() < 0.5, draw.random() < 0.5
+    slot = draw.choice(list(Slot)) if verb is Verb.ADOPT else None
+    return Requested(verb, slot=slot, reason="chaos", leave_split=leave, accept_rewritten=accept)
+
+
+class Person:
+    """Somebody who does what the status asks for, when all is calm again."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._read = ("", "")  # what was answered last, and of which environment
+
+    def answer(self, place: Place, reason: str) -> None:
+        state = self._history.laws.state(place.name)
+        stable = state.in_charge
+        self._history.say("person", lambda: f"reads {reason} ({place.name})")
+        match reason:
+            case "Holding" if self._read == (place.name, reason):  # trying on did not help
+                self._say(place, Verb.ABORT)
+            case "Suspended" | "Down" | "Paused" | "Holding":
+                self._say(place, Verb.RESUME)
+            case "PromotionAwaited":
+                self._say(place, Verb.PROMOTE)
+            case "BranchRewritten":
+                self._say(place, Verb.RETRY, accept_rewritten=True)
+            case "GatewayChanged":
+                self._say(place, Verb.DOWN)
+            case "AdoptionNeeded":
+                self._adopt(place, state)
+            case "Drifted" if stable:
+                place.gateway.move_by_hand(all_on(stable.slot))
+            case "Refused" if state.down:  # this gateway is not ours to stop
+                self._say(place, Verb.RESUME)
+            case "RevisionHeld":
+                pass
+            case "StableDegraded" | "StableUnknown" | "OwnerMissing" if stable:
+                self._repair(place, stable.slot, stable.version)
+            case _:
+                self._pin(place, state)
+        self._read = (place.name, reason)
+
+    def _say(self, place: Place, verb: Verb, slot: Slot | None = None, *, accept_rewritten: bool = False) -> None:
+        self._history.ask(place, Requested(verb, slot=slot, reason="as told", accept_rewritten=accept_rewritten))
+
+    def _adopt(self, place: Place, state: State) -> None:
+        ready = [slot for slot in Slot if place.answers(slot) and self._one_version(place, slot)]
+        if not ready:
+            slot = state.stable.slot if state.stable else Slot.BLUE
+            self._repair(place, slot, VERSIONS[0])
+            ready = [slot]
+        place.releases.cure(str(place.members.weighted(ready[0])[0].version))
+        self._say(place, Verb.ADOPT, ready[0])
+
+    def _one_version(self, place: Place, slot: Slot) -> bool:
+        return len({place.members.reads(one).version for one in place.members.weighted(slot)}) == 1
+
+    def _repair(self, place: Place, slot: Slot, version: str) -> None:
+        """Deploy it by hand, whole."""
+        place.releases.cure(version)
+        for one in place.members.weighted(slot):
+            place.members.die(one)
+            place.members.start(one, version)
+
+    def _pin(self, place: Place, state: State) -> None:
+        """A commit that can be accepted: stable as it is, nothing else."""
+        stable = state.in_charge
+        slot, version = (stable.slot, stable.version) if stable else (Slot.BLUE, CURE)
+        place.releases.cure(version)
+        self._history.commit(place, Wish(str(slot), **{"blue": None, str(slot): version}).text(place.name))

@@ -1,0 +1,82 @@
+"""Some hundred histories of the real loop, each from a seed, with everything going wrong that we know of; and the proof
+that they would find a defect."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from run import Total, complain, history, shrink
+from sim_faults import ALL
+from sim_history import History
+from sim_mutants import MUTANTS
+
+SEEDS = 240
+RUN = Path(__file__).parent / "run.py"
+
+
+def simulate(*arguments: str, hashing: str = "random") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONHASHSEED": hashing}
+    command = [sys.executable, str(RUN), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110)
+
+
+def test_every_history_keeps_every_law_and_comes_to_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    done = simulate("--seeds", str(SEEDS))
+    last = done.stdout.splitlines()[-1] if done.stdout else done.stderr
+    with capsys.disabled():
+        print(f"\n{last.partition(': ')[2].rpartition(': ')[0]}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert last.startswith(f"simulation: {SEEDS} seeds, 0 violations, at rest within ")
+    assert f"{len(ALL)} of {len(ALL)} kinds of fault struck" in last
+
+
+@pytest.mark.parametrize("seed", [3, 11, 24])
+def test_a_seed_is_one_history_whatever_the_hashes(seed: int) -> None:
+    told = {simulate("--seed", str(seed), hashing=hashing).stdout for hashing in ("0", "1", "4711")}
+    assert len(told) == 1
+    found = re.search(r"digest ([0-9a-f]{16})", told.pop())
+    assert found
+    assert found[1] == History(seed).run().digest()[:16]
+
+
+def test_law_18_the_wall_clock_changes_nothing() -> None:
+    """The same histories with and without its jumps: the same story, but for the jumps themselves."""
+    struck = 0
+    for seed in range(25):
+        jumping, steady = (History(seed, without) for without in (frozenset[str](), frozenset({"clock-wall-jumps"})))
+        stories = [_without_faults(one.run().story()) for one in (jumping, steady)]
+        struck += jumping.weather.struck["clock-wall-jumps"]
+        assert stories[0] == stories[1]
+    assert struck > 5
+
+
+def _without_faults(story: list[str]) -> list[str]:
+    return [line for line in story if "clock-wall-jumps" not in line]
+
+
+def test_a_fault_that_never_struck_fails_the_run() -> None:
+    total = Total()
+    total.struck.update(ALL[1:])
+    assert total.never == [ALL[0]]
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_planted_defect_is_found(name: str) -> None:
+    mutant = MUTANTS[name]
+    with mutant.planted():
+        found = next((one for seed in mutant.seeds if mutant.kills(one := history(seed))), None)
+    assert found is not None, f"no seed of {mutant.seeds} finds it"
+    assert f"make simulate SEED={found.seed}" in complain(found)
+
+
+def test_a_story_shrinks_to_the_faults_that_it_needs() -> None:
+    with MUTANTS["take every head for newer"].planted():
+        seed = next(seed for seed in range(50) if history(seed).breaches)
+        needed, found = shrink(seed)
+    assert found.breaches
+    assert len(needed) < 8
