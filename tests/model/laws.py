@@ -1,0 +1,77 @@
+"""`make laws`: every large configuration, two at a time, then every mutant; the last line says it all.
+
+python tests/model/laws.py            the large configurations and the mutants
+python tests/model/laws.py --small    those of `make test`
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from model_explore import explore
+from model_liveness import judge
+from model_mutants import MUTANTS
+from model_scenarios import LARGE, SMALL
+from model_story import tell
+
+PROCESSES = 2
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one configuration came to. `stories`: its counterexamples, told."""
+
+    name: str
+    states: int
+    transitions: int
+    stories: tuple[str, ...]
+    bound: int
+    back: int
+    seconds: float
+    megabytes: int
+
+    def __str__(self) -> str:
+        speed = round(self.states / max(self.seconds, 0.01))
+        return (
+            f"{self.name}: {self.states:,} states, {self.transitions:,} transitions, {len(self.stories)} violations,"
+            f" K={self.bound}, K_rb={self.back}; {self.seconds:.0f} s, {speed:,} states/s, {self.megabytes} MB"
+        )
+
+
+def run(large: bool, number: int) -> Found:
+    scenario, began = (LARGE if large else SMALL)[number], time.monotonic()
+    graph = explore(scenario)
+    live = judge(graph)
+    stories = tuple(tell(graph, *violation) for violation in (*graph.violations, *live.violations))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    seconds = time.monotonic() - began
+    return Found(scenario.name, len(graph.states), len(graph.targets), stories, live.bound, live.back, seconds, peak)
+
+
+def main(large: bool = True) -> int:
+    found = []
+    count = len(LARGE if large else SMALL)
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for done in as_completed([pool.submit(run, large, number) for number in range(count)]):
+            found.append(done.result())
+            print(found[-1], flush=True)
+            print("".join(f"\n{story}\n" for story in found[-1].stories), end="", flush=True)
+    alive = [mutant for mutant in MUTANTS if not mutant.killed()]
+    for mutant in alive:
+        print(f"mutant alive: {mutant.name} (law {mutant.law})")
+    violations = sum(len(one.stories) for one in found)
+    print(
+        f"laws: {sum(one.states for one in found)} states, {sum(one.transitions for one in found)} transitions,"
+        f" {violations} violations, K={max(one.bound for one in found)}, K_rb={max(one.back for one in found)},"
+        f" mutants killed {len(MUTANTS) - len(alive)}/{len(MUTANTS)}"
+    )
+    return 1 if violations or alive else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(large="--small" not in sys.argv))

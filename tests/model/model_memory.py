@@ -1,0 +1,256 @@
+"""The journal as a number: every folded State is normalised and kept once; `fold` and `decide` are the shipped ones.
+
+Normalising forgets only what no rule reads: sequence numbers, the transition's id, texts (their emptiness is kept),
+and how long ago something was once that is longer than anything that is waited for. All times become relative to
+`watched`. The mirror test (test_model_mirror) walks the un-normalised loop beside it and would see a difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from core_laws import broken
+from core_world import Edge
+from model_world import SUCCESSFUL, UNIT, Look, Scenario, of_slot, reading, slot_readings
+
+from reconciler.core import history, plan
+from reconciler.core.diff import standing
+from reconciler.core.gates import due
+from reconciler.core.model import Analysis, Desired, GateReading, Observed, Outcome, Pair, Pause, Slot, Spec
+from reconciler.core.plan import Decision
+from reconciler.core.situation import REPEAT_AFTER, Do, Record, Wait
+from reconciler.core.state import Last, State, Transition
+from reconciler.core.steps import Accepted, Applied, Created, Event, Intended, Phase, Result, Route, Start, Watched
+from reconciler.loop.tick import RECORDS, heartbeat
+
+BEFORE = -1.0  # when the present window opened: earlier than anything that is decided in this look
+
+
+def said(text: str) -> str:
+    return "x" if text else ""
+
+
+def age(at: float | None, now: float, longest: float) -> float | None:
+    return None if at is None else max(at - now, -longest)
+
+
+def normal(state: State, spec: Spec) -> State:
+    """The same memory, as seen from now, without what no rule reads."""
+    now = state.watched
+    latest = tuple(sorted(
+        ((act, max(at - now, -REPEAT_AFTER)) for act, at in state.latest
+         if at - now > -REPEAT_AFTER or (isinstance(act, Start) and act.owner)), key=repr,
+    ))  # fmt: skip
+    left, refusal, drift = state.leftover, state.refusal, state.drift
+    return replace(
+        state, seq=0, watched=0.0, generation=0, latest=latest,
+        transition=_normal_transition(state.transition, now, spec) if state.transition else None,
+        leftover=left and replace(left, since=0.0 if left.stopped else max(left.since - now, -spec.scale_down_delay)),
+        held=tuple(replace(held, reason="") for held in state.held),
+        intent=state.intent and replace(state.intent, reason="", revision=said(state.intent.revision)),
+        refusal=refusal and replace(refusal, reason="", at=max(refusal.at - now, -320.0), times=min(refusal.times, 7)),
+        drift=drift, closed=Pair(*(age(state.closed[slot], now, spec.drain_timeout) for slot in Slot)),
+        paused=said(state.paused), suspended=said(state.suspended), down=said(state.down), abort=said(state.abort),
+        rollback=said(state.rollback), request_refused="",
+        last=state.last and Last("", "", state.last.newcomer, Phase.PENDING, ""),
+    )  # fmt: skip
+
+
+def _normal_transition(t: Transition, now: float, spec: Spec) -> Transition:
+    longest = _longest_wait(t, spec)
+    return replace(
+        t, id="t", revision="", opened=BEFORE, since=max(t.since - now, -longest),
+        spent=0.0 if t.going_back else min(t.spent, spec.progress_deadline), starts=min(t.starts, 3),
+        unready_since=age(t.unready_since, now, UNIT), holding_since=age(t.holding_since, now, spec.hold_timeout),
+        refusal=said(t.refusal), reason="", said="", judged_at=age(t.judged_at, now, UNIT) if t.judged else 0.0,
+    )  # fmt: skip
+
+
+def _longest_wait(t: Transition, spec: Spec) -> float:
+    """How long ago `since` may matter in this phase, or at this step."""
+    if t.phase is Phase.SOAKING:
+        return spec.soak + spec.progress_deadline
+    match None if t.going_back else t.step:
+        case Pause(duration):
+            return duration or 0.0
+        case Analysis(at_most):
+            return at_most
+    return 0.0
+
+
+def unfounded(observed: Observed, decision: Decision) -> list[str]:
+    """Law 7 on decisions: a write rests on a reading, or there is nothing that it could be compared with."""
+    act = decision.answer.act if isinstance(decision.answer, Do) else None
+    unread = isinstance(act, Route) and observed.gateway is None
+    return [f"law 7: {decision.rule} writes weights to a gateway that was not read"] if unread else []
+
+
+def forgotten(before: State, after: State) -> list[str]:
+    """Law 4 on what is remembered: the latch opens only when no slot is pinned to that version any more."""
+    pins = after.accepted.pins if after.accepted else None
+    lost = [held.version for held in before.held if not after.is_held(held.version)]
+    return [
+        f"law 4: {version} is pinned and no longer held"
+        for version in lost
+        if pins and version in (pins.blue, pins.green)
+    ]
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What one look leads to, up to the write: mirror of `_settle` in loop/tick.py."""
+
+    events: tuple[Event, ...]  # noted, in order; the intent is the last
+    decisions: tuple[Decision, ...]
+    after: int  # the memory once they are written
+    intent: int  # what is to be done, or -1
+    waits: Wait | None
+    breaches: tuple[str, ...]  # laws that these decisions break, by number
+    accepted: bool = False  # another digest came into force
+    turned: int = 0  # changes of direction among the events
+
+
+class Memories:
+    """All states of the journal that were met, each once, and what was computed from them."""
+
+    def __init__(self, scenario: Scenario, rules: tuple[plan.Rule, ...]) -> None:
+        self.scenario, self.rules = scenario, rules
+        self.states: list[State] = []
+        self.intents: list[Intended] = []
+        self._numbers: dict[State, int] = {}
+        self._intent_numbers: dict[Intended, int] = {}
+        self._settled: dict[tuple[object, ...], Settled] = {}
+        self._folded: dict[tuple[object, ...], int] = {}
+        self._specs = {spec.digest: i for i, spec in enumerate(scenario.commits) if spec}
+        self.first = self.number(history.fold(State(), Created("ours")))
+
+    def number(self, state: State) -> int:
+        found = normal(state, self.scenario.known)
+        if found not in self._numbers:
+            self._numbers[found] = len(self.states)
+            self.states.append(found)
+        return self._numbers[found]
+
+    def intent_number(self, intent: Intended) -> int:
+        plain = replace(intent, reason=said(intent.reason))
+        if plain not in self._intent_numbers:
+            self._intent_numbers[plain] = len(self.intents)
+            self.intents.append(plain)
+        return self._intent_numbers[plain]
+
+    def fold(self, memory: int, event: Event, elapsed: int = 0) -> int:
+        """The memory after one more entry."""
+        key = (memory, event, elapsed)
+        if key not in self._folded:
+            self._folded[key] = self.number(history.fold(self.states[memory], event, elapsed=elapsed * UNIT))
+        return self._folded[key]
+
+    def fold_all(self, memory: int, events: tuple[Event, ...], elapsed: int) -> int:
+        for event in events:
+            memory, elapsed = self.fold(memory, event, elapsed), 0
+        return memory
+
+    def worn(self, memory: int, elapsed: int) -> int:
+        """Elapsed units that still make a difference: none when every timer is over."""
+        while elapsed and self.fold(memory, Watched(), elapsed) == self.fold(memory, Watched(), elapsed - 1):
+            elapsed -= 1
+        return elapsed
+
+    # ---- desired and observed, as the core wants them
+
+    def desired(self, memory: int, head: int) -> Desired:
+        accepted = self.states[memory].accepted
+        in_force = self.scenario.commits[self._specs[accepted.digest]] if accepted else None
+        forward = accepted is None or self.scenario.descends(head, int(accepted.revision, 16) - 1)
+        spec = self.scenario.commits[head]
+        return Desired(f"{head + 1:040x}", spec, "" if spec else "demo.yaml:3:1: unknown key", in_force, forward)
+
+    def spec_number(self, memory: int, head: int) -> int:
+        """Whose manifest is looked with: mirror of `standing(desired, state).spec` in Keeper.observe."""
+        spec = standing(self.desired(memory, head), self.states[memory]).spec
+        return self._specs[spec.digest] if spec else -1
+
+    def observed(self, memory: int, look: Look, spec: Spec) -> Observed:
+        members = Pair(*(slot_readings(of_slot(look.members, slot)) for slot in Slot))
+        gateway = reading(look.gateway, look.busy) if look.gateway else None
+        gates = self._gates(memory, look, spec) if gateway and gateway.up else ()
+        return Observed(gateway, members, gates)
+
+    def _gates(self, memory: int, look: Look, spec: Spec) -> tuple[GateReading, ...]:
+        t = self.states[memory].transition
+        if t is None:
+            return ()
+        late = look.gates == "late"
+        window = replace(t.window, rung=-1, opened=BEFORE - UNIT) if late else t.window
+        outcome = SUCCESSFUL if late else Outcome(look.gates)
+        return tuple(GateReading(gate.name, outcome, window) for gate in due(spec, t))
+
+    # ---- one look, up to the write
+
+    def settle(self, memory: int, look: Look, elapsed: int) -> Settled:
+        key = (memory, look, elapsed)
+        found = self._settled.get(key)
+        if found is None:
+            found = self._settled[key] = self._settle(memory, look, elapsed)
+        return found
+
+    def _settle(self, memory: int, look: Look, elapsed: int) -> Settled:
+        desired, state = self.desired(memory, look.head), self.states[memory]
+        spec = standing(desired, state).spec
+        observed = self.observed(memory, look, spec) if spec else Observed(None, Pair((), ()))
+        passed, events, decisions, breaches = elapsed * UNIT, list[Event](), list[Decision](), list[str]()
+        intent, waits = -1, None
+
+        def note(event: Event) -> None:
+            nonlocal state
+            breaches.extend(self._record_breaches(state, event, observed))
+            before, state = state, history.fold(state, event, elapsed=0.0 if events else passed)
+            events.append(event)
+            breaches.extend(forgotten(before, state))
+
+        for _ in range(RECORDS):
+            now = state.watched + (0.0 if events else passed)
+            decision = plan.decide(desired, observed, state, now, self.rules)
+            decisions.append(decision)
+            in_force = standing(desired, state).spec
+            breaches += broken(Edge(desired, in_force, observed, state, now, decision)) if in_force else []
+            breaches += unfounded(observed, decision)
+            match decision.answer:
+                case Record(event):
+                    note(event)
+                    continue
+                case Do():
+                    intended = plan.intended(decision, desired, state)
+                    note(intended)
+                    intent = self.intent_number(intended)
+                case Wait() as waits:
+                    interval = heartbeat(state)
+                    if interval is not None and not events and passed >= interval:
+                        note(Watched())
+            break
+        else:
+            breaches.append(f"liveness: {RECORDS} facts in one look")
+        earlier = self.states[memory].accepted
+        accepted = next((e for e in reversed(events) if isinstance(e, Accepted)), None)
+        return Settled(
+            tuple(events), tuple(decisions), self.number(state), intent, waits, tuple(breaches),
+            accepted is not None and (earlier is None or earlier.digest != accepted.digest),
+            sum(type(e).__name__ == "RollbackBegan" for e in events),
+        )  # fmt: skip
+
+    def _record_breaches(self, state: State, event: Event, observed: Observed) -> list[str]:
+        """Laws about what may be written into the journal."""
+        found, route = [], state.intent.act if state.intent else None
+        if isinstance(event, Applied) and event.result is Result.DONE and isinstance(route, Route):
+            gateway = observed.gateway
+            if gateway is None or not gateway.up or gateway.weights != route.after.weights:
+                found.append("law 8: an intent is closed as done, and the gateway was not read to stand so")
+        if isinstance(event, Intended) and state.intent is not None:
+            found.append("law 8: a second act while an intent is open")
+        if isinstance(event, Intended) and not (event.rule and event.revision):
+            found.append("law 20: an intent without its reason or revision")
+        if isinstance(event, Accepted) and state.accepted and not state.accept_rewritten:
+            older, newer = int(state.accepted.revision, 16) - 1, int(event.revision, 16) - 1
+            if not self.scenario.descends(newer, older):
+                found.append("law 14: an older revision comes into force again")
+        return found

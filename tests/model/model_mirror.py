@@ -1,0 +1,153 @@
+"""The real `tick()`, Keeper and SQLite journal, walked beside the model on one random history.
+
+Each step that the model takes is done to the real one too; inside a tick the keeper's boundaries are where other steps
+come between. The real gateway here counts lives and sequences and compares them, so the model's two bits are checked as
+well. After each tick journal, gateway and members must be the same.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+
+from model_explore import FAULT, PARTY, nothing_yet, successors
+from model_loop import Loop
+from model_real import Crash, Real
+from model_world import Here, Scenario
+
+from reconciler.core.history import fold
+from reconciler.core.state import State
+from reconciler.core.steps import Requested, Verb
+from reconciler.errors import Conflict, Fenced
+from reconciler.journal.sqlite import open_journal
+from reconciler.loop.keeper import Keeper
+from reconciler.loop.tick import tick
+
+NEW_LIFE = ("the gateway restarts", "the gateway dies", "the gateway restarts empty", "the machine restarts")
+ASKED = {f"an operator asks to {verb}": verb for verb in (Verb.ABORT, Verb.PAUSE, Verb.RESUME, Verb.SUSPEND)}
+
+
+class Twin(Real):
+    """One model and one real reconciler, living through the same. `world` is the real one's; `here` the model's."""
+
+    def __init__(self, scenario: Scenario, seed: int, folder: Path) -> None:
+        self.random, self.loop = Random(seed), Loop(scenario)
+        super().__init__(self.loop, nothing_yet(self.loop), open_journal(f"sqlite:///{folder / f'{seed}.db'}"))
+        self.story: list[str] = []
+        self.now = 0.0
+        self.pool = ThreadPoolExecutor(1)
+        self.state, self.folded, self.ticks = State(), 0, 0
+        self.keeper = self.begin()
+
+    def close(self) -> None:
+        self.pool.shutdown()
+        self.journal.close()
+
+    def begin(self) -> Keeper:
+        keeper = Keeper(
+            "demo", self.journal, self.desired, lambda spec: SimpleNamespace(spec=spec), self.open, self.pool,
+            actor="test", clock=SimpleNamespace(monotonic=lambda: self.now, wall=lambda: ""), boundary=self.boundary,
+        )  # fmt: skip
+        keeper.take()
+        return keeper
+
+    # ---- the history
+
+    def walk(self, steps: int) -> None:
+        while len(self.story) < steps:
+            name = self.step()
+            if name == "A begins":
+                self.keeper = self.begin()
+            elif self.here.parties[0].place == "looked":
+                self.tick(name)
+            self.compare()
+
+    def step(self) -> str:
+        """Choose what happens next; do it in the model, and to the real world unless the reconciler does it."""
+        found = [(kind, *move) for kind, move in successors(self.loop, self.here)]
+        calm = [one for one in found if one[0] != FAULT]
+        kind, name, after, _ = self.random.choice(found if not calm or self.random.random() < 0.15 else calm)
+        before, self.here = self.here, after
+        self.story.append(name)
+        if " looks" in name:
+            self.now += 5.0 * (before.parties[0].waited or "after a while" in name)
+        elif kind != PARTY and not self.by_reconciler(name):
+            self.happen(name, before, after)
+        return name
+
+    def by_reconciler(self, name: str) -> bool:
+        return name.startswith(("A's", "A gives up", "A dies", "the reply to A", "A crashes"))
+
+    def happen(self, name: str, before: Here, after: Here) -> None:
+        if name == "an old command arrives" or name == "an old command is fenced":
+            self.deliver()
+            return
+        if name in ASKED:
+            self.journal.append("demo", Requested(ASKED[name], leave_split=True), actor="operator")
+        self.life += name in NEW_LIFE
+        self.sequence += "moves green" in name
+        parts = ("gateway", "members", "busy", "bad", "head")
+        changes = {part: getattr(after, part) for part in parts if getattr(before, part) != getattr(after, part)}
+        self.world = self.world._replace(**changes)
+
+    def deliver(self) -> None:
+        routing, expected, generation = self.posted.pop(0)
+        try:
+            self.write_now(routing, expected, generation)
+        except (Conflict, Fenced):
+            pass
+
+    # ---- one real tick
+
+    def tick(self, name: str) -> None:
+        self.look, self.effect, self.observing, self.ticks = name, "", True, self.ticks + 1
+        try:
+            tick(self.keeper)
+        except Crash:
+            pass
+
+    def boundary(self, name: str) -> None:
+        """Whatever comes before the model's party makes its next step happens here."""
+        self.observing = False
+        place = self.here.parties[0].place
+        if name == "observed":
+            self.until("settles")
+        elif name == "intent-written":
+            assert place == "intended", f"the real one acts, the model's is {place}: {self.story[-20:]}"
+            self.until("checks")
+        elif name in ("effect-done", "effect-read-back"):
+            self.about_to_act()  # refused before any driver was asked
+            if self.here.parties[0].place == "effected":
+                self.until("records")
+
+    def about_to_act(self) -> None:
+        """The keeper has caught up, and its act is next: no boundary shows that, the first driver call does."""
+        if self.here.parties[0].place == "checked":
+            self.until("acts", "request", "reply", "command reaches")
+            self.effect = self.story[-1]
+
+    def until(self, *words: str) -> None:
+        while True:
+            name = self.step()
+            if "its request lives on" in name:
+                return
+            if self.here.parties[0].place == "dead":
+                raise Crash
+            if name.startswith(("A", "the reply to A")) and any(word in name for word in words):
+                return
+
+    def compare(self) -> None:
+        for entry in self.journal.since("demo", self.folded):
+            self.state = fold(self.state, entry.event, elapsed=entry.elapsed, seq=entry.seq)
+            self.folded = entry.seq
+        found = self.loop.memories.states[self.loop.memories.number(replace(self.state, journal="ours"))]
+        model = self.loop.memories.states[self.here.memory]
+        apart = [(f.name, getattr(found, f.name), getattr(model, f.name)) for f in fields(found)]
+        differ = [one for one in apart if one[1] != one[2]]
+        assert not differ, f"journal (what, really, in the model) {differ}, after {self.story[-20:]}"
+        for part in ("gateway", "members"):
+            real, model = getattr(self.world, part), getattr(self.here, part)
+            assert real == model, f"{part}, after {self.story[-20:]}: really {real}, in the model {model}"

@@ -1,0 +1,158 @@
+"""The real reconciler's world in the mirror: a gateway that counts its lives and sequences, hosts, git and gates.
+
+The drivers' contracts, with what a step's name says going wrong: `look` is the step that is being observed, `effect`
+the one that is being done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import model_drivers as drivers
+from model_loop import Loop
+from model_world import FAILED, SUCCESSFUL, UNKNOWN, Here, of_slot, reading, routed
+
+from reconciler.core.model import (
+    GateReading,
+    GateSpec,
+    GatewayReading,
+    MemberReading,
+    Outcome,
+    Pin,
+    Routing,
+    Slot,
+    Stamp,
+    Window,
+)
+from reconciler.core.state import State
+from reconciler.core.steps import Start, Stop
+from reconciler.errors import Conflict, Fenced, Refused, Unreachable
+from reconciler.journal.store import Journal
+from reconciler.loop.keeper import Keeper
+
+
+class Crash(BaseException):
+    """The process is gone, here and now."""
+
+
+class Real:
+    """`world` is the real one's, `here` the model's; the model is asked for nothing but what it looked at last."""
+
+    def __init__(self, loop: Loop, here: Here, journal: Journal) -> None:
+        self.loop, self.here, self.world, self.journal = loop, here, here, journal
+        self.life, self.sequence = 1, 0
+        self.look, self.effect, self.observing = "", "", False
+        self.posted: list[tuple[Routing, GatewayReading | None, int]] = []
+        self.keeper: Keeper
+
+    def about_to_act(self) -> None:
+        """Called by whichever driver is asked first."""
+
+    # ---- git, gates, and the opened world
+
+    def desired(self, state: State) -> Any:
+        memory = self.loop.memories.number(replace(state, journal="ours"))
+        look = self.here.parties[0].look
+        return self.loop.memories.desired(memory, look.head if look else self.world.head)
+
+    def open(self, manifest: Any, previous: Any) -> Any:
+        hosts = {member.name: Host(self, member.name) for member in manifest.spec.members}
+        return SimpleNamespace(
+            manifest=manifest, gateway=self, hosts=hosts, gates=self, warm=self.warm, close=lambda: None
+        )
+
+    def readings(self, due: tuple[GateSpec, ...], window: Window) -> tuple[GateReading, ...]:
+        outcome = FAILED if window.newcomer.version in self.world.bad else SUCCESSFUL
+        if "gates cannot tell" in self.look:
+            outcome = Outcome.INCONCLUSIVE
+        if "late verdict" in self.look:
+            outcome, window = SUCCESSFUL, replace(window, rung=-1)
+        return tuple(GateReading(gate.name, outcome, window) for gate in due)
+
+    def warm(self, slot: Slot) -> None:
+        self.about_to_act()
+        if "lost" in self.effect or drivers.warm(self.world, slot, self.loop.scenario.known):
+            raise Unreachable("no answer")
+
+    # ---- the gateway
+
+    def read(self) -> GatewayReading:
+        if self.observing and "gateway is silent" in self.look:
+            raise Unreachable("silent")
+        gateway = self.world.gateway
+        stamp = None if gateway.stamp is None else Stamp(self.journal.id, max(gateway.stamp, 0), self.sequence)
+        return replace(reading(gateway, self.world.busy), incarnation=str(self.life), stamp=stamp)
+
+    def write(self, routing: Routing, expected: GatewayReading, generation: int) -> None:
+        self.about_to_act()
+        command = (routing, expected, generation)
+        if "lives on" in self.effect or "once more later" in self.effect:
+            self.posted.append(command)
+        if "A dies" in self.effect:
+            raise Crash
+        if "request is lost" in self.effect or "lives on" in self.effect:
+            raise Unreachable("no answer")
+        self.write_now(*command)
+        if "the reply" in self.effect:
+            raise Unreachable("no answer")
+
+    def write_now(self, routing: Routing, expected: GatewayReading | None, generation: int) -> None:
+        if generation < self.world.sealed:
+            raise Fenced("an older generation")
+        now = self.read()
+        same = expected and (expected.incarnation, expected.stamp, expected.weights) == (
+            now.incarnation, now.stamp, now.weights
+        )  # fmt: skip
+        if not same:
+            raise Conflict("it changed")
+        written = routed(routing, generation)
+        if written != self.world.gateway:
+            self.life += not self.world.gateway.up
+            self.sequence += 1
+            self.world = self.world._replace(gateway=written, busy=drivers.busier(self.world.busy, written))
+
+    def seal(self, generation: int) -> None:
+        if generation < self.world.sealed:
+            raise Fenced("an older generation")
+        self.world = self.world._replace(sealed=generation)
+        self.posted = [(r, None, g) if g <= generation else (r, e, g) for r, e, g in self.posted]
+
+
+class Host:
+    """One member of the real world, in both slots."""
+
+    def __init__(self, real: Real, name: str) -> None:
+        self.real, self.name = real, name
+
+    def read(self, slot: Slot) -> MemberReading:
+        known, look = self.real.loop.scenario.known, self.real.here.parties[0].look
+        names = [member.name for member in known.members]
+        if self.real.observing and look and of_slot(look.members, slot)[names.index(self.name)].status is UNKNOWN:
+            raise Unreachable("no answer")
+        life = drivers.life_of(self.real.world, slot, self.name, known)
+        return MemberReading(life.status, life.version)
+
+    def stage(self, slot: Slot, pin: Pin) -> None:
+        self.real.about_to_act()
+        if "lost" in self.real.effect:
+            raise Unreachable("no answer")
+
+    def start(self, slot: Slot, pin: Pin) -> None:
+        self._do(drivers.start, Start(slot, pin.label, (self.name,)))
+
+    def stop(self, slot: Slot) -> None:
+        self._do(drivers.stop, Stop(slot, (self.name,)))
+
+    def _do(self, doing: Any, act: Start | Stop) -> None:
+        self.real.about_to_act()
+        effect, intent = self.real.effect, self.real.keeper.state.intent
+        if "request is lost" in effect:
+            raise Unreachable("no answer")
+        result, self.real.world = doing(self.real.world, act, self.real.loop.scenario.known)
+        if result == drivers.REFUSED:
+            raise Refused("x")
+        last = intent is not None and intent.act.members[-1] == self.name  # type: ignore[union-attr]
+        if "command reaches" in effect or ("the reply" in effect and last):
+            raise Unreachable("no answer")

@@ -1,0 +1,17 @@
+"""Every deliberate defect is found by the law that it names. One that survives is a missing law."""
+
+from __future__ import annotations
+
+import pytest
+from model_mutants import MUTANTS, Mutant
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[f"law {one.law}: {one.name}" for one in MUTANTS])
+def test_the_law_finds_the_defect(mutant: Mutant) -> None:
+    assert mutant.killed()
+
+
+def test_there_are_enough_and_each_law_has_one() -> None:
+    assert len(MUTANTS) >= 30
+    assert len({one.name for one in MUTANTS}) == len(MUTANTS)
+    assert {one.law for one in MUTANTS} >= {str(n) for n in range(1, 22) if n not in (16, 18)} | {"liveness"}
