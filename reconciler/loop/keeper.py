@@ -128,6 +128,13 @@ class Keeper:
         self._sealed = False
         self.catch_up()
 
+    def insist(self) -> None:
+        """Raises Fenced when somebody has taken over from us, also where there is nothing to write or to do."""
+        if self.generation < self.state.generation:
+            raise Fenced(
+                f"generation {self.state.generation} has taken over; this one, {self.generation}, stops acting"
+            )
+
     # ---- the world ---------------------------------------------------------------------------------------------------
 
     def desired(self, state: State) -> Desired:

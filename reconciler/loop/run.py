@@ -98,6 +98,7 @@ class Runner:
             if not keeper.generation:
                 keeper.take()
             found = tick(keeper)
+            keeper.insist()
         except Fenced as error:
             log.error("%s: %s", keeper.name, error)
             self.lost.append(keeper.name)

@@ -71,9 +71,7 @@ def _act(keeper: Keeper, desired: Desired, observed: Observed, decision: Decisio
     keeper.note(intent, decision.rule)
     keeper.write()
     keeper.boundary("intent-written")
-    if (
-        keeper.has_news()
-    ):  # whoever was overtaken here must not act: a word counts first, and members know no generation
+    if keeper.has_news():  # a word counts first; and whoever was overtaken must not act: members know no generation
         raise JournalMoved(f"{keeper.name}: somebody wrote before the act was done; look again")
     applied = keeper.apply(intent.act, observed)
     keeper.boundary("effect-read-back")

@@ -36,6 +36,9 @@ class Keeper:
             raise self.news
         return self.news
 
+    def insist(self) -> None:
+        pass
+
     def close(self) -> None:
         self.closed = True
 
