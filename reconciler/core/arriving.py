@@ -141,7 +141,9 @@ def reopen_gateway(s: Situation) -> Answer | None:
         return None
     weight = _kept(s, stable)
     if not weight and s.having(stable.slot, MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.STOPPING):
-        return Wait("NotReady", f"the gateway stays closed until {stable} is ready", alert=True)
+        lost = s.spec.pinned(stable.slot) != stable.version  # then nobody knows how to start it: only a commit helps
+        way = f"; it is not pinned, so it cannot be started: pin {stable.version} in {stable.slot}" if lost else ""
+        return Wait("NotReady", f"the gateway stays closed until {stable} is ready{way}", blocked=lost, alert=True)
     routing = Routing(share(stable.slot.other, weight), fallback=stable.slot) if weight else at_rest(s, stable)
     return Do(Route(gateway.weights, routing), "bring the gateway back")
 

@@ -7,17 +7,19 @@ from core_story import FAILED, PLACES, happened
 from core_world import (
     ON_BLUE,
     ON_GREEN,
+    READY,
     STABLE,
     UNREADY,
     B,
     G,
+    World,
     at,
     serving,
     spec,
     switching,
 )
 
-from reconciler.core.model import DriftMode, share
+from reconciler.core.model import DriftMode, Release, share
 from reconciler.core.steps import DriftFound, Phase, RollbackBegan, Verb
 
 
@@ -108,3 +110,16 @@ def test_drift_under_way_with_warn_pauses_and_resume_takes_the_smaller_weight() 
     world.say(Verb.RESUME)
     world.until(lambda w: w.weights == share(G, 50))
     assert world.ended() is Phase.SUCCEEDED
+
+
+def test_after_a_reboot_a_stable_that_git_does_not_pin_asks_for_its_pin() -> None:
+    """Found by the model (liveness): it can never be started again, so the wait says which commit would help."""
+    world = World(head=spec(B, blue="v1"))
+    world.put(B, READY, "v9")
+    world.set_gateway(up=True, weights=ON_BLUE)
+    world.until(lambda w: w.state.stable == Release(B, "v9") and not w.state.claim)
+    world.reboot()
+    world.frail.add("v9")  # the host knows no pin of that version
+    wait = world.waits("NotReady")
+    assert wait.blocked
+    assert "pin v9 in blue" in wait.message

@@ -119,7 +119,9 @@ def judge(seeds: Iterable[int], workers: int) -> int:
         total.add(found)
         if found.breaches:
             print(complain(found), flush=True)
-    print(f"{time.monotonic() - began:.0f} s on {workers} cores")
+    spent = os.times()
+    processor = spent.user + spent.children_user + spent.system + spent.children_system
+    print(f"{time.monotonic() - began:.0f} s with {workers} processes, {processor:.0f} s of processor time")
     if total.never:
         print(f"never injected: {', '.join(total.never)}")
     print(total)

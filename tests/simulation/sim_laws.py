@@ -135,7 +135,7 @@ class Laws:
                 self.breach(f"law 3: {said.name} counts as good at {said.window.rung} %, and never said so")
 
     def _lasted(self, what: str, since: tuple[float, int], limit: float) -> None:
-        """A soak or a deadline lasts as long as it says, on whatever clock: by true time, at the fastest rate, and with
+        """A soak, a deadline lasts as long as it says, on whatever clock: by true time, at its fastest rate, and with
         what one look may account for at each of its jumps."""
         history, (began, jumps) = self._history, since
         lasted, jumped = history.timeline.now - began, history.clock.jumps - jumps
