@@ -21,6 +21,7 @@ from gateway_upstream import Upstream
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.drivers.gateways import haproxy
 from reconciler.drivers.haproxy import process
+from reconciler.drivers.haproxy.files import Folder
 from reconciler.drivers.haproxy.proxy import Proxy
 from reconciler.drivers.identity import Identity
 from reconciler.drivers.protocols import Endpoint, Gateway, GatewayContext
@@ -130,7 +131,7 @@ class Managed:
 
     @property
     def socket(self) -> str:
-        return str(self.state / "admin.sock")
+        return str(Folder(self.state).admin())  # elsewhere, where this path is too long for a socket
 
     @property
     def map_file(self) -> Path:
