@@ -45,6 +45,7 @@ from reconciler.core.steps import (
     Stop,
     Warm,
     Watched,
+    WentDown,
 )
 
 
@@ -149,6 +150,8 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"holding in place{_because(reason)}"
         case RequestRefused(verb, reason):
             return f"{verb} refused{_because(reason)}"
+        case WentDown():
+            return "everything has stopped"
         case Watched():
             return "watched"
     return ""

@@ -85,6 +85,7 @@ def cli(ctx: click.Context, /, config: str | None, **options: Any) -> None:
                  reconcile status          where every environment stands, and what to type next
     """
     ctx.obj = config
+    _in_place(ctx)
     if ctx.invoked_subcommand:
         return
     if not options["once"]:
@@ -93,6 +94,19 @@ def cli(ctx: click.Context, /, config: str | None, **options: Any) -> None:
     from reconciler.cli.once import once
 
     ctx.exit(once(config, **{key: value for key, value in options.items() if key != "once"}))
+
+
+def _in_place(ctx: click.Context) -> None:
+    """Raises UsageError for an option of the preview where there is none: ignored, it would mislead."""
+    typed = click.core.ParameterSource.COMMANDLINE
+    options = {name for name in ctx.params if name != "config" and ctx.get_parameter_source(name) is typed}
+    option = "--" + min(options - {"once"} or options or {""}).replace("_", "-")
+    if options and ctx.invoked_subcommand:
+        raise UsageError(
+            f"{option} stands before the command {ctx.invoked_subcommand}: it belongs after it, or nowhere"
+        )
+    if options and "once" not in options:
+        raise UsageError(f"{option} needs --once: reconcile --once {option}")
 
 
 def main() -> None:

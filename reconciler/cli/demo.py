@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -95,20 +99,32 @@ def _ms(value: float | None) -> str:
 
 
 def _next(place: Place, keep: bool) -> None:
+    """Lines that can be pasted as they are."""
     out = console()
-    config = f"--config {place.config}"
-    out.print("\n[bold]What to try next[/]")
-    out.print(f"  reconcile {config} history demo     every decision and step, from the journal", highlight=False)
-    out.print(f"  reconcile {config} history --verify the journal's hash chain", highlight=False)
-    if not keep:
-        out.print("  reconcile demo --keep     the same, left running to play with", highlight=False)
-        out.print("  reconcile init            an environment of your own", highlight=False)
-        return
-    out.print(f"  open {place.url}", highlight=False)
-    out.print(f"  reconcile {config} status", highlight=False)
-    out.print(f"  edit {place.repository / 'environments' / 'demo.yaml'}, git commit, and watch:", highlight=False)
-    out.print(f"  reconcile {config} status --watch", highlight=False)
-    out.print(
-        f"  reconcile {config} down demo --yes   stops gateway and slots; then stop `reconcile run`:", highlight=False
+    program = _typed(sys.argv[0], os.environ.get("PATH", ""))
+    config = f"{program} --config {shlex.quote(str(place.config))}"
+    looks = (
+        f"{config} history demo       # every decision and step, from the journal",
+        f"{config} history --verify   # the journal's hash chain",
     )
-    out.print(f"  kill $(cat {place.root / 'run.pid'})", highlight=False)
+    afresh = (
+        f"{program} demo --keep   # the same, left running to play with",
+        f"{program} init my-site  # an environment of your own",
+    )
+    kept = (
+        f"curl {place.url}",
+        f"{config} status --watch     # and edit {place.repository / 'environments' / 'demo.yaml'}, git commit",
+        f"{config} down demo --yes    # stops gateway and slots; then the loop:",
+        f"kill $(cat {shlex.quote(str(place.root / 'run.pid'))})",
+    )
+    out.print("\n[bold]What to try next[/]")
+    for line in (*looks, *(kept if keep else afresh)):
+        out.print(f"  {line}", highlight=False, markup=False)
+
+
+def _typed(program: str, path: str) -> str:
+    """How this program is typed here: by its name where the shell finds it, else by its place."""
+    found = shutil.which("reconcile", path=path)
+    if found and Path(found).resolve() == Path(program).resolve():
+        return "reconcile"
+    return shlex.quote(program) if Path(program).name == "reconcile" else "reconcile"

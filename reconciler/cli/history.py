@@ -80,4 +80,4 @@ def _done(intent: Event, outcome: Applied) -> str:
 def _line(entry: Entry, what: str) -> str:
     """Who wrote it is told of what people asked for; the rest is the loop's."""
     who = "" if entry.generation else f"  ({entry.actor})"
-    return f"{entry.seq:>6}  {entry.at[:23]}  {entry.environment}  {what}{who}"
+    return f"{entry.seq:>6}  {entry.at[:23]}Z  {entry.environment}  {what}{who}"

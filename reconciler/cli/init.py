@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -40,6 +41,8 @@ def command(folder: Path, name: str, port: int | None) -> None:
     click.echo("".join(f"kept   {path}, which was there already\n" for path in kept), nl=False)
     if added := _ignore(folder / ".gitignore"):
         click.echo(f"added  to .gitignore: {', '.join(added)}")
+    if f"environments/{name}.yaml" not in kept:
+        click.echo(_addresses(port))
     wrong = list(_problems(folder, f"environments/{name}.yaml"))
     if wrong:  # what was there before may not fit what was written now
         click.echo("\nto mend before it can run:\n" + "\n".join(f"  {problem}" for problem in wrong))
@@ -65,7 +68,10 @@ def repository(folder: Path) -> str | None:
             raise ReconcilerError(f"{folder}: `git init` failed there; may you write there?")
         click.echo(f"made   a git repository in {folder}")
     elif Path(root).resolve() != folder.resolve():
-        raise UsageError(f"{folder} lies inside the repository {root}: run reconcile init {root}")
+        raise UsageError(
+            f"{folder} lies inside the repository {root}: run reconcile init {root},"
+            f" or make this folder a repository of its own first: git init {folder}"
+        )
     return _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
 
 
@@ -157,6 +163,13 @@ def _free(port: int) -> bool:
     return True
 
 
+def _addresses(port: int) -> str:
+    """Where users come in and the slots listen, and what stands in the way there."""
+    told = f"ports  {port} for users, {port + 1} for blue, {port + 2} for green, all on 127.0.0.1"
+    taken = ", ".join(str(one) for one in range(port, port + 3) if not _free(one))
+    return f"{told}\n       taken already: {taken}; end what listens there, or choose another --port" if taken else told
+
+
 # ---- what is said ----------------------------------------------------------------------------------------------------
 
 
@@ -177,13 +190,15 @@ def _problems(folder: Path, file: str) -> Iterator[Problem | str]:
 
 def next_steps(folder: Path, name: str) -> str:
     here = "" if folder.resolve() == Path.cwd().resolve() else f"  cd {folder}\n"
+    if _git(folder, "config", "user.email") is None and "GIT_AUTHOR_EMAIL" not in os.environ:
+        here += '  git config user.name "Your Name" && git config user.email you@example.com   # git wants to know\n'
     return f"""
 next:
 {here}  git add . && git commit -m "A first environment"
-  reconcile validate            is everything right?
-  reconcile --once              what would be done; writes nothing
-  reconcile run                 do it, and go on doing it: leave it running, and use another terminal
-  reconcile status --watch      where it stands, and what to type next
+  reconcile validate            # is everything right?
+  reconcile --once              # what would be done; writes nothing
+  reconcile run                 # do it, and go on doing it: leave it running, and use another terminal
+  reconcile status --watch      # where it stands, and what to type next
 then switch: set activeSlot to green in environments/{name}.yaml, and
   git commit -am "Switch to green"
 """

@@ -19,10 +19,12 @@ FIELDS = ("environment", "seq")
 
 
 class Text(logging.Formatter):
-    """`12:00:01.123 production  weights: blue 90 %, green 10 %`"""
+    """`12:00:01.123Z production  weights: blue 90 %, green 10 %`"""
 
     def format(self, record: logging.LogRecord) -> str:
-        return f"{shown(record.created)[11:23]} {_level(record)}{_where(record)}{_message(record)}{self._trace(record)}"
+        return (
+            f"{shown(record.created)[11:23]}Z {_level(record)}{_where(record)}{_message(record)}{self._trace(record)}"
+        )
 
     def _trace(self, record: logging.LogRecord) -> str:
         return "\n" + self.formatException(record.exc_info) if record.exc_info else ""

@@ -19,7 +19,7 @@ from reconciler.wording import weights
 
 NEXT = {
     "InSync": "nothing to do; commit a change of activeSlot to switch",
-    "RevisionHeld": "pin another version and commit, or: reconcile retry {env}",
+    "RevisionHeld": "set activeSlot back, or pin another version, and commit; or: reconcile retry {env}",
     "Paused": "reconcile resume {env}",
     "Suspended": "reconcile resume {env}",
     "Down": "reconcile resume {env}",
@@ -27,7 +27,7 @@ NEXT = {
     "Holding": "reconcile abort {env}, or: reconcile resume {env}",
     "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
     "DesiredInvalid": "reconcile validate",
-    "StablePinned": "git revert the change of the serving slot's version",
+    "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
     "BranchRewritten": "reconcile retry {env} --accept-rewritten",
     "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
     "Refused": "mend what stands in the way; it is tried again by itself",

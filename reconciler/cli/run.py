@@ -59,7 +59,14 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     finally:
         watch.stop()
         runner.stop()
+        for name in left_between(session):
+            logger.warning("%s stays in the middle of a switch, nobody goes on or back, until: reconcile run", name)
     return 1 if runner.lost else 0
+
+
+def left_between(session: Session) -> list[str]:
+    """Environments with a transition that is not at its end."""
+    return [name for name in session.names() if session.state(name).transition]
 
 
 class Told:

@@ -47,9 +47,16 @@ def command(
             return _wait(session, environment, revision, timeout, output)
         if watch:
             return _watch(session, environment, output)
-        looks = [look(session, name) for name in session.chosen(environment)]
+        looks = _looks(session, environment)
         say(*told(looks, output))
         return worst(found.exit_code for found in looks)
+
+
+def _looks(session: Session, environment: tuple[str, ...]) -> list[Look]:
+    """The environments that were asked for. What has left git and was stopped is told only when it is named."""
+    found = [look(session, name) for name in session.chosen(environment)]
+    listed = session.desires.look().environments
+    return [one for one in found if environment or one.name in listed or one.reason != "Down"]
 
 
 def told(looks: list[Look], output: str) -> list[str]:
@@ -67,7 +74,7 @@ def _watch(session: Session, environment: tuple[str, ...], output: str) -> int:
         if drawing := on_terminal() and output == "text":
             click.clear()
         while True:
-            now = told([look(session, name) for name in session.chosen(environment)], output)
+            now = told(_looks(session, environment), output)
             if drawing:
                 redraw(now)
             elif now != before:
@@ -83,7 +90,7 @@ def _wait(session: Session, environment: tuple[str, ...], revision: str | None, 
     deadline = session.clock.monotonic() + timeout
     wanted = _full(session, environment, revision)
     while True:
-        looks = [look(session, name) for name in session.chosen(environment)]
+        looks = _looks(session, environment)
         codes = [outcome(found, wanted, overtaken=_overtaken(session, wanted)) for found in looks]
         known = [code for code in codes if code is not None]
         if len(known) == len(codes):

@@ -15,6 +15,7 @@ from reconciler.core.steps import (
     Start,
     Stop,
     Verb,
+    WentDown,
 )
 
 FOREIGN = "another journal wrote this gateway"
@@ -34,6 +35,8 @@ def bring_down(s: Situation) -> Answer | None:
     unknown = any(s.status(slot, m.name) is MemberStatus.UNKNOWN for slot in Slot for m in s.spec.members)
     if unknown:
         return Wait("MemberUnknown", "whether everything has stopped cannot be read")
+    if not s.state.went_down:
+        return Record(WentDown())
     return Wait("Down", f"{s.state.down}; to start again: reconcile resume {s.spec.environment}", blocked=True)
 
 

@@ -41,7 +41,7 @@ def _unacceptable(desired: Desired, head: Spec, state: State) -> Wait | None:
     if pinned:
         return pinned
     moved = state.accepted and state.accepted.gateway and head.gateway != state.accepted.gateway
-    if moved and state.stable and not state.down:
+    if moved and state.stable and not state.went_down:
         return _refusal(
             "GatewayChanged",
             "the gateway's address, kind or routes, and what members run in, cannot change under traffic;"

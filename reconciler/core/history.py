@@ -37,6 +37,7 @@ from reconciler.core.steps import (
     StepPassed,
     Verb,
     Watched,
+    WentDown,
 )
 
 
@@ -85,6 +86,8 @@ def _fold(state: State, event: Event) -> State:
         case Retired():
             left = state.leftover
             return replace(state, leftover=replace(left, stopped=True) if left else None)
+        case WentDown():
+            return replace(state, went_down=True)
         case PausedByRule(reason):
             return replace(state, paused=reason, paused_by_rule=True)
         case Watched():

@@ -35,7 +35,7 @@ def cursor_at(steps: tuple[StrategyStep, ...], rung: int) -> int:
 
 
 def intended(state: State, event: Intended) -> State:
-    state = replace(state, intent=event)
+    state = replace(state, intent=event, went_down=False)
     match event.act:
         case Start(slot, version, owner=owner):
             left = state.leftover

@@ -149,7 +149,7 @@ def held_target(s: Situation) -> Answer | None:
         return None
     message = (
         f"{s.spec.target} is held ({held.condition}: {held.reason});"
-        f" pin another version, or: reconcile retry {s.spec.environment}"
+        f" set activeSlot back, pin another version, or: reconcile retry {s.spec.environment}"
     )
     return _beside(Wait("RevisionHeld", message, blocked=True), _trouble(s))
 

@@ -125,6 +125,7 @@ class State:
     paused_by_rule: bool = False
     suspended: str = ""
     down: str = ""
+    went_down: bool = False  # everything was read stopped, and nothing has been done since
     abort: str = ""
     promote: bool = False
     rollback: str = ""

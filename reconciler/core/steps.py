@@ -279,6 +279,11 @@ class Retired:
 
 
 @dataclass(frozen=True, slots=True)
+class WentDown:
+    """Gateway and slots were read stopped: from here on even what cannot change under traffic may change."""
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash."""
 
@@ -306,5 +311,6 @@ Event = (
     | RequestRefused
     | DriftFound
     | Retired
+    | WentDown
     | Watched
 )

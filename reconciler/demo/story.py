@@ -90,7 +90,9 @@ class Story:
         return ended
 
     def _until(self, wanted: Callable[[Event], bool], timeout: float) -> Entry:
-        return self._follower.until(wanted, timeout, lambda entry: self._screen.event(entry.event, entry.at[11:23]))
+        return self._follower.until(
+            wanted, timeout, lambda entry: self._screen.event(entry.event, f"{entry.at[11:23]}Z")
+        )
 
     def _warm(self, slot: Slot) -> Callable[[Event], bool]:
         def seen(event: Event) -> bool:

@@ -22,7 +22,7 @@ from reconciler.core.model import (
     Traffic,
 )
 from reconciler.core.state import State
-from reconciler.core.steps import Act, Applied, Event, Result, Route
+from reconciler.core.steps import Act, Applied, Event, Requested, Result, Route
 from reconciler.desired.manifest import Manifest
 from reconciler.errors import Fenced, InvalidDesired, JournalMoved, ReconcilerError
 from reconciler.journal.entry import Entry
@@ -70,8 +70,11 @@ class Keeper:
 
     def catch_up(self) -> State:
         """Fold what the journal has that we have not: other people's requests, or our own past."""
+        acting = self.state.generation == self.generation > 0
         for entry in self._journal.since(self.name, self.state.seq):
             self.state = fold(self.state, entry.event, elapsed=entry.elapsed, seq=entry.seq)
+            if acting and isinstance(entry.event, Requested):
+                log.info("asked", extra={"environment": self.name, "event": entry.event, "seq": entry.seq})
         return self.state
 
     def has_news(self) -> bool:

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from reconciler.core.situation import Do, Wait
+from reconciler.core.situation import Answer, Do, Wait
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
-from reconciler.loop.tick import Tick, tick
+from reconciler.loop.tick import LOOK_AGAIN, Tick, tick
 
 log = logging.getLogger("reconciler.loop")
 
@@ -40,6 +40,7 @@ class Runner:
         self._looking = threading.Lock()
         self._threads: list[threading.Thread] = []
         self.lost: list[str] = []  # environments that another reconciler took over
+        self._trouble: dict[str, str] = {}  # by environment: what a person was told last
 
     def start(self, workers: int = WORKERS) -> None:
         self.look()
@@ -99,6 +100,7 @@ class Runner:
                 keeper.take()
             found = tick(keeper)
             keeper.insist()
+            self._tell(keeper.name, found.decision.answer)
         except Fenced as error:
             log.error("%s: %s", keeper.name, error)
             self.lost.append(keeper.name)
@@ -110,6 +112,17 @@ class Runner:
             log.exception("%s: a defect in the reconciler; nothing more is done here until the next look", keeper.name)
             return None, True
         return pace(found, keeper), False
+
+    def _tell(self, name: str, answer: Answer) -> None:
+        """What waits for a person, or should wake one, into the log: once, each time that it changes."""
+        if not isinstance(answer, Wait) or answer.reason == LOOK_AGAIN:
+            return
+        text = f"{answer.reason}: {answer.message}" if answer.blocked or answer.alert else ""
+        before, self._trouble[name] = self._trouble.get(name, ""), text
+        if text and text != before:
+            log.warning("%s: %s", name, text)
+        elif before and not text:
+            log.info("%s: over: %s", name, before.partition(":")[0])
 
 
 def pace(found: Tick, keeper: Keeper) -> float:

@@ -16,6 +16,7 @@ from reconciler.loop.keeper import Keeper
 
 log = logging.getLogger("reconciler.tick")
 
+LOOK_AGAIN = "LookAgain"
 RECORDS = 50  # facts that one tick may record before it looks again
 
 
@@ -96,7 +97,7 @@ def heartbeat(state: State) -> float | None:
 
 
 def _look_again(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
-    decision = Decision("look-again", Wait("LookAgain"))
+    decision = Decision("look-again", Wait(LOOK_AGAIN))
     return _told(keeper, desired, observed, decision, True)
 
 

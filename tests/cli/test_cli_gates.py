@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Folder
+from cli_folder import Folder
 
 from reconciler.cli.gates import BY_HAND, exit_code, window
 from reconciler.core.model import (

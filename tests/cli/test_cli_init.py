@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
-from conftest import Folder
+from cli_folder import Folder
 
 WRITTEN = (
     "environments/production.yaml",
@@ -102,6 +104,23 @@ def test_a_second_environment_gets_an_address_of_its_own_and_says_what_the_opera
     folder.commit()
     done = folder.reconcile("validate")
     assert (done.returncode, "good: production, staging" in done.stdout) == (0, True), done.stdout
+
+
+def test_the_ports_are_told_and_one_that_is_taken_is_told_too(folder: Folder) -> None:
+    with contextlib.closing(socket.socket()) as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = min(busy.getsockname()[1], 65533)
+        done = folder.reconcile("init", "--port", str(port))
+    assert f"ports  {port} for users, {port + 1} for blue, {port + 2} for green" in done.stdout
+    assert f"taken already: {port}" in done.stdout
+    assert "ports  " not in folder.reconcile("init").stdout  # it stands in the manifest, which was kept
+
+
+def test_who_has_no_name_for_git_is_told_before_the_commit_fails(folder: Folder) -> None:
+    assert "user.email" not in folder.reconcile("init").stdout
+    del folder.environ["GIT_AUTHOR_EMAIL"]
+    assert "git config user.email" in folder.reconcile("init").stdout
 
 
 def test_a_folder_inside_a_repository_is_refused_because_manifests_lie_at_its_root(folder: Folder) -> None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Folder, until
+from cli_folder import Folder, until
 
 import reconciler.cli as frame
 from reconciler.journal.sqlite import open_journal
@@ -51,7 +51,16 @@ class TestExitCodes:
         assert "did you mean 'status'?" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
-        "words", [("--onec",), ("status", "--wat"), ("abort",), ("gates",), ("status", "--revision", "x")]
+        "words",
+        [
+            ("--onec",),
+            ("status", "--wat"),
+            ("abort",),
+            ("gates",),
+            ("status", "--revision", "x"),
+            ("--apply",),
+            ("--once", "status"),
+        ],
     )
     def test_a_command_line_that_makes_no_sense_is_64(
         self, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]

@@ -8,7 +8,7 @@ import subprocess
 import urllib.request
 
 import pytest
-from conftest import Folder, until
+from cli_folder import Folder, until
 
 pytestmark = [pytest.mark.real, pytest.mark.usefixtures("real_envoy")]
 FILE = "environments/production.yaml"

@@ -7,7 +7,7 @@ import signal
 from dataclasses import replace
 
 import pytest
-from conftest import Folder, until
+from cli_folder import Folder, until
 
 from reconciler.cli.look import Look, as_json, lines, next_step
 from reconciler.cli.status import outcome

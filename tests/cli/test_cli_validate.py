@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Folder
+from cli_folder import Folder
 
 FILE = "environments/production.yaml"
 

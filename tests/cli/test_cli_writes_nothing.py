@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from conftest import Folder, Listing, free_trio, listing, until
+from cli_folder import Folder, Listing, free_trio, listing, until
 
 LOOKING = (
     ("--once",),

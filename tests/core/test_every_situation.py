@@ -126,6 +126,7 @@ def standing_by() -> Iterator[tuple[Spec, State]]:
         for changes in (
             *({}, {"stable": None}, {"held": held, "leftover": failed}, {"leftover": old}, {"paused": "x"}),
             *({"suspended": "x"}, {"down": "x"}, {"adopt": G}, {"claim": True}, {"rollback": "x", "leftover": old}),
+            {"down": "x", "went_down": True},
             *({"forced": G}, {"warm": Pair(None, None)}, {"closed": Pair(None, 30.0), "leftover": old}),
             {"stable": None, "adopt": B, "started": Pair(None, None)},
             {"drift": DriftFound(ON_BLUE, share(G, 50), Pair(Admission.OPEN, Admission.OPEN))},

@@ -83,6 +83,7 @@ EVENTS = st.one_of(
     st.builds(steps.RequestRefused, st.sampled_from(Verb), TEXT),
     st.builds(DriftFound, WEIGHTS, st.none() | WEIGHTS, ADMISSIONS),
     st.builds(steps.Retired, SLOTS),
+    st.just(steps.WentDown()),
     st.just(steps.Watched()),
 )
 HISTORIES = st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.5, 90.0])), max_size=60)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from core_story import happened, shares, version_of
+from core_story import acts, happened, shares, version_of
 from core_world import ON_BLUE, ON_GREEN, B, G, at, serving, spec, switching
 
 from reconciler.core.model import Release, SetWeight, share
-from reconciler.core.steps import Phase, Rebound, Verb
+from reconciler.core.steps import Phase, Rebound, Stop, Verb
 
 
 def test_another_version_in_mid_transition_goes_back_first_and_holds_nothing() -> None:
@@ -75,6 +75,20 @@ def test_an_invalid_head_leaves_the_last_good_state_in_force() -> None:
     assert world.ended() is Phase.SUCCEEDED
     assert "unknown key" in world.waits("DesiredInvalid").message
     assert world.weights == ON_GREEN
+
+
+def test_what_cannot_change_under_traffic_waits_until_everything_has_stopped() -> None:
+    """A commit that drops a member, made while it is going down, must not make us forget to stop that member."""
+    world = serving()
+    world.say(Verb.DOWN)
+    world.commit(spec(gateway="other"))
+    world.until(lambda w: w.state.went_down)
+    assert world.state.accepted
+    assert world.state.accepted.gateway == "gw"
+    assert {name for stop in acts(world, Stop) for name in stop.members} == {"api", "worker"}
+    world.until(lambda w: bool(w.state.accepted and w.state.accepted.gateway == "other"))
+    world.say(Verb.RESUME)
+    assert world.settled().weights == ON_BLUE
 
 
 def test_another_gateway_needs_a_planned_stop() -> None:
