@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import product
@@ -205,11 +205,10 @@ def survey() -> Survey:
 
 
 @pytest.mark.timeout(400)
-def test_no_situation_raises_or_breaks_a_law(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_situation_raises_or_breaks_a_law(tell: Callable[[str], None]) -> None:
     found = survey()
     by_rule = ", ".join(f"{rule} {count:,}" for rule, count in found.decided.most_common())
-    with capsys.disabled():
-        print(f"\ncovered {found.situations:,} situations, {found.decided.total():,} decisions by rule: {by_rule}")
+    tell(f"covered {found.situations:,} situations, {found.decided.total():,} decisions by rule: {by_rule}")
     assert not found.breaches, found.breaches.most_common(10)
     assert found.situations >= LEAST
     assert found.decided["no-rule"] == 0
