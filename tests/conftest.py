@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
+from itertools import groupby
 
 import pytest
 
@@ -11,6 +13,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background j
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOLD = "told"
+ALONE = ("e2e", "examples")  # long ones that share nothing: each by itself, and first
+LONG = ("simulation", "core", "demo", "model", "hostile")  # then these, by files: their tests share what is costly
 
 
 @pytest.fixture
@@ -23,3 +27,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
     for text in [text for report in reports for name, text in report.user_properties if name == TOLD]:
         terminalreporter.write_line(text)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, dealt out evenly: else one process is left with them when the others have ended."""
+    hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if hands > 1:
+        units = [list(unit) for _, unit in groupby(sorted(items, key=_length), key=_unit)]
+        items[:] = [item for hand in range(hands) for unit in units[hand::hands] for item in unit]
+
+
+def _length(item: pytest.Item) -> int:
+    rooms = (*ALONE, *LONG)
+    return rooms.index(item.path.parent.name) if item.path.parent.name in rooms else len(rooms)
+
+
+def _unit(item: pytest.Item) -> str:
+    return item.nodeid if item.path.parent.name in ALONE else str(item.path)
