@@ -120,8 +120,8 @@ class PauseStep(Part):
 
 
 class AnalysisStep(Part):
-    """Go on as soon as every gate is Successful (`confident`: and the evidence rules out that the new version is clearly
-    worse); pause when that takes longer than `atMost`."""
+    """Go on as soon as every gate is Successful (`confident`: and the evidence rules out that it is clearly worse);
+    pause when that takes longer than `atMost`."""
 
     until: Literal["successful", "confident"] = "successful"
     at_most: Duration

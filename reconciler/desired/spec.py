@@ -136,8 +136,13 @@ def _body(body: Body, settings: Settings) -> dict[str, Any]:
         host = settings["spec", "members", index, "host"]
         written["members"][index]["host"] = _driver(member.host.kind, host)
     written["gates"] = [
-        [gate.name, str(gate.stage), str(gate.choice.mode), _driver(gate.choice.kind, settings[gate.path])]
-        + _limits(gate.choice)
+        [
+            gate.name,
+            str(gate.stage),
+            str(gate.choice.mode),
+            _driver(gate.choice.kind, settings[gate.path]),
+            *_limits(gate.choice),
+        ]
         for gate in named_gates(body.gates)
     ]
     return written
