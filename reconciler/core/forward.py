@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import Verdict, confident, due, stage, verdict
+from reconciler.core.gates import confident, due, stage, verdict
 from reconciler.core.judging import both_died, failure
 from reconciler.core.members import prepare, take_over
 from reconciler.core.model import (
@@ -238,13 +238,10 @@ def _analyse(s: Situation, t: Transition, step: Analysis) -> Answer:
     if found.good and enough:
         return Record(StepPassed(t.cursor, found.reason))
     if s.now < t.since + step.at_most:
-        why = ("GateInconclusive", f"not confident yet: {found.reason}") if found.good else _says(found)
-        return Wait(*why, until=t.since + step.at_most)
+        until = t.since + step.at_most
+        unsure = Wait("GateInconclusive", f"not confident yet: {found.reason}", until=until)
+        return unsure if found.good else Wait(f"Gate{found.outcome}", found.reason, until=until)
     return Record(PausedByRule(f"no good verdict within {step.at_most:g} s: {found.reason}"))
-
-
-def _says(found: Verdict) -> tuple[str, str]:
-    return f"Gate{found.outcome}", found.reason
 
 
 def _hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:
