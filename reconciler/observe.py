@@ -41,6 +41,7 @@ def observe(
     """
     members = [pool.submit(_both, world.hosts[m.name]) for m in spec.members if m.name in world.hosts]
     reading, why = _gateway(world)
+    world.ledger.note(previous, reading)
     gates = _gates(world, spec, state, judged_from) if _up(reading) else ()
     if any(found.outcome is Outcome.FAILED for found in gates):  # a gateway that ends fails them too: then look there
         reading, why = _gateway(world)
