@@ -119,7 +119,7 @@ def test_a_verdict_is_a_sentence_that_needs_no_statistician() -> None:
     assert found.reason.startswith("green failed ")
     assert "in the same time: a healthy green would look this bad less than once in 1,000 rollouts" in found.reason
     assert "uncapped" in found.value
-    assert found.limit == "risk 0.001, 1 times as bad as stable"
+    assert found.limit == "falseRollbackRisk 0.001"
 
 
 def test_what_was_seen_at_a_lower_weight_still_counts_against_it() -> None:

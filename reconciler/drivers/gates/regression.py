@@ -21,7 +21,7 @@ from reconciler.drivers.compared import Compared, compared
 from reconciler.drivers.journey import Journey
 from reconciler.drivers.journey_written import MAX_RATE, Rate, Request
 from reconciler.drivers.protocols import GateContext, Road, reading
-from reconciler.drivers.sampled import Sampled
+from reconciler.drivers.sampled import USERS, Sampled
 from reconciler.drivers.thresholds import Unit, threshold
 from reconciler.drivers.weighed import Weighed, worse, worst
 from reconciler.durations import Duration
@@ -115,8 +115,8 @@ class RegressionGate:
 
     def _judge(self, window: Window, users: Weighed, ours: Compared | None, problem: str) -> tuple[Outcome, str]:
         """What speaks against the newcomer stays, even if nothing more can be seen; all else needs enough of it."""
-        metrics = {("users", metric): race for metric, race in users.metrics.items()}
-        metrics |= {("own requests", metric): race for metric, race in (ours.metrics if ours else {}).items()}
+        metrics = {(USERS, metric): race for metric, race in users.metrics.items()}
+        metrics |= {("ours", metric): race for metric, race in (ours.metrics if ours else {}).items()}
         (source, metric), race = worst(metrics)
         said = self._explained(window, source, metric, race)
         if worse(metrics, self._settings.false_rollback_risk):
@@ -133,14 +133,16 @@ class RegressionGate:
 
     def _explained(self, window: Window, source: str, metric: Metric, race: Race) -> str:
         said = explain(race, metric, newcomer=str(window.newcomer.slot), stable=str(window.stable.slot))
-        return f"{said} ({source})"
+        return said if source == USERS else f"by our own requests, {said}"
 
     def _value(self, users: Weighed) -> str:
         enough = ", enough to go on" if users.enough.sure else ""
         return f"{users.here.bad} of {users.here.requests} users' requests failed at this weight, uncapped{enough}"
 
     def _limit(self) -> str:
-        return f"risk {self._settings.false_rollback_risk:g}, {self._settings.tolerated_ratio:g} times as bad as stable"
+        ratio = self._settings.tolerated_ratio
+        tolerated = f", toleratedRatio {ratio:g}" if ratio != 1 else ""
+        return f"falseRollbackRisk {self._settings.false_rollback_risk:g}{tolerated}"
 
     def close(self) -> None:
         """Nothing is held: evidence and sampler belong to `measure/`."""
