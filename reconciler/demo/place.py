@@ -15,7 +15,7 @@ from pathlib import Path
 from reconciler.errors import ReconcilerError, UsageError
 
 ENVIRONMENT = "demo"
-GOOD, BETTER, BAD, SUBTLE = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
+GOOD, BETTER, BAD, SUBTLE = "1.0.0", "1.1.0", "1.2.0", "1.2.1"
 MEMBERS = ("api", "frontend", "worker")
 BAD_SHARE = 0.2  # of the searches of BAD answer 500
 SUBTLE_SHARE = 0.025  # of the searches of SUBTLE, which are four of ten requests: 1 % of all
