@@ -19,7 +19,7 @@ from reconciler.core.explanation import Metric, explain
 from reconciler.core.model import GateReading, Outcome, Slot, Window
 from reconciler.drivers.compared import Compared, compared
 from reconciler.drivers.journey import Journey
-from reconciler.drivers.journey_written import MAX_RATE, Rate, Request
+from reconciler.drivers.journey_written import MAX_RATE, JourneyWritten, Rate
 from reconciler.drivers.protocols import GateContext, Road, reading
 from reconciler.drivers.sampled import USERS, Sampled
 from reconciler.drivers.thresholds import Unit, threshold
@@ -52,7 +52,7 @@ class Settings(BaseModel):
         "<= 0.1 %", pattern=r"^<=? *[0-9.]+ *%$", description="Bad answers that are good enough, whatever stable does."
     )
     minimum_samples: int = Field(50, ge=1, le=1_000_000, strict=True, description="Of the new version, at each weight.")
-    journey: tuple[Request, ...] = Field((), max_length=50, description="Sent to both slots, by their forced roads.")
+    journey: JourneyWritten = Field((), max_length=50, description="Sent to both slots, by their forced roads.")
     rate: Rate = Field(5.0, gt=0, le=MAX_RATE, description="Requests per second and slot.")
     timeout: Duration = Field(2.0, gt=0, le=60, description="For one request.")
     slower: Annotated[str, AfterValidator(_slower)] = Field(

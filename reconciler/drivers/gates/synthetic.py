@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from reconciler.core.model import GateReading, Outcome, Slot, Window
 from reconciler.drivers.journey import Journey
-from reconciler.drivers.journey_written import MAX_RATE, Rate, Request
+from reconciler.drivers.journey_written import MAX_RATE, JourneyWritten, Rate
 from reconciler.drivers.protocols import GateContext, Road, Sample, reading
 from reconciler.drivers.sampled import USERS, Sampled, p95, shown, story
 from reconciler.drivers.thresholds import Threshold, Unit, threshold
@@ -48,7 +48,7 @@ class Roads(StrEnum):
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
-    journey: tuple[Request, ...] = Field(min_length=1, max_length=50)
+    journey: JourneyWritten = Field(min_length=1, max_length=50)
     road: Roads = Roads.BOTH
     rate: Rate = Field(5.0, gt=0, le=MAX_RATE, description="Requests per second and road.")
     timeout: Duration = Field(2.0, gt=0, le=60, description="For one request.")
