@@ -58,12 +58,14 @@ JOURNEY = """\
       - name: search
         kind: synthetic
         road: both
-        rate: 10
+        rate: 20
         errors: "<= 0"
         p95: "<= 1s"
         minimumSamples: 30
         journey:
           - {name: search, path: "/api/search?q=slot"}
+          - {name: upload, path: "/api/files/{id}", upload: 2048, expectStatus: 201}
+          - {name: download, path: "/api/files/{id}", download: upload}   # byte for byte what was uploaded
 """
 
 COMPARISON = """\
