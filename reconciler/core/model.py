@@ -288,6 +288,7 @@ class Window:
     stable: Release
     rung: int
     opened: float  # on the environment's watched clock, seconds
+    fair: float = 0.0  # likewise: what came before may be somebody else's doing (the gateway's, stable's)
 
 
 @dataclass(frozen=True, slots=True)

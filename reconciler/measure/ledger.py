@@ -54,9 +54,11 @@ def _beginning(module: Any, settings: str) -> Callable[[], Evidence]:
 def _continued(before: tuple[Window, Evidence] | None, window: Window) -> Evidence | None:
     """A rise keeps what was seen to be wrong. A window that opens anew at the same weight, or a lower one, does so
     because what was seen before is not to be held against the newcomer (the gateway was down, ...)."""
-    if before is None or (before[0].transition, before[0].newcomer) != (window.transition, window.newcomer):
+    if before is None:
         return None
     last, told = before
+    if (last.transition, last.newcomer, last.fair) != (window.transition, window.newcomer, window.fair):
+        return None
     if last == window:
         return told
     return told.risen() if last.rung < window.rung else None

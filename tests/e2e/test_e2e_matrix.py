@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(2400)]
 STEPS = ("setWeight: 50", "setWeight: 100", "handOver: [worker]")
 Point = tuple[str, int]
 OBSERVED = (1, 2, 4)  # of the many looks, these
-FEW = (("observed", 2), ("intent-written", 2), ("effect-done", 1), ("effect-read-back", 4), ("outcome-written", 3))
+FEW = (("observed", 2), ("intent-written", 2), ("effect-done", 2), ("effect-read-back", 4), ("outcome-written", 3))
 
 
 PAIRS = (("envoy", "kill"), ("haproxy", "stop"), ("envoy", "gateway"))

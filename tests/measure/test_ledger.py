@@ -97,8 +97,9 @@ def test_a_rise_keeps_what_was_seen(ledger: Ledger) -> None:
         replace(WINDOW, rung=5, opened=9.0),
         replace(WINDOW, transition="t2"),
         replace(WINDOW, newcomer=Release(Slot.GREEN, "3"), rung=50),
+        replace(WINDOW, rung=50, opened=9.0, fair=9.5),
     ],
-    ids=["opened anew at the same weight", "a lower weight", "another transition", "another version"],
+    ids=["opened anew at the same weight", "a lower weight", "another transition", "another version", "a dead gateway"],
 )
 def test_all_else_begins_anew(ledger: Ledger, later: Window) -> None:
     ledger.of("users")(WINDOW)
