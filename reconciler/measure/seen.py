@@ -73,8 +73,8 @@ class Seen:
         return [told for one in recent if (told := _told(one, opening))][::-1]
 
     def _opening(self, window: Window, now: float) -> Opening:
-        """Only a rise keeps what was seen to be wrong, and only if nothing else went wrong meanwhile. A window that opens
-        anew at the same weight, at a lower one, or after the gateway was down, holds nothing of it against anybody."""
+        """Only a rise keeps what was seen to be wrong, and only if nothing else went wrong meanwhile. A window that
+        opens anew at the same weight, at a lower one, or after the gateway was down, forgets it."""
         last = next(reversed(self._openings), None)
         if last is None or _story(last) != _story(window):
             return Opening(now)

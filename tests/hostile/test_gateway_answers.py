@@ -52,6 +52,8 @@ def reads(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, told: list[Any]) ->
         return
     assert isinstance(found, GatewayReading)
     assert found.weights is None or all(isinstance(weight, int) for weight in (found.weights.blue, found.weights.green))
+    for counted in (found.counters.blue, found.counters.green):
+        assert counted is None or min(counted.requests, counted.errors, counted.refused, counted.in_flight) >= 0
 
 
 @MANY

@@ -14,7 +14,10 @@ Rows = Mapping[tuple[str, str], Mapping[str, str]]  # by proxy and server
 def rows(shown: str) -> Rows:
     """The answer to `show stat`. Empty when it is none."""
     lines = shown.lstrip("# \n").splitlines()
-    return {(row.get("pxname") or "", row.get("svname") or ""): row for row in csv.DictReader(lines)}
+    try:
+        return {(row.get("pxname") or "", row.get("svname") or ""): row for row in csv.DictReader(lines)}
+    except csv.Error:  # a field without end
+        return {}
 
 
 def counters(found: Rows, environment: str, members: Iterable[str]) -> Pair[Counters | None]:
@@ -48,7 +51,9 @@ def _slot(found: Rows, environment: str, members: list[str], slot: Slot) -> Coun
 def _server(row: Mapping[str, str]) -> Counters | None:
     try:
         number = {name: int(row[name]) for name in ("stot", "hrsp_5xx", "econ", "eresp", "wredis", "scur", "qcur")}
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, TypeError):  # a row that is too short has None in it
+        return None
+    if min(number.values()) < 0:
         return None
     refused = number["econ"] + number["wredis"]  # the other slot stood in for those that were sent on
     return Counters(

@@ -53,7 +53,15 @@ def parse(text: str) -> Entry:
     admission, fallback = Pair(Admission(rest[0]), Admission(rest[1])), rest[2]
     routing = None
     if (blue, green) != (NONE, NONE):
-        routing = Routing(Pair(int(blue), int(green)), admission, Slot(fallback) if fallback != NONE else None)
+        routing = Routing(_weights(blue, green), admission, Slot(fallback) if fallback != NONE else None)
     generation, sequence, journal = int(rest[4]), int(rest[5]), unquote(rest[6])
     stamp = Stamp(journal, generation, sequence) if journal != NONE else None
     return Entry(routing, stamp, int(rest[3]))
+
+
+def _weights(blue: str, green: str) -> Pair[int]:
+    """Raises ValueError for what no write of ours could be."""
+    found = Pair(int(blue), int(green))
+    if min(found.blue, found.green) < 0 or found.blue + found.green != 100:
+        raise ValueError(f"not weights of ours: {blue}/{green}")
+    return found
