@@ -4,7 +4,7 @@
 
 On the same simulated traffic: our race, and the decision rules of Flagger and Argo Rollouts; beside each figure Wald's
 bound for a test that knows both rates. `--rollouts` is the number of healthy ones per case; a tenth of it measures
-speed. A run takes some minutes on one core.
+speed. A run takes ten minutes on one core.
 """
 
 from __future__ import annotations

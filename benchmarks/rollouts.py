@@ -107,13 +107,12 @@ def poisson(random: Random, mean: float) -> int:
 @lru_cache(maxsize=10_000)
 def table(mean: float) -> list[float]:
     """The chance of 0, of 0 or 1, ..."""
-    terms = [math.exp(count * math.log(mean) - mean - math.lgamma(count + 1)) if mean else 1.0 for count in range(400)]
-    found, total = [], 0.0
-    for term in terms:
+    term = total = math.exp(-mean)
+    found = [total]
+    while total < 1 - 1e-13 and len(found) < 400:
+        term *= mean / len(found)
         total += term
         found.append(total)
-        if total > 1 - 1e-13:
-            break
     return found
 
 
