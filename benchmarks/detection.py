@@ -13,15 +13,28 @@ import argparse
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 import rivals
-from rollouts import LOOKS, MINUTE, NEW, OLD, Look, Rollout, Stretch, drift, outage, poisson, roll_out, steady
+from rollouts import (
+    LOOKS,
+    NEW,
+    OLD,
+    SPREAD,
+    Look,
+    Rollout,
+    Stretch,
+    drift,
+    every_second,
+    latencies,
+    outage,
+    roll_out,
+    steady,
+)
 
-from reconciler.core.baseline import Baseline, known_chance
 from reconciler.core.confidence import Confidence
 from reconciler.core.counting import Counted, Quantile, slow
 from reconciler.core.detection import SLOW, Race
@@ -29,7 +42,6 @@ from reconciler.core.detection import SLOW, Race
 ALPHA = 0.001
 BASE = 0.001  # of all requests fail in a healthy version
 SPEED = {0.01: 3600, 0.05: 420, 0.2: 420}  # failing after the switch: seconds for which the rivals are given traffic
-SPREAD = 0.25  # of latencies: log-normal, so that P95 is 1.5 times the median
 TOLERANCE = 0.1
 SLOWER = (1.2, 1.5, 2.0)
 RACE, PLAIN = "race", "race without reserve"
@@ -157,10 +169,6 @@ def raced_slow(random: Random, factor: float) -> Decision | None:
     return None
 
 
-def latencies(random: Random, requests: float) -> Iterator[float]:
-    return (random.lognormvariate(math.log(0.1), SPREAD) for _ in range(poisson(random, requests)))
-
-
 def cleared(count: int, seed: int) -> dict[str, Any]:
     """Seconds until a step may go on: healthy as the old one, and where nothing fails anywhere."""
     rows = {}
@@ -180,19 +188,6 @@ def clear(random: Random, chance: float) -> float | None:
     return None
 
 
-def every_second(random: Random, looks: Sequence[Look], chance: float, seconds: int) -> Iterator[Look]:
-    """The looks with something bad, and in between, once a second, the sum of those without."""
-    stops = {look.number: look for look in looks}
-    begin = 0
-    for number in sorted({*stops, *range(LOOKS, seconds * LOOKS + 1, LOOKS)}):
-        quiet = number - begin - (number in stops)
-        good = [Counted(poisson(random, mean * (1 - chance) * quiet)) for mean in (NEW, OLD)]
-        yield Look(number, *good)
-        if number in stops:
-            yield stops[number]
-        begin = number
-
-
 def healthy(case: str, stretches: Sequence[Stretch], count: int, seed: int) -> dict[str, Any]:
     """The share of healthy rollouts of ten minutes that are rolled back. The known baseline is asked in a fifth."""
     names = (RACE, FLAGGER, ARGO)
@@ -205,36 +200,11 @@ def healthy(case: str, stretches: Sequence[Stretch], count: int, seed: int) -> d
         hits[FLAGGER] += rivals.flagger(rollout.minutes) is not None
         hits[ARGO] += rivals.argo(rollout.minutes) is not None
         if number % 5 == 0:
-            for name, watch in baselines(random).items():
-                known.setdefault(name, []).append(alarmed(random, watch, rollout, stretches))
+            for name, watch in rivals.baselines(random, BASE, ALPHA).items():
+                known.setdefault(name, []).append(rivals.alarmed(random, watch, rollout, stretches))
     return {name: hits[name] / count for name in names} | {
         name: statistics.fmean(found) for name, found in known.items()
     }
-
-
-def baselines(random: Random) -> dict[str, Baseline]:
-    window = Counted(poisson(random, 30_000 * (1 - BASE)), 0) + Counted(*[poisson(random, 30_000 * BASE)] * 2)
-    return {
-        "known baseline, exactly, begun at each look": Baseline(BASE, ALPHA, every=1),
-        "known baseline, of a minute before, begun each minute": Baseline(known_chance(BASE, window), ALPHA),
-    }
-
-
-def alarmed(random: Random, watch: Baseline, rollout: Rollout, stretches: Sequence[Stretch]) -> bool:
-    """Looks without anything bad between two others are counted together: that gives the same M, as long as M does not
-    begin anew among them, so they end with the minute."""
-    chances = [stretch.new for stretch in stretches for _ in range(stretch.seconds)]
-    bad = {look.number: look.new for look in rollout.looks if look.new.bad}
-    begin = 0
-    for number in sorted({*bad, *range(MINUTE, len(chances) * LOOKS + 1, MINUTE)}):
-        quiet = number - begin - (number in bad)
-        good = Counted(poisson(random, NEW * (1 - chances[(number - 1) // LOOKS]) * quiet))
-        watch = replace(watch, looks=begin).seen(good)
-        watch = replace(watch, looks=number - 1).seen(bad.get(number, Counted()))
-        begin = number
-        if watch.alarm:
-            return True
-    return False
 
 
 def aims(result: dict[str, Any]) -> list[dict[str, Any]]:

@@ -3,12 +3,19 @@
 Written from their sources (Flagger `pkg/controller/scheduler.go`, `scheduler_metrics.go`; Argo Rollouts
 `analysis/analysis.go`, `assessMetricStatus`), with their documented settings. Each returns the minute at whose end it
 goes back, or None. The weight stays where it is, which is in their favour: they would raise it meanwhile.
+
+And our own `Baseline`, which knows a rate from before and does not look at the old slot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
 
+from rollouts import LOOKS, MINUTE, NEW, Rollout, Stretch, poisson
+
+from reconciler.core.baseline import Baseline, known_chance
 from reconciler.core.counting import Counted
 
 
@@ -37,3 +44,28 @@ def argo(minutes: Sequence[Counted], count: int = 5, failure_limit: int = 0, lea
         if failed > failure_limit:
             return number
     return None
+
+
+def baselines(random: Random, base: float, alpha: float) -> dict[str, Baseline]:
+    window = Counted(poisson(random, 30_000 * (1 - base)), 0) + Counted(*[poisson(random, 30_000 * base)] * 2)
+    return {
+        "known baseline, exactly, begun at each look": Baseline(base, alpha, every=1),
+        "known baseline, of a minute before, begun each minute": Baseline(known_chance(base, window), alpha),
+    }
+
+
+def alarmed(random: Random, watch: Baseline, rollout: Rollout, stretches: Sequence[Stretch]) -> bool:
+    """Looks without anything bad between two others are counted together: that gives the same M, as long as M does not
+    begin anew among them, so they end with the minute."""
+    chances = [stretch.new for stretch in stretches for _ in range(stretch.seconds)]
+    bad = {look.number: look.new for look in rollout.looks if look.new.bad}
+    begin = 0
+    for number in sorted({*bad, *range(MINUTE, len(chances) * LOOKS + 1, MINUTE)}):
+        quiet = number - begin - (number in bad)
+        good = Counted(poisson(random, NEW * (1 - chances[(number - 1) // LOOKS]) * quiet))
+        watch = replace(watch, looks=begin).seen(good)
+        watch = replace(watch, looks=number - 1).seen(bad.get(number, Counted()))
+        begin = number
+        if watch.alarm:
+            return True
+    return False

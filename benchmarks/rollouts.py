@@ -18,6 +18,7 @@ from reconciler.core.counting import Counted
 LOOKS = 10  # per second
 NEW, OLD = 5.0, 45.0  # requests per look
 MINUTE = 60 * LOOKS
+SPREAD = 0.25  # of latencies: log-normal, so that P95 is 1.5 times the median
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,23 @@ def bad_looks(random: Random, stretches: Sequence[Stretch]) -> Iterator[Look]:
 def gap(random: Random, mean: float) -> int:
     """Looks until the next one with something bad, of which there are `mean` per look."""
     return 1 + int(random.expovariate(mean)) if mean else MINUTE * 10**6
+
+
+def every_second(random: Random, looks: Sequence[Look], chance: float, seconds: int) -> Iterator[Look]:
+    """The looks with something bad, and in between, once a second, the sum of those without."""
+    stops = {look.number: look for look in looks}
+    begin = 0
+    for number in sorted({*stops, *range(LOOKS, seconds * LOOKS + 1, LOOKS)}):
+        quiet = number - begin - (number in stops)
+        good = [Counted(poisson(random, mean * (1 - chance) * quiet)) for mean in (NEW, OLD)]
+        yield Look(number, *good)
+        if number in stops:
+            yield stops[number]
+        begin = number
+
+
+def latencies(random: Random, requests: float) -> Iterator[float]:
+    return (random.lognormvariate(math.log(0.1), SPREAD) for _ in range(poisson(random, requests)))
 
 
 def by_minute(random: Random, stretches: Sequence[Stretch], looks: Sequence[Look]) -> Iterator[Counted]:
