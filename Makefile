@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(BIN)/python
+PYTEST := $(RUN) -m pytest -n 3 --dist worksteal
 
 .PHONY: demo test laws simulate crashes haproxy check schema lint lock install install-dev bench clean
 
@@ -10,14 +11,14 @@ demo: install            ## watch a commit switch the slot, and a bad version co
 	@$(BIN)/reconcile demo $(ARGS)
 
 test: install-dev haproxy ## everything that can be tested on this machine
-	@$(RUN) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 # Stock HAProxy is no wheel. Root on Debian or Ubuntu gets it here; elsewhere its tests are skipped, and fail where CI is set.
 haproxy:
 	@PATH="$$PATH:/usr/sbin"; command -v haproxy >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy >/dev/null; }; } || echo "haproxy is not installed: its tests are skipped"
 
 check: install-dev lint  ## yes or no: style, types, layers, schemas, tests
-	@$(RUN) -m pytest && echo "check: yes" || { echo "check: no"; exit 1; }
+	@$(PYTEST) && echo "check: yes" || { echo "check: no"; exit 1; }
 
 lint: install-dev
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports && $(RUN) -m reconciler.desired.schema --check || { echo "check: no"; exit 1; }
@@ -30,7 +31,7 @@ simulate: install-dev    ## one history, told step by step: make simulate SEED=1
 	@$(RUN) tests/simulation/run.py --seed $(SEED)
 
 crashes: install-dev haproxy ## every blow at every boundary of a switch, on each real gateway; half an hour
-	@CRASHES=all $(RUN) -m pytest -s --timeout 2400 tests/e2e/test_e2e_matrix.py
+	@CRASHES=all $(RUN) -m pytest -v --timeout 2400 tests/e2e/test_e2e_matrix.py tests/e2e/test_e2e_crash.py
 
 schema: install-dev      ## write schemas/*.json from the models
 	@$(RUN) -m reconciler.desired.schema

@@ -39,7 +39,7 @@ def main() -> None:
                 watcher.close()
             second.close()
         processes.stop_users()
-        with processes.records.open(encoding="utf-8") as lines:
+        with processes.records[-1].open(encoding="utf-8") as lines:
             totals = account.totals(account.read(lines))
     result = {
         "switches": given.switches,

@@ -41,6 +41,7 @@ def observe(
     """
     members = [pool.submit(_both, world.hosts[m.name]) for m in spec.members if m.name in world.hosts]
     reading, why = _gateway(world)
+    world.ledger.note(previous, reading)
     gates = _gates(world, spec, state, judged_from) if _up(reading) else ()
     if any(found.outcome is Outcome.FAILED for found in gates):  # a gateway that ends fails them too: then look there
         reading, why = _gateway(world)
@@ -59,11 +60,11 @@ def _up(reading: GatewayReading | None) -> bool:
 
 
 def _gates(world: World, spec: Spec, state: State, judged_from: float) -> tuple[GateReading, ...]:
-    """The gates' answers about the present window; asked about its later part only, if that is all that counts."""
+    """The gates' answers about the present window, without what is not to be held against the newcomer."""
     if state.transition is None:
         return ()
     window = state.transition.window
-    asked = replace(window, opened=max(window.opened, judged_from))
+    asked = replace(window, fair=judged_from)
     found = world.gates.readings(due(spec, state.transition), asked)
     return tuple(replace(one, window=window) if one.window == asked else one for one in found)
 

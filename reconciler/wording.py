@@ -163,8 +163,8 @@ def _step(what: Act | Event | StrategyStep) -> str:
             return f"set weight {weight} %"
         case Pause(seconds):
             return f"pause {duration(seconds)}" if seconds is not None else "pause until promote"
-        case Analysis(at_most):
-            return f"analysis, at most {duration(at_most)}"
+        case Analysis(at_most, confident):
+            return f"analysis{' until confident' if confident else ''}, at most {duration(at_most)}"
         case HandOver(members):
             return f"hand over {', '.join(members)}"
     return ""

@@ -26,6 +26,7 @@ from reconciler.drivers.protocols import (
 from reconciler.drivers.registry import driver
 from reconciler.drivers.roads import UPSTREAM_HEADER
 from reconciler.errors import Refused, Unreachable
+from reconciler.measure.ledger import Ledger
 from reconciler.measure.rounds import Rounds
 from reconciler.measure.samplers import Samplers
 
@@ -44,9 +45,10 @@ class World:
         endpoints: tuple[Endpoint, ...],
         gates: Rounds,
         samplers: Samplers,
+        ledger: Ledger,
     ) -> None:
         self.manifest, self.gateway, self.hosts = manifest, gateway, hosts
-        self.endpoints, self.gates, self.samplers = endpoints, gates, samplers
+        self.endpoints, self.gates, self.samplers, self.ledger = endpoints, gates, samplers, ledger
 
     def warm(self, slot: Slot) -> None:
         """First requests to each weighted member of a slot, by the forced road. Raises Unreachable until then."""
@@ -96,8 +98,9 @@ def open_world(
     gateway = _kept(previous, manifest) or gateway_of(manifest, configuration, journal, endpoints, read_only=read_only)
     ways = partial(roads, gateway, endpoints)
     samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock)
-    gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers) for gate in manifest.gates}
-    return World(manifest, gateway, hosts, endpoints, Rounds(gates, clock), samplers)
+    ledger = Ledger(manifest.spec.gates)
+    gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers, ledger) for gate in manifest.gates}
+    return World(manifest, gateway, hosts, endpoints, Rounds(gates, clock), samplers, ledger)
 
 
 def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:
@@ -180,6 +183,7 @@ def _gate(
     configuration: Configuration,
     ways: Callable[[], Mapping[str, Road]],
     samplers: Samplers,
+    ledger: Ledger,
 ) -> Gate:
     context = GateContext(
         manifest.name,
@@ -188,6 +192,7 @@ def _gate(
         newcomer_road=lambda window: ways()[str(window.newcomer.slot)],
         allowed=configuration.allowed,
         samples=samplers.of,
+        evidence=ledger.of,
         warm_up=manifest.spec.warm_up,
         deadline=GATE_DEADLINE,
     )

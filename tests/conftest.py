@@ -1,6 +1,46 @@
-"""For every test: where SIGINT is ignored (`nohup`, a background job), our children must hear it all the same."""
+"""For every test: what it has to tell is told at the end, whichever process ran it; and Ctrl-C is heard by children."""
 
+from __future__ import annotations
+
+import os
 import signal
+from collections.abc import Callable
+from itertools import groupby
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background job: our children must hear it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+TOLD = "told"
+ALONE = ("e2e", "examples")  # long ones that share nothing: each by itself, and first
+LONG = ("simulation", "core", "demo", "model", "hostile")  # then these, by files: their tests share what is costly
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """A figure worth a line in the closing account, also of a test that passes."""
+    return lambda text: request.node.user_properties.append((TOLD, text))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    for text in [text for report in reports for name, text in report.user_properties if name == TOLD]:
+        terminalreporter.write_line(text)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, dealt out evenly: else one process is left with them when the others have ended."""
+    hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if hands > 1:
+        units = [list(unit) for _, unit in groupby(sorted(items, key=_length), key=_unit)]
+        items[:] = [item for hand in range(hands) for unit in units[hand::hands] for item in unit]
+
+
+def _length(item: pytest.Item) -> int:
+    rooms = (*ALONE, *LONG)
+    return rooms.index(item.path.parent.name) if item.path.parent.name in rooms else len(rooms)
+
+
+def _unit(item: pytest.Item) -> str:
+    return item.nodeid if item.path.parent.name in ALONE else str(item.path)

@@ -70,7 +70,8 @@ def _show(found: Account, place: Place, keep: bool) -> None:
 
     out = console()
     table = Table("phase", "sent", "= ok", "+ failed", "+ unknown", box=None, padding=(0, 3, 0, 0))
-    for name, totals in (("before", found.quiet), ("good switch", found.good), ("bad switch", found.bad)):
+    phases = {"before": found.quiet, "good switch": found.good, "bad switch": found.bad, "subtly bad": found.subtle}
+    for name, totals in phases.items():
         table.add_row(name, *(str(number) for number in (totals.sent, totals.ok, totals.failed, totals.unknown)))
     out.print("\n[bold]What the users saw[/]")
     out.print(table)
@@ -80,6 +81,7 @@ def _show(found: Account, place: Place, keep: bool) -> None:
         f"from `git commit` being typed to the first answer of the new slot: {_ms(found.commit_to_traffic_ms)}",
         _bad(found),
         f"the bad version was {'rolled back, and is held' if found.rolled_back else 'NOT ROLLED BACK'}",
+        f"the subtly bad one {'too' if found.subtle_rolled_back else 'WAS NOT'}: {found.evidence}",
         *(found.breaches or ("journal and access log, judged together: every law held",)),
         f"the journal lies in {found.journal}",
     )

@@ -15,13 +15,25 @@ from reconciler.cli.look import see
 from reconciler.clock import Clock
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
 from reconciler.core.diff import standing
-from reconciler.core.model import GateReading, GateSpec, MemberStatus, Mode, Observed, Outcome, Release, Spec, Window
+from reconciler.core.model import (
+    GateReading,
+    GateSpec,
+    GatewayReading,
+    MemberStatus,
+    Mode,
+    Observed,
+    Outcome,
+    Release,
+    Spec,
+    Window,
+)
 from reconciler.core.state import State
 from reconciler.drivers.registry import driver
 from reconciler.durations import seconds
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.loop.keeper import Keeper
 from reconciler.session import Session
+from reconciler.world import World
 
 BY_HAND = "asked-by-hand"  # in place of a transition's id: no transition rests on what is measured here
 LEAST, MOST = 5.0, 30.0  # seconds, when nobody says how long
@@ -87,18 +99,27 @@ class Round:
 
     def run(self, wanted: float | None, tell: Callable[[float, Readings], None]) -> Readings:
         """Ask until `wanted` seconds are over; None: until everything is known, within bounds."""
-        gates = self.keeper.world(self.spec).gates
-        began = self.clock.monotonic()
+        world, began, before = self.keeper.world(self.spec), self.clock.monotonic(), None
         sampled = any(hasattr(driver("gates", gate.kind), "plan") for gate in self.gates)
         least, most = (wanted, wanted) if wanted is not None else (LEAST if sampled else 0.0, MOST)
         while True:
-            readings = gates.readings(self.gates, self.window)
+            seen = _seen(world)
+            world.ledger.note(before, seen)  # what users get meanwhile, for gates that weigh it
+            before = seen
+            readings = world.gates.readings(self.gates, self.window)
             passed = self.clock.monotonic() - began
             known = all(reading.outcome not in OPEN for reading in readings)
             if passed >= most or (known and passed >= least):
                 return readings
             tell(passed, readings)
             threading.Event().wait(LOOK)
+
+
+def _seen(world: World) -> GatewayReading | None:
+    try:
+        return world.gateway.read()
+    except ReconcilerError:
+        return None
 
 
 def window(spec: Spec, state: State, observed: Observed) -> Window:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import due, stage, verdict
+from reconciler.core.gates import confident, due, stage, verdict
 from reconciler.core.judging import both_died, failure
 from reconciler.core.members import prepare, take_over
 from reconciler.core.model import (
@@ -141,6 +141,15 @@ def drift_under_way(s: Situation) -> Answer | None:
     return Do(_rung(s, t, min(t.rung, gateway.weights[t.newcomer.slot])), "heal drift")
 
 
+def ask(s: Situation) -> Answer | None:
+    """A gate that is out of its limits, but no proof against the newcomer: a person decides, and nothing rises."""
+    t = forward(s)
+    if t is None or s.state.paused or t.holding_since is not None or not due(s.spec, t):
+        return None
+    found = verdict(s.spec, t, s.observed.gates)
+    return Record(PausedByRule(found.reason)) if found.exhausted else None
+
+
 def stand_still(s: Situation) -> Answer | None:
     """Paused or holding: no forward step; measuring and the way back go on."""
     t = forward(s)
@@ -180,8 +189,8 @@ def climb(s: Situation) -> Answer | None:
             return _raise(s, t, weight)
         case Pause(duration) if t:
             return _pause(s, t, duration)
-        case Analysis(at_most) if t:
-            return _analyse(s, t, at_most)
+        case Analysis() as step if t:
+            return _analyse(s, t, step)
         case HandOver(members) if t:
             return _hand_over(s, t, members)
         case _:
@@ -221,14 +230,18 @@ def _pause(s: Situation, t: Transition, duration: float | None) -> Answer:
     return Record(StepPassed(t.cursor))
 
 
-def _analyse(s: Situation, t: Transition, at_most: float) -> Answer:
-    """Advance as soon as the gates allow. No evidence by the end is a pause for a person, never a rollback."""
+def _analyse(s: Situation, t: Transition, step: Analysis) -> Answer:
+    """Advance as soon as the gates allow. No evidence by the end is a pause for a person, never a rollback (but for a
+    gate that must have data: see `judging`)."""
     found = verdict(s.spec, t, s.observed.gates)
-    if found.good:
+    enough = not step.confident or confident(s.spec, t, s.observed.gates)
+    if found.good and enough:
         return Record(StepPassed(t.cursor, found.reason))
-    if s.now < t.since + at_most:
-        return Wait(f"Gate{found.outcome}", found.reason, until=t.since + at_most)
-    return Record(PausedByRule(f"no good verdict within {at_most:g} s: {found.reason}"))
+    if s.now < t.since + step.at_most:
+        until = t.since + step.at_most
+        unsure = Wait("GateInconclusive", f"not confident yet: {found.reason}", until=until)
+        return unsure if found.good else Wait(f"Gate{found.outcome}", found.reason, until=until)
+    return Record(PausedByRule(f"no good verdict within {step.at_most:g} s: {found.reason}"))
 
 
 def _hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:

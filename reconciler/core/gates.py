@@ -23,6 +23,7 @@ SEVERITY = (
 class Verdict:
     outcome: Outcome
     reason: str = ""
+    exhausted: bool = False  # more of the same would not help: a person is asked
 
     @property
     def good(self) -> bool:
@@ -53,13 +54,57 @@ def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
     enforced = [gate for gate in due(spec, transition) if gate.mode is Mode.ENFORCE]
     worst = Verdict(Outcome.SUCCESSFUL, evidence(tuple(current.values())))
     for gate in enforced:
-        found = current.get(gate.name)
-        said = (
-            Verdict(found.outcome, sentence(found)) if found else Verdict(Outcome.PENDING, f"{gate.name}: not yet read")
-        )
-        if SEVERITY.index(said.outcome) < SEVERITY.index(worst.outcome):
+        said = judged(gate, current.get(gate.name))
+        if _rank(said) < _rank(worst):
             worst = said
     return worst
+
+
+def _rank(said: Verdict) -> tuple[bool, int]:
+    """A failure comes first, then what asks for a person."""
+    failed = said.outcome is Outcome.FAILED
+    return not failed and not said.exhausted, SEVERITY.index(said.outcome)
+
+
+def judged(gate: GateSpec, found: GateReading | None) -> Verdict:
+    """What one gate's answer is worth under its limits. Nothing here ever makes an answer better than it is."""
+    if found is None:
+        return Verdict(Outcome.PENDING, f"{gate.name}: not yet read")
+    said, limits = sentence(found), gate.limits
+    match found.outcome:
+        case Outcome.FAILED if limits.failures and found.failures <= limits.failures:
+            return Verdict(Outcome.RUNNING, f"{said}; failure {found.failures}, {limits.failures} tolerated")
+        case Outcome.FAILED if not limits.critical:
+            return Verdict(Outcome.INCONCLUSIVE, f"{said}; it is not critical, so nothing goes back", exhausted=True)
+        case Outcome.INCONCLUSIVE if limits.inconclusives is not None and found.inconclusives > limits.inconclusives:
+            text = f"{said}; Inconclusive {found.inconclusives} times, {limits.inconclusives} tolerated"
+            return Verdict(Outcome.FAILED, text) if limits.must_have_data else Verdict(found.outcome, text, True)
+        case Outcome.ERROR if limits.errors is not None and found.errors > limits.errors:
+            text = f"{said}; Error {found.errors} times in a row, {limits.errors} tolerated"
+            return Verdict(found.outcome, text, exhausted=True)
+    return Verdict(found.outcome, said)
+
+
+def confident(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> bool:
+    """Every enforced gate that weighs evidence has enough of it, in this window; at least one does."""
+    enforced = {gate.name for gate in due(spec, transition) if gate.mode is Mode.ENFORCE}
+    current = [found for found in readings if found.window == transition.window and found.name in enforced]
+    told = [found.confident for found in current if found.confident is not None]
+    return bool(told) and all(told)
+
+
+def lacking(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> str:
+    """The gate that must have data and has none in this window; empty when there is none."""
+    current = {found.name: found for found in readings if found.window == transition.window}
+    for gate in due(spec, transition):
+        found = current.get(gate.name)
+        if gate.limits.must_have_data and gate.mode is Mode.ENFORCE and _without_data(found):
+            return f"{sentence(found) if found else gate.name + ': not read'}; it must have data"
+    return ""
+
+
+def _without_data(found: GateReading | None) -> bool:
+    return found is None or found.outcome in (Outcome.INCONCLUSIVE, Outcome.PENDING, Outcome.RUNNING)
 
 
 def sentence(found: GateReading) -> str:

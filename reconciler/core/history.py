@@ -174,7 +174,8 @@ def _requested(state: State, request: Requested) -> State:
 def _resumed(state: State) -> State:
     transition = state.transition
     if transition:
-        unwatched = state.suspended or state.down or transition.holding_since is not None
+        asked = state.paused_by_rule  # a gate asked a person, who has decided: it begins anew
+        unwatched = state.suspended or state.down or asked or transition.holding_since is not None
         transition = replace(transition, holding_since=None, refusal="", since=state.watched)
         if unwatched:  # what was measured before, or by nobody, is not held against it
             transition = replace(transition, opened=state.watched, unready_since=None)

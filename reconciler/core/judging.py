@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import verdict
-from reconciler.core.model import HandOver, MemberStatus, Outcome, Pause, Slot
+from reconciler.core.gates import lacking, verdict
+from reconciler.core.model import Analysis, HandOver, MemberStatus, Outcome, Pause, Slot
 from reconciler.core.situation import Situation
 from reconciler.core.state import Transition
 from reconciler.core.steps import Phase
@@ -14,7 +14,7 @@ STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain
 
 def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
     """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
-    return _broken(s, t) or _condemned(s, t) or _late(s, t)
+    return _broken(s, t) or _condemned(s, t) or _blind(s, t) or _late(s, t)
 
 
 def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
@@ -68,6 +68,15 @@ def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
         detail = f": {s.reading(t.newcomer.slot, unready[0]).detail}" if unready else ""
         return "NewcomerUnready", f"{t.newcomer} is not ready since {UNREADY_LIMIT:g} s{detail}"
     return None
+
+
+def _blind(s: Situation, t: Transition) -> tuple[str, str] | None:
+    """The time for an analysis is over, and a gate that must have data has none."""
+    step = t.step
+    if not isinstance(step, Analysis) or s.now < t.since + step.at_most:
+        return None
+    missing = lacking(s.spec, t, s.observed.gates)
+    return ("NoData", missing) if missing else None
 
 
 def _late(s: Situation, t: Transition) -> tuple[str, str] | None:

@@ -105,6 +105,20 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many answers of each kind a gate may give in one window; the words are those of Argo Rollouts and Kayenta.
+
+    None: without end, until the step's own time is over.
+    """
+
+    critical: bool = True  # False: its failure stops the newcomer where it is, and does not lead back
+    must_have_data: bool = False  # True: where no data ends the waiting, that is a failure
+    failures: int = 0  # failed answers that are tolerated
+    inconclusives: int | None = None  # after more than these a person is asked
+    errors: int | None = None  # after more than these in a row a person is asked
+
+
+@dataclass(frozen=True, slots=True)
 class GateSpec:
     """A gate as the core sees it; `settings` (canonical JSON) are its driver's business."""
 
@@ -113,6 +127,8 @@ class GateSpec:
     stage: Stage
     mode: Mode
     settings: str = "{}"
+    limits: Limits = Limits()
+    interval: float | None = None  # seconds between two answers; None: several a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,7 @@ class Pause:
 @dataclass(frozen=True, slots=True)
 class Analysis:
     at_most: float  # seconds; advance as soon as every gate is Successful
+    confident: bool = False  # and as soon as the evidence rules a newcomer out that is clearly worse
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +288,7 @@ class Window:
     stable: Release
     rung: int
     opened: float  # on the environment's watched clock, seconds
+    fair: float = 0.0  # likewise: what came before may be somebody else's doing (the gateway's, stable's)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +302,11 @@ class GateReading:
     limit: str = field(default="", compare=False)
     samples: int = field(default=0, compare=False)
     reason: str = field(default="", compare=False)
+    age: float = field(default=0.0, compare=False)  # seconds since it was given
+    confident: bool | None = None  # the evidence rules out that the newcomer is clearly worse; None: it cannot tell
+    failures: int = 0  # failed answers in this window, this one among them
+    inconclusives: int = 0
+    errors: int = 0  # in a row, up to now
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ RULES: tuple[Rule, ...] = (
     forward.note_health,
     forward.note_verdict,
     forward.drift_under_way,
+    forward.ask,
     forward.stand_still,
     forward.bring_up,
     forward.pass_stage,

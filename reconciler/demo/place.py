@@ -15,9 +15,10 @@ from pathlib import Path
 from reconciler.errors import ReconcilerError, UsageError
 
 ENVIRONMENT = "demo"
-GOOD, BETTER, BAD = "1.0.0", "1.1.0", "1.2.0"
+GOOD, BETTER, BAD, SUBTLE = "1.0.0", "1.1.0", "1.2.0", "1.2.1"
 MEMBERS = ("api", "frontend", "worker")
 BAD_SHARE = 0.2  # of the searches of BAD answer 500
+SUBTLE_SHARE = 0.025  # of the searches of SUBTLE, which are four of ten requests: 1 % of all
 
 MANIFEST = """\
 apiVersion: reconciler/v1alpha1
@@ -37,9 +38,9 @@ spec:
   strategy:
     steps:
       - setWeight: 25
-      - analysis: {{until: successful, atMost: 20s}}
+      - analysis: {{until: {until}, atMost: 40s}}
       - setWeight: 50
-      - analysis: {{until: successful, atMost: 20s}}
+      - analysis: {{until: {until}, atMost: 40s}}
       - setWeight: 100
       - handOver: [worker]
     warmUp: 500ms
@@ -51,15 +52,27 @@ spec:
     preflight:
       - {{name: alive, kind: http, path: /healthz}}
     shift:
+{shift}"""
+
+JOURNEY = """\
       - name: search
         kind: synthetic
         road: both
-        rate: 10
+        rate: 20
         errors: "<= 0"
         p95: "<= 1s"
         minimumSamples: 30
         journey:
-          - {{name: search, path: "/api/search?q=slot"}}
+          - {name: search, path: "/api/search?q=slot"}
+          - {name: upload, path: "/api/files/{id}", upload: 2048, expectStatus: 201}
+          - {name: download, path: "/api/files/{id}", download: upload}   # byte for byte what was uploaded
+"""
+
+COMPARISON = """\
+      - name: users                 # no fixed limit: is it worse than the version beside it?
+        kind: regression
+        falseRollbackRisk: 0.001
+        objective: "<= 0.2 %"
 """
 
 OPERATOR = """\
@@ -119,16 +132,18 @@ class Place:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def commit(self, message: str, *, active: str, blue: str, green: str) -> str:
+    def commit(self, message: str, *, active: str, blue: str, green: str, compared: bool = False) -> str:
         """Write the manifest and commit it, as a person would; the new commit's id."""
-        self.write(active=active, blue=blue, green=green)
+        self.write(active=active, blue=blue, green=green, compared=compared)
         self.git("add", "environments")
         self.git("commit", "--quiet", "-m", message)
         return self.git("rev-parse", "HEAD")
 
-    def write(self, *, active: str, blue: str, green: str) -> None:
-        """Edit the manifest in the work tree."""
-        text = MANIFEST.format(name=ENVIRONMENT, active=active, blue=blue, green=green, port=self.port)
+    def write(self, *, active: str, blue: str, green: str, compared: bool = False) -> None:
+        """Edit the manifest in the work tree. `compared`: judged beside stable, not by a fixed limit."""
+        policy = {"until": "confident", "shift": COMPARISON} if compared else {"until": "successful", "shift": JOURNEY}
+        pins = {"active": active, "blue": blue, "green": green}
+        text = MANIFEST.format(name=ENVIRONMENT, port=self.port, **pins, **policy)
         folder = self.repository / "environments"
         folder.mkdir(exist_ok=True)
         (folder / f"{ENVIRONMENT}.yaml").write_text(text, encoding="utf-8")
@@ -155,7 +170,7 @@ def build(root: Path) -> Place:
     place.git("config", "user.name", "Demo operator")
     place.git("config", "user.email", "operator@demo.invalid")
     place.git("config", "commit.gpgsign", "false")
-    releases(root / "releases", {GOOD: 0.0, BETTER: 0.0, BAD: BAD_SHARE})
+    releases(root / "releases", {GOOD: 0.0, BETTER: 0.0, BAD: BAD_SHARE, SUBTLE: SUBTLE_SHARE})
     place.config.write_text(operator(place, ports[1:]), encoding="utf-8")
     place.commit("The system as it is: blue serves 1.0.0", active="blue", blue=GOOD, green=BETTER)
     return place

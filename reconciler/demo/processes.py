@@ -13,7 +13,7 @@ from reconciler.demo.place import ENVIRONMENT, Place
 from reconciler.errors import ReconcilerError
 from reconciler.session import Session
 
-RATE = 100  # users' requests per second
+RATE, RUSH = 100, 200  # users' requests per second; and so many more
 
 
 class Processes:
@@ -22,11 +22,8 @@ class Processes:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._loop: subprocess.Popen[bytes] | None = None
-        self._load: subprocess.Popen[bytes] | None = None
-
-    @property
-    def records(self) -> Path:
-        return self._place.root / "requests.jsonl"
+        self._loads: list[subprocess.Popen[bytes]] = []
+        self.records: list[Path] = []  # of every start of users
 
     def start_loop(self) -> None:
         """`reconcile run`, as anybody would start it."""
@@ -37,17 +34,19 @@ class Processes:
             )
         (self._place.root / "run.pid").write_text(f"{self._loop.pid}\n")
 
-    def start_users(self) -> None:
-        """Steady GET and POST, on kept and on fresh connections; every request is one record."""
-        command = [sys.executable, "-m", "reconciler.demo.load", "--url", self._place.url, "--rate", str(RATE)]
+    def start_users(self, rate: int = RATE) -> None:
+        """Steady GET and POST, on kept and on fresh connections; every request is one record. Beside those before."""
+        self.records.append(self._place.root / f"requests-{len(self.records) + 1}.jsonl")
+        command = [sys.executable, "-m", "reconciler.demo.load", "--url", self._place.url, "--rate", str(rate)]
         with (self._place.root / "users.log").open("ab") as log:
-            self._load = subprocess.Popen(
-                [*command, "--out", str(self.records)],
+            load = subprocess.Popen(
+                [*command, "--out", str(self.records[-1])],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+        self._loads.append(load)
 
     def check(self) -> None:
         """Raises ReconcilerError when the loop has ended: waiting for it makes no sense."""
@@ -57,8 +56,8 @@ class Processes:
 
     def stop_users(self) -> None:
         """Let every request end and be recorded."""
-        _end(self._load, 15.0)
-        self._load = None
+        while self._loads:
+            _end(self._loads.pop(), 15.0)
 
     def stop_loop(self) -> None:
         _end(self._loop, 10.0)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from reconciler.clock import SYSTEM
@@ -14,8 +15,8 @@ from reconciler.core.model import Slot
 from reconciler.core.steps import Applied, Bootstrapped, Ended, Event, Intended, Phase, Result, Warm
 from reconciler.demo import account
 from reconciler.demo.follow import Follower
-from reconciler.demo.place import BAD, BAD_SHARE, BETTER, ENVIRONMENT, GOOD, Place
-from reconciler.demo.processes import Processes
+from reconciler.demo.place import BAD, BAD_SHARE, BETTER, ENVIRONMENT, GOOD, SUBTLE, Place
+from reconciler.demo.processes import RUSH, Processes
 from reconciler.demo.screen import Screen
 from reconciler.evidence.record import judged
 from reconciler.journal.entry import Entry
@@ -29,6 +30,9 @@ class Account:
     good: account.Totals
     bad: account.Totals
     rolled_back: bool
+    subtle: account.Totals
+    subtle_rolled_back: bool
+    evidence: str  # against the subtle one
     commit_to_traffic_ms: float | None
     bad_to_safe_ms: float
     jobs: account.Jobs
@@ -40,11 +44,12 @@ class Account:
     def kept_its_word(self) -> bool:
         """The good switch lost nothing, the bad one came back, every job was done once and by one owner at a time."""
         lost = self.good.failed + self.good.unknown + self.jobs.lost + self.jobs.twice + self.two_owners
-        return lost == 0 and self.rolled_back and not self.breaches
+        return lost == 0 and self.rolled_back and self.subtle_rolled_back and not self.breaches
 
     def as_json(self) -> str:
         shown: dict[str, Any] = asdict(self)
         shown["bad"]["rolled_back"] = shown.pop("rolled_back")
+        shown["subtle"] |= {"rolled_back": shown.pop("subtle_rolled_back"), "evidence": shown.pop("evidence")}
         return json.dumps(shown)
 
 
@@ -68,11 +73,16 @@ class Story:
         broken = SYSTEM.monotonic()
         title = f"Pin {BAD} in blue and switch to it: {BAD_SHARE:.0%} of its searches answer 500"
         bad = self._switch(title, "blue", BAD, BETTER)
-        self._pause(1.5)
+        self._pause(1.0)
+        self._processes.start_users(RUSH)
+        compared = SYSTEM.monotonic()
+        title = f"Pin {SUBTLE} in blue: 1 % of all requests fail, too few for a fixed limit; it is compared with stable"
+        subtle = self._switch(title, "blue", SUBTLE, BETTER, compared=True)
+        self._pause(1.0)
         self._processes.stop_users()
         self._drain()
         assert good.phase is Phase.SUCCEEDED, good.reason
-        return self._count(began, switched, broken, bad)
+        return self._count((began, switched, broken, compared), bad, subtle)
 
     def _arrive(self) -> None:
         self._screen.chapter("Start: a git repository, an Envoy, two slots")
@@ -81,9 +91,9 @@ class Story:
         self._until(self._warm(Slot.GREEN), 30.0)
         self._screen.say(f"blue serves {GOOD} at {self._place.url}; green has {BETTER} staged, without traffic")
 
-    def _switch(self, title: str, active: str, blue: str, green: str) -> Ended:
+    def _switch(self, title: str, active: str, blue: str, green: str, *, compared: bool = False) -> Ended:
         self._screen.chapter(title)
-        revision = self._place.commit(title, active=active, blue=blue, green=green)
+        revision = self._place.commit(title, active=active, blue=blue, green=green, compared=compared)
         self._screen.say(f"git commit {revision[:12]}: activeSlot: {active}")
         ended = self._until(lambda event: isinstance(event, Ended), 60.0).event
         assert isinstance(ended, Ended)
@@ -114,21 +124,22 @@ class Story:
             threading.Event().wait(0.1)
         threading.Event().wait(0.2)
 
-    def _count(self, began: float, switched: float, broken: float, bad: Ended) -> Account:
-        with self._processes.records.open(encoding="utf-8") as lines:
-            requests = account.read(lines)
-        phases = [
-            account.Phase("quiet", began, switched),
-            account.Phase("good", switched, broken),
-            account.Phase("bad", broken, float("inf")),
-        ]
-        totals = account.by_phase(requests, phases)
+    def _count(self, marks: tuple[float, ...], bad: Ended, subtle: Ended) -> Account:
+        """`marks`: when each phase began."""
+        requests = [request for file in self._processes.records for request in _read(file)]
+        ends = (*marks[1:], float("inf"))
+        named = zip(("quiet", "good", "bad", "subtle"), marks, ends, strict=True)
+        totals = account.by_phase(requests, [account.Phase(*one) for one in named])
+        _, switched, broken, compared = marks
         answer = account.first_answer(requests, BETTER, switched)
-        first, last = account.first_bad(requests, broken), account.last_bad(requests, broken)
+        early = [request for request in requests if request.start < compared]
+        first, last = account.first_bad(early, broken), account.last_bad(early, broken)
         done = self._done()
         return Account(
             **totals,
             rolled_back=bad.phase is Phase.ROLLED_BACK,
+            subtle_rolled_back=subtle.phase is Phase.ROLLED_BACK,
+            evidence=subtle.reason,
             commit_to_traffic_ms=_ms(switched, answer),
             bad_to_safe_ms=_ms(first, last) or 0.0,
             jobs=account.jobs(requests, done),
@@ -141,6 +152,11 @@ class Story:
         """The worker's own list: one item for each time that a job was done."""
         file = self._place.data / "done.jsonl"
         return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+
+def _read(file: Path) -> list[account.Request]:
+    with file.open(encoding="utf-8") as lines:
+        return account.read(lines)
 
 
 def _ms(start: float | None, end: float | None) -> float | None:

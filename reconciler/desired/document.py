@@ -59,11 +59,20 @@ class HostChoice(Chosen):
     """What runs a member."""
 
 
+Tolerated = Annotated[int, Field(ge=0, le=1000, strict=True)]
+
+
 class GateChoice(Chosen):
-    """A check; only its success lets a transition go on."""
+    """A check; only its success lets a transition go on. The limits count answers in one window."""
 
     name: Name | None = None
     mode: Mode = Mode.ENFORCE
+    critical: Annotated[bool, Field(strict=True)] = True
+    must_have_data: Annotated[bool, Field(strict=True)] = False
+    interval: Annotated[Duration, Field(gt=0, le=3600)] | None = None
+    failure_limit: Tolerated = 0
+    inconclusive_limit: Tolerated | None = None
+    consecutive_error_limit: Tolerated | None = None
 
 
 class Metadata(Part):
@@ -111,9 +120,10 @@ class PauseStep(Part):
 
 
 class AnalysisStep(Part):
-    """Go on as soon as every gate is Successful; pause when that takes longer than `atMost`."""
+    """Go on as soon as every gate is Successful (`confident`: and the evidence rules out that it is clearly worse);
+    pause when that takes longer than `atMost`."""
 
-    until: Literal["successful"] = "successful"
+    until: Literal["successful", "confident"] = "successful"
     at_most: Duration
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ValidationError
 
-from reconciler.core.model import Spec
+from reconciler.core.model import Mode, Spec, Stage
 from reconciler.desired import schema
 from reconciler.desired.checks import check
 from reconciler.desired.document import Chosen, Document
@@ -121,6 +121,7 @@ def _understood(parsed: Parsed) -> Manifest | Invalid:
         return _invalid(parsed)
     drivers = list(_drivers(document))
     wrong = [found for _, result in drivers if isinstance(result, list) for found in result]
+    wrong = wrong or list(_never_confident(document))
     if wrong:
         _tell(parsed, wrong)
         return _invalid(parsed)
@@ -136,6 +137,23 @@ def _drivers(document: Document) -> Iterator[tuple[Path, BaseModel | list[Found]
         yield path, _settings("hosts", member.host, path)
     for gate in named_gates(body.gates):
         yield gate.path, _settings("gates", gate.choice, gate.path)
+
+
+def _never_confident(document: Document) -> Iterator[Found]:
+    """Steps that wait for a confidence which none of the gates can ever give."""
+    weighing = [
+        gate
+        for gate in named_gates(document.spec.gates)
+        if gate.stage is not Stage.POSTFLIGHT
+        and gate.choice.mode is Mode.ENFORCE
+        and getattr(registry.driver("gates", gate.choice.kind), "CONFIDENT", False)
+    ]
+    for index, step in enumerate(document.spec.strategy.steps):
+        if step.analysis and step.analysis.until == "confident" and not weighing:
+            text = (
+                "no enforced gate under `shift` can tell; add `{kind: regression}` there, or write `until: successful`"
+            )
+            yield ("spec", "strategy", "steps", index, "analysis", "until"), False, text
 
 
 def _settings(family: str, choice: Chosen, path: Path) -> BaseModel | list[Found]:

@@ -18,6 +18,7 @@ from reconciler.core.model import (
     Analysis,
     GateSpec,
     HandOver,
+    Limits,
     Member,
     Pair,
     Pause,
@@ -110,12 +111,21 @@ def _step(step: Step) -> StrategyStep:
     if step.pause is not None:
         return Pause(step.pause.duration)
     if step.analysis is not None:
-        return Analysis(step.analysis.at_most)
+        return Analysis(step.analysis.at_most, confident=step.analysis.until == "confident")
     return HandOver(step.hand_over or ())
 
 
 def _gate(gate: NamedGate, settings: BaseModel) -> GateSpec:
-    return GateSpec(gate.name, gate.choice.kind, gate.stage, gate.choice.mode, _canonical(_dumped(settings)))
+    choice = gate.choice
+    limits = Limits(
+        critical=choice.critical,
+        must_have_data=choice.must_have_data,
+        failures=choice.failure_limit,
+        inconclusives=choice.inconclusive_limit,
+        errors=choice.consecutive_error_limit,
+    )
+    interval = choice.interval if choice.interval is not None else getattr(settings, "INTERVAL", None)
+    return GateSpec(gate.name, choice.kind, gate.stage, choice.mode, _canonical(_dumped(settings)), limits, interval)
 
 
 def _body(body: Body, settings: Settings) -> dict[str, Any]:
@@ -126,10 +136,23 @@ def _body(body: Body, settings: Settings) -> dict[str, Any]:
         host = settings["spec", "members", index, "host"]
         written["members"][index]["host"] = _driver(member.host.kind, host)
     written["gates"] = [
-        [gate.name, str(gate.stage), str(gate.choice.mode), _driver(gate.choice.kind, settings[gate.path])]
+        [
+            gate.name,
+            str(gate.stage),
+            str(gate.choice.mode),
+            _driver(gate.choice.kind, settings[gate.path]),
+            *_limits(gate.choice),
+        ]
         for gate in named_gates(body.gates)
     ]
     return written
+
+
+def _limits(choice: GateChoice) -> list[dict[str, Any]]:
+    """What is written beside the driver's own keys; nothing for the defaults."""
+    own = {"kind", "name", "mode", *(choice.model_extra or {})}
+    written = choice.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=own)
+    return [written] if written else []
 
 
 def _fixed(body: Body, settings: Settings) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from reconciler.drivers.protocols import Road
 
 MAX_BODY = 1 << 20  # bytes of an answer that are looked at; a longer one is not as expected
+ID = "{id}"  # in a path: the name of what is uploaded, or was
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,9 @@ class Step:
     content_type: str = "application/json"
     expect_status: int = 200
     contains: str | None = None
+    upload: int = 0  # so many bytes that nobody knows beforehand are the body
+    download: str = ""  # the name of the step whose latest upload is asked for
+    exact: str | None = None  # what the whole answer must be
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from reconciler.core.model import (
+    Counters,
     GateReading,
     GatewayReading,
     MemberReading,
@@ -183,6 +184,20 @@ class Samples(Protocol):
         """Why there may be no samples (the sampler is dead, ...); empty when all is well."""
 
 
+class Evidence(Protocol):
+    """What users got in a transition so far, as one gate weighs it: a value, folded by `measure/` look by look. The
+    module of a gate that has `begin(settings)` gives the first one."""
+
+    def seen(self, newcomer: Counters, stable: Counters) -> Evidence:
+        """After a look; what was counted since the look before."""
+
+    def unseen(self) -> Evidence:
+        """After a look that tells nothing: the counters were reset, or not given."""
+
+    def risen(self) -> Evidence:
+        """At a higher weight: what speaks against the newcomer stays, what speaks for it begins anew."""
+
+
 class Gate(Protocol):
     def run(self, window: Window) -> GateReading:
         """Judge one window. Never raises for what the world does: what cannot be run is Error with a reason, too little
@@ -228,5 +243,6 @@ class GateContext:
     newcomer_road: Callable[[Window], Road]
     allowed: Callable[[str], bool]  # may this host be asked at all?
     samples: Callable[[str], Samples] | None = None
+    evidence: Callable[[str], Callable[[Window], Any]] | None = None  # by the gate's name: its module's `Evidence`
     warm_up: float = 0.0  # seconds of a window in which latency is not judged yet; errors are, at once
     deadline: float = 5.0

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from reconciler.core.model import Window
 from reconciler.drivers.protocols import Sample
@@ -57,7 +57,7 @@ class Sampled:
         sent, complete = self.sent, self.complete
         ok = sum(one.ok for one in sent)
         unknown = sum(one.status is None or one.void for one in sent)
-        slow = f", p95 {shown(p95(complete))}" if complete else ""
+        slow = f", p95 {shown(p95(complete))}, longest gap {shown(gap(complete))}" if complete else ""
         return f"{len(sent)} sent = {ok} ok + {len(sent) - ok - unknown} failed + {unknown} unknown{slow}"
 
     def _own(self) -> list[Sample]:
@@ -78,6 +78,14 @@ def p95(samples: Sequence[Sample]) -> float:
     """Seconds, nearest rank. A request without an answer took for ever: it must not make the rest look fast."""
     latencies = sorted(math.inf if sample.status is None else sample.latency for sample in samples)
     return latencies[math.ceil(0.95 * len(latencies)) - 1]
+
+
+def gap(samples: Sequence[Sample]) -> float:
+    """Seconds: the longest time without the end of a good answer, from the first request to the last answer."""
+    good = sorted(sample.start + sample.latency for sample in samples if sample.ok)
+    begin, end = samples[0].start, max(sample.start + sample.latency for sample in samples)
+    moments = [begin, *good, end]
+    return max(later - earlier for earlier, later in pairwise(moments))
 
 
 def story(bad: Sequence[Sample], total: int) -> str:

@@ -129,6 +129,7 @@ class Keeper:
         """Become the one who may act here: a new generation; the gateway is sealed before anything is decided."""
         self.generation = self._journal.take(self.name, self.actor).generation
         self._sealed = False
+        self.stopwatch.begin()
         self.catch_up()
 
     def insist(self) -> None:

@@ -15,6 +15,10 @@ class Stopwatch:
         self._last = clock.monotonic()
         self.elapsed = 0.0
 
+    def begin(self) -> None:
+        """Whoever was here before has watched until now: what went by is not ours to count."""
+        self._last, self.elapsed = self._clock.monotonic(), 0.0
+
     def look(self, *, watching: bool = True) -> float:
         """Seconds since the last entry. `watching` False: the time since the last look passed unseen."""
         now = self._clock.monotonic()

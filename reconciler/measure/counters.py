@@ -30,6 +30,14 @@ def answering(previous: Counters | None, current: Counters | None) -> bool | Non
     return bad * 2 <= between.requests
 
 
+def between(previous: GatewayReading | None, current: GatewayReading | None) -> Pair[Counters | None]:
+    """What each slot's users got between two readings. Another life of the gateway counts from zero, so its first
+    reading tells nothing."""
+    if previous is None or current is None or previous.incarnation != current.incarnation:
+        return Pair(None, None)
+    return Pair(*(difference(previous.counters[slot], current.counters[slot]) for slot in Slot))
+
+
 def serving(previous: GatewayReading | None, current: GatewayReading | None) -> Pair[bool | None]:
     """`answering` for both slots. Another life of the gateway counts from zero, so its first reading tells nothing."""
     if previous is None or current is None or previous.incarnation != current.incarnation:

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from reconciler.clock import SYSTEM
 from reconciler.drivers.journey import Journey, Step
 from reconciler.measure.request import NotSent, send
+from reconciler.measure.uploads import Uploads
 
 MOST_THREADS = 64  # per road
 
@@ -53,6 +54,7 @@ class Traveller:
     def __init__(self, journey: Journey, road: str, begin: float, stop: Event) -> None:
         self._journey, self._road, self._stop = journey, road, stop
         self._schedule = Schedule(journey.rate, begin, journey.timeout)
+        self._uploads = Uploads(road)
         count = min(MOST_THREADS, math.ceil(journey.rate * journey.timeout) + 1)
         self.threads = [Thread(target=self._travel, daemon=True, name=road) for _ in range(count)]
 
@@ -63,7 +65,10 @@ class Traveller:
                 return
             self._go(self._journey.steps[number % len(self._journey.steps)], due)
 
-    def _go(self, step: Step, due: float) -> None:
+    def _go(self, written: Step, due: float) -> None:
+        step = self._uploads.prepared(written)
+        if step is None:
+            return
         number = next(_numbers)
         say({"sent": number, "road": self._road, "step": step.name, "start": due})
         try:
@@ -72,6 +77,8 @@ class Traveller:
             say({"unsent": number, "problem": str(error)})
             return
         latency = SYSTEM.monotonic() - due
+        if not reply.error:
+            self._uploads.answered(written, step)
         say({"answered": number, "latency": latency, "ok": not reply.error, **asdict(reply)})
 
 

@@ -69,6 +69,8 @@ def _unexpected(step: Step, response: http.client.HTTPResponse) -> str:
         return f"status {response.status} instead of {step.expect_status}"
     if step.contains is not None and step.contains.encode() not in body:
         return "an answer without the expected text"
+    if step.exact is not None and body != step.exact.encode():
+        return f"not what was uploaded: {len(body)} bytes instead of {len(step.exact)}, or others"
     return ""
 
 

@@ -4,39 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
 from threading import Thread
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import GateReading, GateSpec, Outcome, Window
 from reconciler.drivers.protocols import Gate
 
-SPACING = 0.2  # seconds between two rounds of one gate
+SPACING = 0.2  # seconds between two answers of a gate that says nothing about it
+TIMEOUT = 60.0  # seconds for one answer; every gate has a shorter one of its own, this is for one that hangs
 PATIENCE = 0.02  # seconds that a look waits for gates that answer at once
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The latest of a gate, when it came, and how many there were of each kind in its window."""
+
+    reading: GateReading
+    at: float  # seconds, monotonic
+
+    @staticmethod
+    def after(before: Answer | None, reading: GateReading, at: float) -> Answer:
+        same = before.reading if before and before.reading.window == reading.window else None
+        failures, inconclusives, errors = (same.failures, same.inconclusives, same.errors) if same else (0, 0, 0)
+        counted = replace(
+            reading,
+            failures=failures + (reading.outcome is Outcome.FAILED),
+            inconclusives=inconclusives + (reading.outcome is Outcome.INCONCLUSIVE),
+            errors=errors + 1 if reading.outcome is Outcome.ERROR else 0,
+        )
+        return Answer(counted, at)
+
+
 class Rounds:
-    """The latest answer of every gate about the present window. One that has not answered yet is Running."""
+    """The latest answer of every gate about the present window. One that has not answered yet is Running, and so is
+    one whose last answer is too old: a gate that hangs must not live on what it said before."""
 
     def __init__(self, gates: Mapping[str, Gate], clock: Clock = SYSTEM) -> None:
         self._gates, self._clock = gates, clock
         self._pool = Threads()
         self._running: dict[str, tuple[Window, Future[GateReading]]] = {}
         self._started: dict[str, float] = {}
-        self._latest: dict[str, GateReading] = {}
+        self._latest: dict[str, Answer] = {}
 
     def readings(self, due: tuple[GateSpec, ...], window: Window) -> tuple[GateReading, ...]:
         """Start the rounds that are due and give what is known about `window`. Takes about PATIENCE at most."""
-        names = [gate.name for gate in due if gate.name in self._gates]
-        for name in names:
-            self._start(name, window)
-        wait([self._running[name][1] for name in names if name in self._running], PATIENCE)
+        asked = [gate for gate in due if gate.name in self._gates]
+        for gate in asked:
+            self._start(gate, window)
+        wait([self._running[gate.name][1] for gate in asked if gate.name in self._running], PATIENCE)
         self._collect()
-        return tuple(self._answer(name, window) for name in names)
+        return tuple(self._answer(gate, window) for gate in asked)
 
-    def _start(self, name: str, window: Window) -> None:
-        latest = self._latest.get(name)
-        fresh = latest is not None and latest.window == window
-        recent = self._clock.monotonic() < self._started.get(name, float("-inf")) + SPACING
+    def _start(self, gate: GateSpec, window: Window) -> None:
+        name, latest = gate.name, self._latest.get(gate.name)
+        fresh = latest is not None and latest.reading.window == window
+        recent = self._clock.monotonic() < self._started.get(name, float("-inf")) + (gate.interval or SPACING)
         if name in self._running or (fresh and recent):
             return
         self._started[name] = self._clock.monotonic()
@@ -46,13 +69,18 @@ class Rounds:
         for name, (window, future) in list(self._running.items()):
             if future.done():
                 del self._running[name]
-                self._latest[name] = _result(name, window, future)
+                reading = _result(name, window, future)
+                self._latest[name] = Answer.after(self._latest.get(name), reading, self._clock.monotonic())
 
-    def _answer(self, name: str, window: Window) -> GateReading:
-        latest = self._latest.get(name)
-        if latest is not None and latest.window == window:
-            return latest
-        return GateReading(name, Outcome.RUNNING, window, reason="no answer about this window yet")
+    def _answer(self, gate: GateSpec, window: Window) -> GateReading:
+        latest = self._latest.get(gate.name)
+        if latest is None or latest.reading.window != window:
+            return GateReading(gate.name, Outcome.RUNNING, window, reason="no answer about this window yet")
+        age = self._clock.monotonic() - latest.at
+        if age > (gate.interval or SPACING) + TIMEOUT:
+            old = f"its last answer ({latest.reading.outcome}) is {age:.0f} s old, and no new one comes"
+            return GateReading(gate.name, Outcome.RUNNING, window, reason=old, age=age)
+        return replace(latest.reading, age=age)
 
     def close(self) -> None:
         """Waits for no gate: one that is being asked is closed by its own thread, when its run ends."""

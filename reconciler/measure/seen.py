@@ -73,10 +73,10 @@ class Seen:
         return [told for one in recent if (told := _told(one, opening))][::-1]
 
     def _opening(self, window: Window, now: float) -> Opening:
-        """Only a rise keeps what was seen to be wrong: a window that opens anew at the same weight, or at a lower one,
-        does so because what was seen before is not to be held against the newcomer (the gateway was down, ...)."""
+        """Only a rise keeps what was seen to be wrong, and only if nothing else went wrong meanwhile. A window that opens
+        anew at the same weight, at a lower one, or after the gateway was down, holds nothing of it against anybody."""
         last = next(reversed(self._openings), None)
-        if last is None or (last.transition, last.newcomer) != (window.transition, window.newcomer):
+        if last is None or _story(last) != _story(window):
             return Opening(now)
         before = self._openings[last]
         return Opening(now, (*before.earlier, (before.at, last.rung)) if last.rung < window.rung else ())
@@ -86,6 +86,11 @@ class Seen:
             return None
         self._samples[id_] = replace(self._samples[id_], pending=False, **said)
         return self._samples[id_]
+
+
+def _story(window: Window) -> tuple[object, ...]:
+    """What two windows must share, so that the later one goes on where the earlier one ended."""
+    return window.transition, window.newcomer, window.fair
 
 
 def _told(sample: Sample, opening: Opening) -> Sample | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from reconciler.core.diff import standing
 from reconciler.core.gates import due
@@ -110,6 +111,7 @@ class World:
     forward: bool = True
     in_force: Spec | None = None
     verdicts: dict[str, Outcome] = field(default_factory=dict)  # version -> what the gates say; else Successful
+    telling: dict[str, Any] = field(default_factory=dict)  # what else every gate's answer says
     frail: set[str] = field(default_factory=set)  # versions that end as soon as they are started
     slow: set[str] = field(default_factory=set)  # versions that never get ready
     unreadable: set[Slot] = field(default_factory=set)
@@ -151,7 +153,8 @@ class World:
         if t is None or found is None:
             return ()
         outcome = self.verdicts.get(t.newcomer.version, Outcome.SUCCESSFUL)
-        return tuple(GateReading(g.name, outcome, t.window, reason=str(outcome)) for g in due(found, t))
+        gates = due(found, t)
+        return tuple(GateReading(g.name, outcome, t.window, reason=str(outcome), **self.telling) for g in gates)
 
     # ---- acting
 

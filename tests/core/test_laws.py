@@ -44,14 +44,13 @@ def spoil(monkeypatch: Patch, name: str, new: object, *modules: object) -> None:
         monkeypatch.setattr(module, name, new)
 
 
-def test_every_walk_keeps_every_law_and_comes_to_rest(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_walk_keeps_every_law_and_comes_to_rest(tell: Callable[[str], None]) -> None:
     walks = [Walk(seed).run() for seed in range(WALKS)]
     bound, faults = max(walk.steps_to_rest for walk in walks), sum((walk.faults for walk in walks), Counter[str]())
     for walk in walks:
         walk.obey()
     decisions = sum(len(walk.world.edges) for walk in walks)
-    with capsys.disabled():
-        print(f"\nwalked {WALKS} histories, {decisions:,} decisions, at rest within K={bound} steps; {dict(faults)}")
+    tell(f"walked {WALKS} histories, {decisions:,} decisions, at rest within K={bound} steps; {dict(faults)}")
     assert [b for walk in walks for b in walk.breaches] == []
     assert all(resting_on_stable(walk) for walk in walks)
     assert len(faults) == len(Walk(0).kinds)

@@ -53,14 +53,19 @@ def working_in(folder: Path) -> list[str]:
 
 def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(tmp_path: Path) -> None:
     demo = start(tmp_path, "--output", "json")
-    said, _ = demo.communicate(timeout=100)
+    said, _ = demo.communicate(timeout=115)
     assert demo.returncode == 0, said
     told = json.loads(said.splitlines()[-1])
-    for part in ("good", "bad"):
+    for part in ("good", "bad", "subtle"):
         counts = told[part]
         assert counts["sent"] == counts["ok"] + counts["failed"] + counts["unknown"] > 0
     assert (told["good"]["failed"], told["good"]["unknown"]) == (0, 0)
     assert told["bad"]["rolled_back"] is True
+    assert told["subtle"]["rolled_back"] is True
+    assert (
+        "in the same time: a healthy blue would look this bad less than once in 1,000 rollouts"
+        in told["subtle"]["evidence"]
+    )
     assert (told["jobs"]["lost"], told["jobs"]["twice"], told["two_owners"]) == (0, 0, 0)
     assert told["breaches"] == []
     assert f"the journal lies in {tmp_path / 'demo' / 'state' / 'journal.db'}" in said

@@ -18,6 +18,9 @@ GOOD = Account(
     good=ALL_OK,
     bad=Totals(9, 7, 2, 0),
     rolled_back=True,
+    subtle=Totals(9, 8, 1, 0),
+    subtle_rolled_back=True,
+    evidence="users: blue failed 7 of 700",
     commit_to_traffic_ms=9.0,
     bad_to_safe_ms=90.0,
     jobs=Jobs(asked=3, promised=3, once=3, lost=0, twice=0),
@@ -37,12 +40,22 @@ def test_bad_answers_of_the_bad_version_are_what_the_demo_is_about() -> None:
         replace(GOOD, good=Totals(9, 8, 1, 0)),
         replace(GOOD, good=Totals(9, 8, 0, 1)),
         replace(GOOD, rolled_back=False),
+        replace(GOOD, subtle_rolled_back=False),
         replace(GOOD, jobs=Jobs(asked=3, promised=3, once=2, lost=1, twice=0)),
         replace(GOOD, jobs=Jobs(asked=3, promised=3, once=2, lost=0, twice=1)),
         replace(GOOD, two_owners=1),
         replace(GOOD, breaches=["a law"]),
     ],
-    ids=["failed", "unknown", "not rolled back", "job lost", "job twice", "two owners", "law broken"],
+    ids=[
+        "failed",
+        "unknown",
+        "not rolled back",
+        "subtle one not rolled back",
+        "job lost",
+        "job twice",
+        "two owners",
+        "law broken",
+    ],
 )
 def test_whatever_was_promised_and_not_kept_makes_it_fail(broken: Account) -> None:
     assert not broken.kept_its_word

@@ -207,7 +207,7 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
         (
             "setWeight: 10\n",
             "analysis: {until: confident, atMost: 1m}\n",
-            "17:27: expected 'successful', found 'confident'",
+            "17:27: no enforced gate under `shift` can tell",
         ),
         ("setWeight: 10\n", "analysis: {}\n", "17:19: missing key 'atMost' in analysis"),
         (

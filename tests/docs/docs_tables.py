@@ -25,7 +25,8 @@ from reconciler.durations import write
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 CORE = ROOT / "reconciler" / "core"
-COMMON = {"gateways": {"kind"}, "hosts": {"kind"}, "gates": {"kind", "name", "mode"}}
+LIMITS = {"critical", "interval", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit", "mustHaveData"}
+COMMON = {"gateways": {"kind"}, "hosts": {"kind"}, "gates": {"kind", "name", "mode", *LIMITS}}
 BEGIN, END = "<!-- rules:", "<!-- end -->"
 
 

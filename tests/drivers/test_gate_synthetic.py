@@ -101,8 +101,8 @@ class TestSynthetic(GateExam):
 def test_the_account_balances_and_the_reason_names_what_was_wrong() -> None:
     found = judged(by("green", *[OK] * 5, BAD, BAD, LOST) + by("users", OK))
     assert found.value == (
-        "green: 8 sent = 5 ok + 2 failed + 1 unknown, p95 without answer; "
-        "users: 1 sent = 1 ok + 0 failed + 0 unknown, p95 10 ms"
+        "green: 8 sent = 5 ok + 2 failed + 1 unknown, p95 without answer, longest gap 10 ms; "
+        "users: 1 sent = 1 ok + 0 failed + 0 unknown, p95 10 ms, longest gap 10 ms"
     )
     assert found.reason == ("3 of 9 requests failed, most often search by green: status 500 instead of 200")
     assert (found.samples, found.limit) == (9, "errors <= 0")
@@ -268,3 +268,36 @@ def test_a_plan_takes_the_roads_that_are_judged(road: str, slot: Slot, names: li
 def test_what_makes_no_sense_is_refused(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         synthetic.Settings.model_validate({"journey": JOURNEY, **said})
+
+
+UPLOAD = {"name": "upload", "path": "/files/{id}", "upload": 64, "expectStatus": 201}
+
+
+def test_a_journey_may_upload_and_ask_for_it_again() -> None:
+    said = {"journey": [UPLOAD, {"path": "/files/{id}", "download": "upload"}]}
+    found = synthetic.plan(
+        synthetic.Settings.model_validate(said), {"green": Road("g"), "users": Road("u")}, Slot.GREEN
+    )
+    up, down = found.steps
+    assert (up.method, up.upload, down.method, down.download) == ("POST", 64, "GET", "upload")
+
+
+@pytest.mark.parametrize(
+    ("journey", "why"),
+    [
+        ([{"path": "/files/{id}", "download": "upload"}], "'upload' is no step with 'upload'"),
+        ([{"path": "/files/x", "name": "up", "upload": 4}], "belong together"),
+        ([{"path": "/files/{id}"}], "belong together"),
+        ([UPLOAD | {"body": "x"}], "makes its own body"),
+        ([UPLOAD | {"download": "upload"}], "not both"),
+        ([{"path": "/files/{id}", "upload": 4}], "needs a name"),
+    ],
+)
+def test_an_upload_that_makes_no_sense_is_refused(journey: list[dict[str, Any]], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        synthetic.Settings.model_validate({"journey": journey})
+
+
+def test_the_longest_gap_is_told() -> None:
+    late = replace(OK, start=107.0)
+    assert "longest gap 7000 ms" in judged(both(OK, late)).value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
@@ -15,14 +16,19 @@ from reconciler.core.steps import Accepted, GenerationTaken, Intended, Phase
 
 pytestmark = pytest.mark.real
 
+ALL = os.environ.get("CRASHES") == "all"
+
 DIRECT = ("setWeight: 100", "handOver: [worker]")
 # The acts of a transition, counted: of STEPS three weight changes first; of DIRECT one, the worker's stop, its start.
 TRAFFIC = (STEPS, RUNGS, [("intent-written", 1), ("effect-done", 2), ("effect-read-back", 3)])
 WORKER = (DIRECT, {0, 100}, [("outcome-written", 1), ("effect-done", 2), ("intent-written", 3)])
 
 
-@pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
-@pytest.mark.parametrize(("steps", "rungs", "points"), [TRAFFIC, WORKER], ids=["traffic", "worker"])
+@pytest.mark.parametrize(
+    ("playground", "steps", "rungs", "points"),
+    [("envoy", *TRAFFIC), ("haproxy", *WORKER), *([("envoy", *WORKER), ("haproxy", *TRAFFIC)] if ALL else [])],
+    indirect=["playground"],
+)
 def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
     playground: Playground, steps: tuple[str, ...], rungs: set[int], points: list[tuple[str, int]]
 ) -> None:

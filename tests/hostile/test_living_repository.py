@@ -25,6 +25,7 @@ from reconciler.core.model import all_on
 from reconciler.core.steps import Ended, Phase, Requested, Verb
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.tick import tick
+from reconciler.measure.ledger import Ledger
 from reconciler.session import Session
 
 TICKS, EVERY = 10_000, 50  # a commit every so many ticks
@@ -74,7 +75,13 @@ class Living:
 
     def _world(self, manifest: Any, _previous: Any) -> Any:
         return SimpleNamespace(
-            manifest=manifest, gateway=self.gateway, hosts={"api": self.host}, gates=FakeRounds(), close=int, warm=str
+            manifest=manifest,
+            gateway=self.gateway,
+            hosts={"api": self.host},
+            gates=FakeRounds(),
+            ledger=Ledger(()),
+            close=int,
+            warm=str,
         )
 
     def git(self, *words: str) -> None:

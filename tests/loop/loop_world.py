@@ -34,6 +34,7 @@ from reconciler.core.model import (
 from reconciler.errors import Conflict, Fenced, Unreachable
 from reconciler.journal.sqlite import open_journal
 from reconciler.loop.keeper import Keeper
+from reconciler.measure.ledger import Ledger
 
 
 class Clock:
@@ -178,6 +179,7 @@ class Stand:
             gateway=self.gateway,
             hosts=self.hosts,
             gates=self.rounds,
+            ledger=Ledger(()),
             warm=lambda _slot: None,
             close=lambda: None,
         )

@@ -41,3 +41,14 @@ def test_time_in_which_the_gateway_could_not_be_seen_does_not_count() -> None:
     assert watch.look(watching=False) == 0.0
     clock.now += 1.0
     assert watch.look() == 1.0
+
+
+def test_what_went_by_before_we_took_over_is_not_ours_to_count() -> None:
+    clock = Clock()
+    watch = Stopwatch(clock)
+    clock.now += 4.0
+    watch.look()
+    clock.now += 4.0
+    watch.begin()
+    clock.now += 1.0
+    assert watch.look() == 1.0

@@ -68,6 +68,7 @@ def test_what_was_sent_at_an_earlier_weight_and_fails_later_counts_against_the_n
         replace(AT_0, opened=20.0),  # lowered
         replace(AT_50, transition="t2"),
         replace(AT_50, newcomer=Release(Slot.GREEN, "3")),
+        replace(AT_50, fair=102.0),  # it rises, but the gateway was down meanwhile
     ],
 )
 def test_a_window_that_does_not_rise_from_the_one_before_starts_anew(it: Seen, window: Window) -> None:

@@ -31,6 +31,7 @@ from reconciler.core.steps import Start, Stop
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
 from reconciler.journal.store import Journal
 from reconciler.loop.keeper import Keeper
+from reconciler.measure.ledger import Ledger
 
 
 class Crash(BaseException):
@@ -60,7 +61,13 @@ class Real:
     def open(self, manifest: Any, previous: Any) -> Any:
         hosts = {member.name: Host(self, member.name) for member in manifest.spec.members}
         return SimpleNamespace(
-            manifest=manifest, gateway=self, hosts=hosts, gates=self, warm=self.warm, close=lambda: None
+            manifest=manifest,
+            gateway=self,
+            hosts=hosts,
+            gates=self,
+            ledger=Ledger(()),
+            warm=self.warm,
+            close=lambda: None,
         )
 
     def readings(self, due: tuple[GateSpec, ...], window: Window) -> tuple[GateReading, ...]:

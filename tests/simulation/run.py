@@ -20,6 +20,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from sim_faults import ALL
 from sim_history import History, Outcome
 
+TOLD = 1000  # histories between two words of progress
+
 
 @dataclass
 class Total:
@@ -119,6 +121,8 @@ def judge(seeds: Iterable[int], workers: int) -> int:
         total.add(found)
         if found.breaches:
             print(complain(found), flush=True)
+        if total.seeds % TOLD == 0:
+            print(f"{total.seeds} histories, {total.violations} violations", file=sys.stderr, flush=True)
     spent = os.times()
     processor = spent.user + spent.children_user + spent.system + spent.children_system
     print(f"{time.monotonic() - began:.0f} s with {workers} processes, {processor:.0f} s of processor time")

@@ -318,6 +318,7 @@ class History:
         """As the status says, and as it is: all on stable, which is as git asks or says that the target is held."""
         answer = self._answer(place)
         if answer is None or answer.reason not in ("InSync", "RevisionHeld"):
+            self._amiss.pop(place.name, None)  # it says itself that it is not at rest
             return False
         state = self.laws.state(place.name)
         wrong = self._wrong(place, state, answer.reason)

@@ -136,11 +136,11 @@ def die_of_the_journal(self: run.Runner) -> None:
             self._queue.wake(name)
 
 
-def any_window(self: rounds.Rounds, name: str, window: Any) -> Any:
-    latest = self._latest.get(name)
+def any_window(self: rounds.Rounds, gate: Any, window: Any) -> Any:
+    latest = self._latest.get(gate.name)
     if latest is not None:
-        return replace(latest, window=window)
-    return rounds.GateReading(name, rounds.Outcome.RUNNING, window)
+        return replace(latest.reading, window=window)
+    return rounds.GateReading(gate.name, rounds.Outcome.RUNNING, window)
 
 
 def without_a_revision(decision: Any, desired: Any, state: Any = None) -> Intended:

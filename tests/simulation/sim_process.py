@@ -24,6 +24,7 @@ from reconciler.journal.sqlite import SqliteJournal
 from reconciler.loop.queue import WorkQueue
 from reconciler.loop.run import Runner
 from reconciler.loop.tick import Tick
+from reconciler.measure.ledger import Ledger
 from reconciler.session import Session
 from reconciler.world import World, _kept
 
@@ -63,7 +64,8 @@ class Opened(World):
         gateway: Any = _kept(previous, manifest) or Handle(place, process)
         hosts = {member.name: Host(place, process, member.name) for member in manifest.members}
         rounds = open_rounds(place, manifest, process.clock)
-        super().__init__(manifest, gateway, hosts, (), rounds, SimpleNamespace(close=lambda: None))  # type: ignore[arg-type]
+        samplers: Any = SimpleNamespace(close=lambda: None)
+        super().__init__(manifest, gateway, hosts, (), rounds, samplers, Ledger(()))
         self._place, self._process = place, process
 
     def warm(self, slot: Slot) -> None:

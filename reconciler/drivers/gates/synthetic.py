@@ -5,22 +5,20 @@ The requests are sent by a sampler (`measure/`), long before and after this gate
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from reconciler.core.model import GateReading, Outcome, Slot, Window
-from reconciler.drivers.journey import Journey, Step
+from reconciler.drivers.journey import Journey
+from reconciler.drivers.journey_written import MAX_RATE, JourneyWritten, Rate
 from reconciler.drivers.protocols import GateContext, Road, Sample, reading
 from reconciler.drivers.sampled import USERS, Sampled, p95, shown, story
 from reconciler.drivers.thresholds import Threshold, Unit, threshold
 from reconciler.durations import Duration
-
-MAX_RATE = 300.0  # per second and road: what the generator keeps up with
 
 
 def _errors(text: str) -> Threshold:
@@ -41,54 +39,16 @@ def _check_slowest(text: str) -> str:
     return text
 
 
-def _rate(value: Any) -> Any:
-    parts = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) */ *s", value) if isinstance(value, str) else None
-    if isinstance(value, bool) or (isinstance(value, str) and parts is None):
-        raise ValueError("expected requests per second, e.g. 5 or 5/s")
-    return float(parts[1]) if parts else value
-
-
-Rate = Annotated[
-    float,
-    BeforeValidator(_rate),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_RATE},
-                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? */ *s$"},
-            ]
-        }
-    ),
-]
-
-
 class Roads(StrEnum):
     FORCED = "forced"  # to the newcomer, whatever the weights
     USERS = "users"  # as users go, to whichever slot
     BOTH = "both"
 
 
-class Request(BaseModel):
-    """One step of the journey."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-    name: str | None = Field(None, min_length=1, max_length=60)
-    method: Literal["GET", "POST"] = "GET"
-    path: str = Field(pattern=r"^/[!-~]*$", max_length=2000)
-    body: str | None = Field(None, max_length=65536)
-    content_type: str = Field("application/json", pattern=r"^[!-~][ -~]*$", max_length=200)
-    expect_status: int = Field(200, ge=100, le=599, strict=True)
-    contains: str | None = Field(None, min_length=1, max_length=10_000)
-
-    def step(self) -> Step:
-        return Step(**self.model_dump(exclude={"name"}), name=self.name or f"{self.method} {self.path}"[:60])
-
-
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
-    journey: tuple[Request, ...] = Field(min_length=1, max_length=50)
+    journey: JourneyWritten = Field(min_length=1, max_length=50)
     road: Roads = Roads.BOTH
     rate: Rate = Field(5.0, gt=0, le=MAX_RATE, description="Requests per second and road.")
     timeout: Duration = Field(2.0, gt=0, le=60, description="For one request.")
