@@ -37,7 +37,7 @@ schema: install-dev      ## write schemas/*.json from the models
 	@$(RUN) -m reconciler.desired.schema
 
 bench: install-dev       ## speed, as ratios measured side by side
-	@$(RUN) benchmarks/switch.py && $(RUN) benchmarks/tick.py
+	@$(RUN) benchmarks/switch.py && $(RUN) benchmarks/tick.py && $(RUN) benchmarks/detection.py --rollouts 1000
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from reconciler.core.counting import NOTHING, Counted
 
@@ -113,11 +114,19 @@ def expected(newcomer: Counted, stable: Counted, ratio: float) -> float:
     return weighted / (weighted + stable.requests)
 
 
-def played(stakes: Sequence[float], grid: Sequence[float], hits: int, trials: int, chance: float) -> tuple[float, ...]:
+def played(
+    stakes: Sequence[float], grid: tuple[float, ...], hits: int, trials: int, chance: float
+) -> tuple[float, ...]:
     """Stakes (logarithms) on "the odds are g times those of `chance`", after `hits` of `trials`: each gains the ratio
     of the likelihoods, g^hits / (1 + chance (g - 1))^trials."""
-    log, log1p = math.log, math.log1p
-    return tuple([s + hits * log(g) - trials * log1p(chance * (g - 1)) for s, g in zip(stakes, grid, strict=True)])
+    gains = zip(stakes, *_odds(grid), strict=True)
+    return tuple([stake + hits * log_g - trials * math.log1p(chance * more) for stake, log_g, more in gains])
+
+
+@lru_cache(maxsize=64)
+def _odds(grid: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """log g and g - 1, worked out once."""
+    return tuple(math.log(g) for g in grid), tuple(g - 1 for g in grid)
 
 
 def log_sum(logarithms: Sequence[float], more: float = 0.0) -> float:

@@ -6,18 +6,20 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.counting import EDGES, Answer, Capped, Counted, Quantile, capped, slow
-from reconciler.core.detection import Race
+from reconciler.core.detection import SLOW, Race
 
 Cap = Callable[[list[Answer], int], tuple[Counted, Counted]]
 LATENCIES = st.lists(st.floats(0.0001, 1000), min_size=100, max_size=300)
 
 
+@settings(deadline=None)  # how fast is no matter here
 @given(LATENCIES, st.sampled_from([0.5, 0.95, 0.99]))
 def test_the_running_quantile_is_at_most_two_percent_above_the_true_one_and_never_below(
     latencies: list[float], share: float
@@ -60,6 +62,22 @@ def test_the_past_fades_so_that_it_follows_the_day() -> None:
 def test_extremes_have_a_bucket() -> None:
     assert Quantile().seen([0.0] * 100).value == EDGES[0]
     assert Quantile().seen([10.0**9] * 100).value == math.inf
+
+
+@pytest.mark.parametrize(("factor", "within"), [(1.0, None), (1.1, None), (1.5, 3.0), (2.0, 1.0)])
+def test_a_newcomer_that_is_slower_than_tolerated_is_found_and_no_other(factor: float, within: float | None) -> None:
+    """P95 is 1.5 times the median, 10 % slower is tolerated. Ten seconds of past, thirty seen."""
+    random_, found = random.Random(7), None
+    draw = partial(random_.lognormvariate, math.log(0.1), 0.25)
+    race, past = Race(grid=SLOW), Quantile().seen([draw() for _ in range(4500)])
+    for number in range(1, 301):
+        threshold = past.value or math.inf
+        new, old = [factor * draw() for _ in range(5)], [draw() for _ in range(45)]
+        newcomer = Counted(5, sum(slow(one, threshold, tolerance=0.1) for one in new))
+        race = race.seen(newcomer=newcomer, stable=Counted(45, sum(slow(one, threshold) for one in old)))
+        past = past.seen(old)
+        found = found or (number / 10 if race.worse else None)
+    assert found == within or (found and within and found <= within)
 
 
 def test_the_newcomer_may_be_slower_by_the_tolerance() -> None:

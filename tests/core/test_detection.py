@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from reconciler.core.counting import Counted
 from reconciler.core.detection import ERRORS, SLOW, Race, average
 
-SPLITS = [(1, 1), (1, 9), (5, 45), (25, 25), (45, 5), (2, 98)]  # requests to newcomer and stable in one look
+SPLITS = [(1, 19), (10, 10), (5, 45), (25, 25), (45, 5), (2, 98)]  # requests to newcomer and stable in one look
 TOTALS = [1, 2, 3, 5, 8, 20]  # bad ones
 PLAIN = Race(reserve=0.0)
 SIDES = st.integers(1, 60).flatmap(lambda n: st.builds(Counted, st.just(n), st.integers(0, n)))
@@ -41,7 +41,6 @@ def test_no_stake_can_be_expected_to_grow_on_a_healthy_newcomer(grid: tuple[floa
     means = [
         math.fsum(float(chance) * gain(race, Counted(n, own), Counted(k, bad - own)) for chance, own in ways(n, k, bad))
         for (n, k), bad in itertools.product(SPLITS, TOTALS)
-        if bad <= n + k
     ]
     assert 1 - 1e-9 <= max(means) <= 1 + 1e-9, "fair at best, and fair where there is one bad answer"
 
@@ -68,11 +67,10 @@ def test_given_the_total_a_tolerated_ratio_is_one_of_odds_and_not_of_chances() -
     assert own > 1
     assert 2 / 3 * own + 1 / 3 * other == pytest.approx(1)
     for (n, k), bad in itertools.product(SPLITS, TOTALS):
-        if bad <= n + k:
-            weighted = [(float(chance) * 2**own, own) for chance, own in ways(n, k, bad)]
-            total = math.fsum(weight for weight, _ in weighted)
-            gained = math.fsum(w * gain(race, Counted(n, own), Counted(k, bad - own)) for w, own in weighted)
-            assert gained <= total * (1 + 1e-9)
+        weighted = [(float(chance) * 2**own, own) for chance, own in ways(n, k, bad)]
+        total = math.fsum(weight for weight, _ in weighted)
+        gained = math.fsum(w * gain(race, Counted(n, own), Counted(k, bad - own)) for w, own in weighted)
+        assert gained <= total * (1 + 1e-9)
 
 
 @pytest.mark.parametrize("reserve", [0.0, 0.2, 0.9])
@@ -87,6 +85,7 @@ def test_money_that_is_staked_later_cannot_be_expected_to_grow_either(reserve: f
     assert Race(reserve=reserve).e_value == pytest.approx(1)
 
 
+@settings(deadline=None)  # how fast is no matter here
 @given(LOOKS, st.randoms(use_true_random=False))
 def test_the_order_of_looks_does_not_matter_without_a_reserve(seen: list[Look], shuffling: random.Random) -> None:
     mixed = seen[:]
@@ -94,6 +93,7 @@ def test_the_order_of_looks_does_not_matter_without_a_reserve(seen: list[Look], 
     assert after(PLAIN, *mixed).log_e == pytest.approx(after(PLAIN, *seen).log_e, rel=1e-9, abs=1e-9)
 
 
+@settings(deadline=None)  # how fast is no matter here
 @given(LOOKS, SIDES, SIDES)
 def test_one_more_bad_answer_of_the_newcomer_accuses_and_one_of_stable_excuses(
     seen: list[Look], newcomer: Counted, stable: Counted
@@ -108,6 +108,7 @@ def test_one_more_bad_answer_of_the_newcomer_accuses_and_one_of_stable_excuses(
     assert other <= own + eps
 
 
+@settings(deadline=None)  # how fast is no matter here
 @given(st.integers(1, 50), st.integers(1, 50), st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=9))
 def test_of_two_slots_at_most_one_is_accused(n: int, k: int, bad: list[tuple[int, int]]) -> None:
     """Swapped, the same answers speak against the other one; never against both, and never against the better one."""
@@ -119,6 +120,7 @@ def test_of_two_slots_at_most_one_is_accused(n: int, k: int, bad: list[tuple[int
         assert forth <= 1e-9
 
 
+@settings(deadline=None)  # how fast is no matter here
 @given(LOOKS)
 def test_an_accusation_stays_whatever_comes_after_it(seen: list[Look]) -> None:
     guilty = after(Race(), *[(Counted(5, 4), Counted(45, 0))] * 3)
