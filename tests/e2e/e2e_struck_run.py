@@ -1,8 +1,9 @@
 """`reconcile run` that is struck at a named boundary: python e2e_struck_run.py CONFIG POINT COUNT BLOW [PID-FILE].
 
 The blow falls on the process itself (`kill`, `stop`: SIGKILL, SIGSTOP) or on its gateway (`gateway`: SIGKILL to the
-process of the identity in PID-FILE), when it comes by POINT for the COUNTth time. `count` strikes nothing and writes
-every boundary's name to PID-FILE, one per line.
+process of the identity in PID-FILE; when, on the machine's monotonic clock, is written to struck.txt where it runs), when
+it comes by POINT for the COUNTth time. `count` strikes nothing and writes every boundary's name to PID-FILE, one per
+line.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from reconciler.cli.logs import logged
 from reconciler.cli.run import serve
+from reconciler.clock import SYSTEM
 from reconciler.drivers.identity import Identity
 from reconciler.session import Session
 
@@ -36,6 +38,7 @@ class Blow:
         if self.blow == "gateway":
             identity = Identity.load(self.file.read_text(encoding="utf-8"))
             assert identity is not None
+            Path("struck.txt").write_text(repr(SYSTEM.monotonic()), encoding="utf-8")
             assert identity.signal(signal.SIGKILL)
         else:
             os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[self.blow])

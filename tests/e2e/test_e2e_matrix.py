@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 from e2e_account import assert_jobs_done_once, end_state, unexcused
-from e2e_playground import LOOK, Playground, Run, until
+from e2e_playground import Playground, Run, until
 from e2e_users import lost
 
 from reconciler.core.model import Release, Slot
@@ -109,7 +109,7 @@ def _switch(playground: Playground, blow: str, point: str, count: int, slot: str
         time.sleep(1)  # only the data plane lives
         run.send_signal(signal.SIGCONT)
     elif fell == "gateway":
-        begin = time.monotonic() - 2 * LOOK
+        begin = float((playground.root / "struck.txt").read_text(encoding="utf-8"))
         until(lambda: playground.envoy() != gateway and "demo envoy" in playground.data_plane(), "its next life")
         yield begin, time.monotonic() + 0.5
     playground.until_stable(slot, version)
