@@ -39,6 +39,8 @@ OPERATOR = """\
 command = ["/bin/true", "{version}", "{release}"]
 releases = "releases/{version}"
 ports = {blue = 18081, green = 18082}
+[commands.harmless]
+argv = ["/bin/true", "{version}"]
 """
 BLUE, GREEN = Slot.BLUE, Slot.GREEN
 WINDOW = Window("t", Release(GREEN, "2"), Release(BLUE, "1"), 0, 0.0)
@@ -120,6 +122,10 @@ PROGRAMS = [
     ("kind: process", "kind: os", "expected one of"),
     ("kind: envoy", "kind: subprocess", "expected one of"),
     ("kind: http", "kind: shell", "expected one of"),
+    ("kind: http, path: /healthz", "kind: command, command: /bin/sh", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: command, command: sh", "unknown command 'sh'"),
+    ("kind: http, path: /healthz", "kind: command, command: harmless, argv: [/bin/sh]", "argv"),
+    ("kind: http, path: /healthz", "kind: migration, command: harmless, env: {LD_PRELOAD: /tmp/x.so}", "env"),
     ('version: "1.0"', 'version: "1.0; rm -rf /"', "version"),
     ('version: "1.0"', 'version: "--config=/etc/passwd"', "version"),
     ('version: "1.0"', 'version: "{python}"', "version"),
