@@ -13,8 +13,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from reconciler.core.model import Window
-from reconciler.drivers.process.app import plain
 from reconciler.durations import Duration
 from reconciler.spelling import unknown
 
@@ -62,11 +60,3 @@ def _check(word: str) -> None:
         raise ValueError(unknown("placeholder", whole[1], PLACEHOLDERS))
     if not whole and (part := _WITHIN.search(word)):
         raise ValueError(f'{part[0]} must be a word of its own, as in ["--option", "{part[0]}"]; found \'{word}\'')
-
-
-def values(environment: str, window: Window) -> dict[str, str]:
-    """What a command may be told of the transition that it is run for. Raises Refused for a name that could be more
-    than a name."""
-    version = window.newcomer.version.partition("#")[0]
-    found = {"version": version, "environment": environment, "transition": window.transition}
-    return {"slot": str(window.newcomer.slot), **{what: plain(f"the {what}", text) for what, text in found.items()}}

@@ -8,10 +8,11 @@ from typing import Annotated
 from pydantic import Field
 
 from reconciler.core.model import GateReading, Outcome, Window
-from reconciler.drivers.commands.command import Command, values
+from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.run import Ended, run
 from reconciler.drivers.named import Name, Named
 from reconciler.drivers.protocols import GateContext, reading
+from reconciler.drivers.words import words
 from reconciler.errors import ReconcilerError, Refused
 
 CommandName = Annotated[Name, Named("commands"), Field(description="[commands.NAME] of the operator's file.")]
@@ -36,7 +37,7 @@ class CommandGate:
     def run(self, window: Window) -> GateReading:
         try:
             command = self._found()
-            ended = run(command, values(self._context.environment, window))
+            ended = run(command, words(self._context.environment, window))
         except ReconcilerError as error:
             return reading(window, self._context.name, Outcome.ERROR, f"{self._words.what}: {error}")
         outcome, reason = self._judged(ended, command.expect)
