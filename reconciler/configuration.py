@@ -68,6 +68,7 @@ class Configuration(Section):
     apps: Tables = {}
     proxies: Tables = {}
     commands: Tables = {}
+    queries: Tables = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)

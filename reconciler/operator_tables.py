@@ -31,6 +31,7 @@ TABLES = {
     "apps": Table("app", "process.app", "App"),
     "proxies": Table("proxy", "haproxy.proxy", "Proxy"),
     "commands": Table("command", "commands.command", "Command"),
+    "queries": Table("query", "figures.query", "Query"),
 }
 
 

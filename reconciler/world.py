@@ -196,6 +196,7 @@ def _gate(
         warm_up=manifest.spec.warm_up,
         deadline=GATE_DEADLINE,
         commands=partial(configuration.named, "commands"),
+        queries=partial(configuration.named, "queries"),
     )
     opened: Gate = driver("gates", gate.kind).open(context, gate.settings)
     return opened

@@ -248,3 +248,4 @@ class GateContext:
     deadline: float = 5.0
     # What the operator's file defines under a name; the type is the drivers' own. Raises InvalidConfiguration.
     commands: Callable[[str], Any] | None = None
+    queries: Callable[[str], Any] | None = None

@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from reconciler.core.model import Window
+from reconciler.drivers.http import Answer, Client
 from reconciler.drivers.protocols import GateContext, Road
-from reconciler.errors import Refused
+from reconciler.drivers.roads import UPSTREAM_HEADER
+from reconciler.errors import Refused, Unreachable
 
 
 def plain(url: str) -> str:
@@ -40,8 +42,26 @@ def check_allowed(context: GateContext, host: str) -> None:
         raise Refused(f"the host '{host}' may not be asked: add it to allow_hosts in [security] of reconciler.toml")
 
 
-def road_to(context: GateContext, window: Window, url: str | None) -> Road:
-    """The newcomer's forced road; with a `url`, that place, if it is allowed. Raises Refused."""
+def get(
+    context: GateContext,
+    window: Window,
+    client: Client,
+    path: str | None,
+    url: str | None,
+    *,
+    deadline: float,
+    max_bytes: int,
+) -> Answer:
+    """What the newcomer answers at `path` by its forced road, or anybody at `url`. Raises Refused for a host that is
+    not allowed, Unreachable when there is no answer, or somebody else's."""
+    road = _road(context, window, url)
+    answer = client.ask("GET", road.url + (path or ""), headers=road.headers, deadline=deadline, max_bytes=max_bytes)
+    if astray := road.astray(answer.headers.get(UPSTREAM_HEADER)):
+        raise Unreachable(f"the newcomer was not asked: {astray}")
+    return answer
+
+
+def _road(context: GateContext, window: Window, url: str | None) -> Road:
     if url is None:
         return context.newcomer_road(window)
     check_allowed(context, urlsplit(url).hostname or "")

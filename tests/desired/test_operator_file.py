@@ -166,6 +166,9 @@ def test_without_a_word_a_gateway_listens_on_this_machine_only() -> None:
         ('[commands.c]\nargs = ["x"]\n', "commands.c: unknown key 'args'; did you mean 'argv'?"),
         ("[commands.c]\nargv = []\n", "commands.c.argv: "),
         ('[commands.c]\nargv = ["x"]\nbase = "/"\n', "commands.c: unknown key 'base'; expected one of: argv, cwd"),
+        ('[queries.q]\nurl = "sqlite:///x.db"\n', "queries.q: missing key 'sql'"),
+        ('[queries.q]\nurl = "mysql://x"\nsql = "SELECT 1"\n', "queries.q.url: expected sqlite:///PATH or postgresql"),
+        ('[queries.q]\nurl = "sqlite:///x.db"\nsqll = "SELECT 1"\n', "queries.q: unknown key 'sqll'; did you mean"),
         ("commands = 5\n", "commands: expected a valid dictionary"),
         ("[a]\n[a]\n", "not valid TOML: "),
         ("a = \n", "not valid TOML: "),
@@ -182,6 +185,7 @@ def test_every_mistake_is_told_at_once() -> None:
 
 def test_no_value_of_the_file_is_in_a_message() -> None:
     text = '[apps.a]\ncommand = ["x"]\n[apps.a.env]\nPASSWORD = 12345678\nTOKEN = ["hunter2"]\n'
+    text += '[queries.q]\nurl = "mysql://anna:hunter2@db"\nsql = "SELECT 1"\n'
     assert not any("12345678" in one or "hunter2" in one for one in told(text))
 
 

@@ -126,6 +126,12 @@ PROGRAMS = [
     ("kind: http, path: /healthz", "kind: command, command: sh", "unknown command 'sh'"),
     ("kind: http, path: /healthz", "kind: command, command: harmless, argv: [/bin/sh]", "argv"),
     ("kind: http, path: /healthz", "kind: migration, command: harmless, env: {LD_PRELOAD: /tmp/x.so}", "env"),
+    (
+        "kind: http, path: /healthz",
+        'kind: queue-delay, unit: s, limit: "< 1s", sql: "SELECT 1"',
+        "expected the name of",
+    ),
+    ("kind: http, path: /healthz", 'kind: queue-delay, unit: s, limit: "< 1s", sql: all', "unknown query 'all'"),
     ('version: "1.0"', 'version: "1.0; rm -rf /"', "version"),
     ('version: "1.0"', 'version: "--config=/etc/passwd"', "version"),
     ('version: "1.0"', 'version: "{python}"', "version"),

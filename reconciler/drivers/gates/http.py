@@ -10,10 +10,9 @@ from pydantic.alias_generators import to_camel
 from reconciler.core.model import GateReading, Outcome, Window
 from reconciler.drivers.http import Answer, Client
 from reconciler.drivers.protocols import GateContext, reading
-from reconciler.drivers.reach import Path, Url, one_place, road_to
-from reconciler.drivers.roads import UPSTREAM_HEADER
+from reconciler.drivers.reach import Path, Url, get, one_place
 from reconciler.durations import Duration
-from reconciler.errors import ReconcilerError, Unreachable
+from reconciler.errors import ReconcilerError
 
 MAX_BYTES = 1 << 20
 
@@ -53,15 +52,10 @@ class HttpGate:
         return reading(window, self._context.name, outcome, reason, value=value, limit=limit, samples=1)
 
     def _ask(self, window: Window) -> Answer:
-        road = road_to(self._context, window, self._settings.url)
-        deadline = min(self._settings.timeout, self._context.deadline)
-        url = road.url + (self._settings.path or "")
-        answer = self._client.ask(
-            "GET", url, headers=road.headers, deadline=deadline, max_bytes=self._settings.max_bytes
-        )
-        if astray := road.astray(answer.headers.get(UPSTREAM_HEADER)):
-            raise Unreachable(f"the newcomer was not asked: {astray}")
-        return answer
+        wanted = self._settings
+        deadline = min(wanted.timeout, self._context.deadline)
+        place = (wanted.path, wanted.url)
+        return get(self._context, window, self._client, *place, deadline=deadline, max_bytes=wanted.max_bytes)
 
     def _wrong(self, answer: Answer) -> str:
         """Why this is not the expected answer; empty when it is."""
