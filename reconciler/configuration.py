@@ -69,6 +69,7 @@ class Configuration(Section):
     proxies: Tables = {}
     commands: Tables = {}
     queries: Tables = {}
+    folders: Tables = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)

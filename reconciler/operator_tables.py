@@ -32,6 +32,7 @@ TABLES = {
     "proxies": Table("proxy", "haproxy.proxy", "Proxy"),
     "commands": Table("command", "commands.command", "Command"),
     "queries": Table("query", "figures.query", "Query"),
+    "folders": Table("folder", "folders.folder", "Folder"),
 }
 
 

@@ -197,6 +197,7 @@ def _gate(
         deadline=GATE_DEADLINE,
         commands=partial(configuration.named, "commands"),
         queries=partial(configuration.named, "queries"),
+        folders=partial(configuration.named, "folders"),
     )
     opened: Gate = driver("gates", gate.kind).open(context, gate.settings)
     return opened

@@ -249,3 +249,4 @@ class GateContext:
     # What the operator's file defines under a name; the type is the drivers' own. Raises InvalidConfiguration.
     commands: Callable[[str], Any] | None = None
     queries: Callable[[str], Any] | None = None
+    folders: Callable[[str], Any] | None = None

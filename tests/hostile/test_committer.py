@@ -157,6 +157,10 @@ FILES = [
     ('listen: "127.0.0.1:18080"', 'listen: "unix:/etc/x"', "no address"),
     ('listen: "127.0.0.1:18080"', 'listen: "/run/x.sock"', "no address"),
     ("path: /healthz", "path: file:///etc/passwd", "expected text like"),
+    ("kind: http, path: /healthz", "kind: queue-drained, folder: /etc", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: queue-drained, folder: ../private", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: queue-drained, folder: private", "unknown folder 'private'"),
+    ("kind: http, path: /healthz", "kind: queue-drained, sql: 'sqlite:///private/x.db'", "expected the name of"),
     ("path: /healthz", 'url: "file:///etc/passwd"', "expected http"),
 ]
 
