@@ -160,6 +160,8 @@ FILES = [
     ("kind: http, path: /healthz", "kind: queue-drained, folder: /etc", "expected the name of"),
     ("kind: http, path: /healthz", "kind: queue-drained, folder: ../private", "expected the name of"),
     ("kind: http, path: /healthz", "kind: queue-drained, folder: private", "unknown folder 'private'"),
+    ("kind: http, path: /healthz", "kind: folder-parity, folders: [private, /etc]", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: folder-parity, folders: [private, etc]", "13:53: unknown folder 'private'"),
     ("kind: http, path: /healthz", "kind: queue-drained, sql: 'sqlite:///private/x.db'", "expected the name of"),
     ("path: /healthz", 'url: "file:///etc/passwd"', "expected http"),
 ]

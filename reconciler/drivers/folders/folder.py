@@ -44,7 +44,7 @@ class Tree:
     """A folder by its name, without what is ignored. `check` is called often, and raises when time is up."""
 
     def __init__(self, name: str, folder: Folder, ignore: Iterable[str], check: Callable[[], None]) -> None:
-        self.name, self.root, self._marker, self._check = name, folder.root, folder.marker, check
+        self.name, self.root, self._marker, self.check = name, folder.root, folder.marker, check
         self._ignore = [*ignore]
 
     def require(self) -> None:
@@ -62,7 +62,7 @@ class Tree:
             raise Refused(f"folder '{self.name}': more than {DEEPEST} folders within each other, at {shown(clip(way))}")
         with self.reading(way), os.scandir(self.root / way) as found:
             for entry in found:
-                self._check()
+                self.check()
                 if not self._ignored(way, entry.name):
                     yield entry
 
