@@ -111,8 +111,8 @@ spec:
   gates:
     preflight:
       - {kind: migration, command: dry-run}
-      - {name: table, kind: queue-drained, sql: left, interval: 1ms}
-      - {name: inbox, kind: queue-drained, folder: inbox, interval: 1ms}
+      - {name: table, kind: queue-drained, sql: left, apart: 1ms}
+      - {name: inbox, kind: queue-drained, folder: inbox, apart: 1ms}
 """
 
 

@@ -18,7 +18,7 @@ from reconciler.desired.manifest import Manifest, read
 from reconciler.drivers.commands import command
 from reconciler.drivers.named import names
 from reconciler.drivers.process.app import PLACEHOLDERS
-from reconciler.drivers.registry import kinds
+from reconciler.drivers.registry import driver, kinds
 
 PAGES = sorted(
     path
@@ -210,6 +210,14 @@ def test_every_gate_that_is_shown_is_good_beside_the_operators_file_that_is_show
 def test_every_kind_of_gate_is_shown() -> None:
     told = "".join(blocks("docs/manifest.md", "yaml"))
     assert {kind for kind in kinds("gates") if f"kind: {kind}" not in told} == set()
+
+
+def test_how_often_each_kind_of_gate_is_asked_is_told() -> None:
+    (row,) = [line for line in page("docs/manifest.md").splitlines() if line.startswith("| `interval`")]
+    told = {kind: part for part in row.split(",") for kind in re.findall(r"`([a-z-]+)`", part.partition(" for ")[2])}
+    own = {kind: getattr(driver("gates", kind).Settings, "INTERVAL", None) for kind in kinds("gates")}
+    assert {kind for kind, seconds in own.items() if seconds} == set(told)
+    assert {kind for kind, part in told.items() if f" {own[kind]:g} s for " not in part} == set()
 
 
 def test_the_placeholders_of_a_named_command_are_those_of_the_code() -> None:

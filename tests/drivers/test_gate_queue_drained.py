@@ -45,7 +45,7 @@ def known(base: Path, marker: str | None = None) -> GateContext:
 
 @contextmanager
 def opened(of: GateContext, between: Callable[[], None] = lambda: None, **wanted: Any) -> Iterator[Gate]:
-    """`between` happens instead of the interval."""
+    """`between` happens instead of the pause."""
     settings = driver.Settings.model_validate({"timeout": "30s", **wanted})
     gate = driver.QueueDrainedGate(of, settings, Client(), pause=lambda _: between())
     yield gate
@@ -202,7 +202,7 @@ class TestPrometheus(GateExam):
 
 
 def test_empty_twice_in_a_row_is_drained(inbox: Path) -> None:
-    found = asked(known(inbox.parent), folder="inbox", interval="2s")
+    found = asked(known(inbox.parent), folder="inbox", apart="2s")
     assert (found.outcome, found.value, found.limit, found.samples) == (Outcome.SUCCESSFUL, "0", "<= 0", 2)
     assert found.reason == "0 left, twice in a row, 2s apart"
 
@@ -224,9 +224,9 @@ def test_what_is_left_at_the_first_look_is_not_waited_for(inbox: Path) -> None:
     assert paused == []
 
 
-def test_the_interval_lies_between_the_looks(inbox: Path) -> None:
+def test_the_looks_are_as_far_apart_as_is_wanted(inbox: Path) -> None:
     paused: list[float] = []
-    settings = driver.Settings.model_validate({"folder": "inbox", "interval": "1500ms"})
+    settings = driver.Settings.model_validate({"folder": "inbox", "apart": "1500ms"})
     driver.QueueDrainedGate(known(inbox.parent), settings, Client(), pause=paused.append).run(WINDOW)
     assert paused == [1.5]
 
@@ -322,7 +322,7 @@ def test_patience_gives_what_the_call_gives() -> None:
         ({"folder": "inbox", "limit": "<= 5 %"}, "unit that does not fit here, expected a plain number"),
         ({"folder": "inbox", "limit": ">= 5"}, "wrong way round"),
         ({"folder": "inbox", "limit": "< 0"}, "can never hold"),
-        ({"folder": "inbox", "interval": "0s"}, "interval"),
+        ({"folder": "inbox", "apart": "0s"}, "apart"),
         ({"folder": "inbox", "ignore": "*.tmp"}, "ignore"),
         ({"folder": "inbox", "ignore": [""]}, "ignore"),
         ({"sql": "left", "ignore": ["*.tmp"]}, "'ignore' is for a 'folder' only"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -13,6 +15,8 @@ WORDS = Words(what="the command", good="it ended as expected", bad="it did not e
 
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    INTERVAL: ClassVar = 10.0  # seconds between two runs, where nobody says
 
     command: CommandName
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
@@ -22,6 +22,8 @@ class Settings(BaseModel):
     """Two named folders of the operator's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    INTERVAL: ClassVar = 60.0  # seconds between two comparisons, where nobody says
 
     folders: Annotated[
         tuple[Name, ...],

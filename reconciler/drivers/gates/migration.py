@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
@@ -13,6 +15,8 @@ WORDS = Words(what="the dry-run", good="the migration would go through", bad="th
 
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    INTERVAL: ClassVar = 60.0  # seconds between two runs, where nobody says
 
     command: CommandName
 

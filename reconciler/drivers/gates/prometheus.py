@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, ValidationInfo, field_validator
 
 from reconciler.core.model import GateReading, Window
@@ -14,6 +16,8 @@ from reconciler.durations import Duration
 
 class Settings(PrometheusSource):
     """`unit` is what the query gives, `limit` what people read; without a unit both are plain numbers."""
+
+    INTERVAL: ClassVar = 5.0  # seconds between two answers, where nobody says
 
     unit: Scale | None = None
     limit: LimitText

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, field_validator
 
 from reconciler.core.model import GateReading, Window
@@ -17,6 +19,8 @@ SKEW = 1.0  # seconds that two clocks may differ: a job that is younger than not
 
 class Settings(Sources):
     """`unit` is what the source gives: the age of the oldest job, 0 when there is none."""
+
+    INTERVAL: ClassVar = 5.0  # seconds between two answers, where nobody says
 
     unit: Time
     limit: LimitText

@@ -26,11 +26,12 @@ class Settings(Sources):
     """How many jobs are left: the files of a folder, or a number that somebody gives."""
 
     KNOWN: ClassVar = ("folder", *Sources.KNOWN)
+    INTERVAL: ClassVar = 1.0  # seconds between two answers, where nobody says
 
     folder: Annotated[Name | None, Named("folders"), Field(description="[folders.NAME] of the operator's file.")] = None
     ignore: Ignored = ()
     limit: LimitText = "<= 0"
-    interval: Duration = Field(1.0, gt=0, le=60, description="Between the two looks.")
+    apart: Duration = Field(1.0, gt=0, le=30, description="Between the two looks.")
     timeout: Duration = Field(5.0, gt=0, le=60, description="For one look.")
 
     @field_validator("limit")
@@ -64,11 +65,11 @@ class QueueDrainedGate:
         first = self._look(window)
         if first.outcome is not Outcome.SUCCESSFUL:
             return first
-        self._pause(self._settings.interval)
+        self._pause(self._settings.apart)
         second = self._look(window)
         if second.outcome is not Outcome.SUCCESSFUL:
             return second
-        reason = f"{second.value} left, twice in a row, {write(self._settings.interval)} apart"
+        reason = f"{second.value} left, twice in a row, {write(self._settings.apart)} apart"
         return replace(second, samples=2, reason=reason)
 
     def _look(self, window: Window) -> GateReading:
