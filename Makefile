@@ -5,17 +5,21 @@ BIN    := $(VENV)/bin
 RUN    := $(BIN)/python
 PYTEST := $(RUN) -m pytest -n 3 --dist worksteal
 
-.PHONY: demo test laws simulate crashes haproxy check schema lint lock install install-dev bench clean
+.PHONY: demo test laws simulate crashes haproxy prometheus check schema lint lock install install-dev bench clean
 
 demo: install            ## watch a commit switch the slot, and a bad version come back by itself
 	@$(BIN)/reconcile demo $(ARGS)
 
-test: install-dev haproxy ## everything that can be tested on this machine
+test: install-dev haproxy prometheus ## everything that can be tested on this machine
 	@$(PYTEST) $(ARGS)
 
 # Stock HAProxy is no wheel. Root on Debian or Ubuntu gets it here; elsewhere its tests are skipped, and fail where CI is set.
 haproxy:
 	@PATH="$$PATH:/usr/sbin"; command -v haproxy >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && { apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends haproxy >/dev/null; }; } || echo "haproxy is not installed: its tests are skipped"
+
+# Unpacked beside the other tools, not installed: nothing is started, and no root is needed where the package lists are there.
+prometheus: | $(VENV)/bin/python
+	@command -v prometheus >/dev/null || test -x $(VENV)/prometheus/usr/bin/prometheus || { command -v apt-get >/dev/null && { [ "$$(id -u)" != 0 ] || apt-get update -qq; } && cd $(VENV) && apt-get download -qq prometheus >/dev/null 2>&1 && dpkg-deb -x prometheus_*.deb prometheus && rm prometheus_*.deb; } || echo "prometheus cannot be had here: its tests are skipped"
 
 check: install-dev lint  ## yes or no: style, types, layers, schemas, tests
 	@$(PYTEST) && echo "check: yes" || { echo "check: no"; exit 1; }

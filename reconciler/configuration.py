@@ -13,10 +13,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError
 
 from reconciler.errors import InvalidConfiguration
-from reconciler.operator_file import fields, find, read, refuse_tracked, tell
+from reconciler.operator_file import find, read, refuse_tracked, tell
+from reconciler.operator_tables import TABLES, defined
 from reconciler.spelling import unknown
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SQLITE = "sqlite:///"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Tables = Annotated[dict[Name, dict[str, Any]], Field(repr=False)]  # of apps, ...: may hold secrets
 
 
 class Section(BaseModel):
@@ -63,14 +65,16 @@ class Configuration(Section):
     repository: RepositorySection = RepositorySection()
     journal: JournalSection = JournalSection()
     state: StateSection = StateSection()
-    apps: dict[Name, dict[str, Any]] = {}
-    proxies: dict[Name, dict[str, Any]] = {}
+    apps: Tables = {}
+    proxies: Tables = {}
+    commands: Tables = {}
+    queries: Tables = {}
+    folders: Tables = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)
     _base: Path = PrivateAttr(Path())
-    _apps: dict[str, App] = PrivateAttr(default_factory=dict)
-    _proxies: dict[str, Proxy] = PrivateAttr(default_factory=dict)
+    _defined: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     @property
     def file(self) -> Path | None:
@@ -93,31 +97,37 @@ class Configuration(Section):
 
     def app(self, name: str) -> App:
         """Raises InvalidConfiguration when the operator has defined none of that name."""
-        if name not in self._apps:
-            raise InvalidConfiguration(self.app_problem(name))
-        return self._apps[name]
-
-    def app_problem(self, name: str, *, weighted: bool = False) -> str:
-        """Why a manifest may not name this app, for a weighted member or for any; empty when it may."""
-        place = f"[apps.{name}] in {self._file or 'reconciler.toml'}"
-        if name not in self._apps:
-            return f"{unknown('app', name, self._apps)}; define {place}"
-        if weighted and self._apps[name].ports is None:
-            why = "has no ports, so no traffic can reach a weighted member that names it"
-            return f"app '{name}' {why}; add `ports = {{blue = PORT, green = PORT}}` to {place}"
-        return ""
+        app: App = self.named("apps", name)
+        return app
 
     def proxy(self, name: str) -> Proxy:
         """Raises InvalidConfiguration when the operator has defined none of that name."""
-        if name not in self._proxies:
-            raise InvalidConfiguration(self.proxy_problem(name))
-        return self._proxies[name]
+        proxy: Proxy = self.named("proxies", name)
+        return proxy
 
-    def proxy_problem(self, name: str) -> str:
-        """Why a manifest may not name this proxy; empty when it may."""
-        if name in self._proxies:
+    def named(self, section: str, name: str) -> Any:
+        """What stands under `[SECTION.NAME]`, as its driver's own model. Raises InvalidConfiguration."""
+        if problem := self.problem(section, name):
+            raise InvalidConfiguration(problem)
+        return self._defined[section][name]
+
+    def problem(self, section: str, name: str) -> str:
+        """Why a manifest may not name this entry of a section; empty when it may."""
+        known = self._defined.get(section, {})
+        if name in known:
             return ""
-        return f"{unknown('proxy', name, self._proxies)}; define [proxies.{name}] in {self._file or 'reconciler.toml'}"
+        return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
+
+    def app_problem(self, name: str, *, weighted: bool = False) -> str:
+        """Why a manifest may not name this app, for a weighted member or for any; empty when it may."""
+        problem = self.problem("apps", name)
+        if problem or not weighted or self.app(name).ports is not None:
+            return problem
+        why = "has no ports, so no traffic can reach a weighted member that names it"
+        return f"app '{name}' {why}; add `ports = {{blue = PORT, green = PORT}}` to {self._place('apps', name)}"
+
+    def _place(self, section: str, name: str) -> str:
+        return f"[{section}.{name}] in {self._file or 'reconciler.toml'}"
 
     def allowed(self, host: str) -> bool:
         """May this host be asked at all? `*.corp.example` means everything below it, not itself."""
@@ -131,20 +141,6 @@ class Configuration(Section):
         known = ", ".join(self.security.listen)
         cure = f"add it to `listen` under [security] in {self._file or 'reconciler.toml'}"
         return f"listening on '{address}' is not allowed, only on: {known}; {cure}"
-
-
-def app_model() -> type[App]:
-    """What one `[apps.NAME]` table may say. Imported now and not before."""
-    from reconciler.drivers.process.app import App
-
-    return App
-
-
-def proxy_model() -> type[Proxy]:
-    """What one `[proxies.NAME]` table may say. Imported now and not before."""
-    from reconciler.drivers.haproxy.proxy import Proxy
-
-    return Proxy
 
 
 def load(
@@ -172,42 +168,11 @@ def parse(text: str, file: Path) -> Configuration:
         configuration = Configuration.model_validate(data)
     except ValidationError as error:
         wrong += tell(error, Configuration, ())
-    apps = _apps(data.get("apps"), file.parent, wrong)
-    proxies = _proxies(data.get("proxies"), wrong)
+    named = {section: defined(section, data.get(section), file.parent, wrong) for section in TABLES}
     if wrong:
         raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))
-    configuration._apps, configuration._proxies = apps, proxies
+    configuration._defined = named
     return _placed(configuration, file, file.parent)
-
-
-def _apps(tables: Any, base: Path, wrong: list[str]) -> dict[str, App]:
-    """Every app, and into `wrong` what is wrong with them. `base` is ours to say, not a key of the file."""
-    apps: dict[str, App] = {}
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        if not isinstance(table, dict):
-            continue  # told already
-        model = app_model()
-        if "base" in table:
-            wrong.append(f"apps.{name}: {unknown('key', 'base', fields(model))}")
-        try:
-            apps[name] = model.model_validate({**table, "base": base})
-        except ValidationError as error:
-            wrong += tell(error, model, ("apps", name))
-    return apps
-
-
-def _proxies(tables: Any, wrong: list[str]) -> dict[str, Proxy]:
-    """Every proxy, and into `wrong` what is wrong with them."""
-    proxies: dict[str, Proxy] = {}
-    for name, table in tables.items() if isinstance(tables, dict) else ():
-        if not isinstance(table, dict):
-            continue  # told already
-        model = proxy_model()
-        try:
-            proxies[name] = model.model_validate(table)
-        except ValidationError as error:
-            wrong += tell(error, model, ("proxies", name))
-    return proxies
 
 
 def _placed(configuration: Configuration, file: Path | None, base: Path) -> Configuration:

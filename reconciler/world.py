@@ -195,6 +195,9 @@ def _gate(
         evidence=ledger.of,
         warm_up=manifest.spec.warm_up,
         deadline=GATE_DEADLINE,
+        commands=partial(configuration.named, "commands"),
+        queries=partial(configuration.named, "queries"),
+        folders=partial(configuration.named, "folders"),
     )
     opened: Gate = driver("gates", gate.kind).open(context, gate.settings)
     return opened

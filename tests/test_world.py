@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from reconciler.core.model import Pair, Slot
+from reconciler.configuration import parse
+from reconciler.core.model import Outcome, Pair, Release, Slot, Window
+from reconciler.desired.claims import judge_one
+from reconciler.desired.manifest import Manifest, read
 from reconciler.drivers.protocols import Endpoint, Road
 from reconciler.errors import Unreachable
-from reconciler.world import World, roads
+from reconciler.world import World, open_world, roads
 
 GREEN = "10.0.0.1:9002"
 ENDPOINTS = (Endpoint("api", "/api", Pair("10.0.0.1:9001", GREEN)), Endpoint("page", "/", Pair("a:1", "b:2")))
@@ -77,3 +83,51 @@ def test_forced_roads_know_who_must_answer_and_the_users_road_takes_whoever_does
     assert found["users"].expects == ()
     assert found["green"].expects == (GREEN, "b:2")
     assert found["blue"].expects == ("10.0.0.1:9001", "a:1")
+
+
+# ---- what the operator's file gives to gates -------------------------------------------------------------------------
+
+OPERATOR = """\
+[apps.api]
+command = ["/bin/true"]
+ports = {blue = 18081, green = 18082}
+[commands.dry-run]
+argv = ["/bin/echo", "{version}", "{slot}", "{environment}", "{transition}"]
+[queries.left]
+url = "sqlite:///jobs.db"
+sql = "SELECT count(*) FROM jobs"
+[folders.inbox]
+path = "inbox"
+"""
+MANIFEST = """\
+apiVersion: reconciler/v1alpha1
+kind: Environment
+metadata: {name: production}
+spec:
+  activeSlot: blue
+  slots: {blue: {version: "1.0"}}
+  gateway: {kind: envoy, listen: "127.0.0.1:18080"}
+  members: [{name: api, traffic: weighted, host: {kind: process, app: api}}]
+  gates:
+    preflight:
+      - {kind: migration, command: dry-run}
+      - {name: table, kind: queue-drained, sql: left, apart: 1ms}
+      - {name: inbox, kind: queue-drained, folder: inbox, apart: 1ms}
+"""
+
+
+def test_gates_get_what_the_operators_file_defines_under_the_names_of_the_manifest(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "job").touch()
+    with closing(sqlite3.connect(tmp_path / "jobs.db")) as database:
+        database.execute("CREATE TABLE jobs (id INTEGER)")
+    operator = parse(OPERATOR, tmp_path / "reconciler.toml")
+    manifest = judge_one(read(MANIFEST.encode(), "production.yaml"), operator)
+    assert isinstance(manifest, Manifest), str(manifest)
+    opened = open_world(manifest, operator, "journal", read_only=True)
+    window = Window("000018-green-1.1", Release(Slot.GREEN, "1.1"), Release(Slot.BLUE, "1.0"), 0, 0.0)
+    found = {name: gate.run(window) for name, gate in opened.gates._gates.items()}
+    opened.close()
+    assert found["migration"].value == "exit code 0 | 1.1 green production 000018-green-1.1"
+    assert found["table"].outcome is Outcome.SUCCESSFUL
+    assert found["inbox"].reason == "not drained yet: 1 left"

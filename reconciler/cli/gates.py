@@ -142,6 +142,7 @@ def _idle(spec: Spec, stable: Release, observed: Observed) -> Release | None:
 
 # ---- what is said ----------------------------------------------------------------------------------------------------
 
+WIDEST = 100  # characters of a value in the table; `--output json` has it whole
 TOLD = ("outcome", "value", "limit", "samples", "reason")
 COLOURS = {Outcome.SUCCESSFUL: "green", Outcome.FAILED: "red", Outcome.ERROR: "red"}
 
@@ -181,8 +182,13 @@ def _row(gate: GateSpec, reading: GateReading | None) -> tuple[str, ...]:
     if reading is None:
         return (*place, str(Outcome.PENDING), "", "", "", "not read")
     outcome = paint(str(reading.outcome), COLOURS.get(reading.outcome, "yellow"))
-    value = reading.value if reading.samples else ""
+    value = _clipped(reading.value) if reading.samples else ""
     return (*place, outcome, str(reading.samples), value, reading.limit, reading.reason)
+
+
+def _clipped(value: str) -> str:
+    """With its end, where a command says how it went."""
+    return value if len(value) <= WIDEST else "…" + value[1 - WIDEST :]
 
 
 def as_json(asked: Round, found: Mapping[str, GateReading]) -> dict[str, Any]:

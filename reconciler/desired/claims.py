@@ -1,5 +1,5 @@
-"""What only shows between manifests, or beside the operator's file: one name or one address claimed twice, an app that
-nobody defined or that takes no traffic, an address where no gateway may listen."""
+"""What only shows between manifests, or beside the operator's file: one name or one address claimed twice, an app or
+a command that nobody defined, an app that takes no traffic, an address where no gateway may listen."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from reconciler.desired.manifest import Invalid, Manifest
 from reconciler.desired.yaml_strict import Path
+from reconciler.drivers.named import names
 from reconciler.errors import Problem
 
 Read = Manifest | Invalid
@@ -23,7 +24,7 @@ class Operator(Protocol):
 
     def app_problem(self, name: str, *, weighted: bool) -> str: ...
 
-    def proxy_problem(self, name: str) -> str: ...
+    def problem(self, section: str, name: str) -> str: ...
 
 
 def judge(found: Iterable[Read], operator: Operator | None) -> dict[str, Read]:
@@ -96,14 +97,21 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
             continue
         if (address := _address(one)) and (text := operator.listen_problem(address)):
             yield one.problem(_LISTEN, text)
-        proxy = getattr(one.gateway.settings, "proxy", None)
-        if isinstance(proxy, str) and (text := operator.proxy_problem(proxy)):
-            yield one.problem(("spec", "gateway", "proxy"), text)
+        for path, section, name in _named(one):
+            if text := operator.problem(section, name):
+                yield one.problem(path, text)
         for index, member in enumerate(one.members):
             app = getattr(member.settings, "app", None)
             weighted = member.prefix is not None
             if isinstance(app, str) and (text := operator.app_problem(app, weighted=weighted)):
                 yield one.problem(("spec", "members", index, "host", "app"), text)
+
+
+def _named(manifest: Manifest) -> Iterator[tuple[Path, str, str]]:
+    """What gateway and gates name of the operator's file: where, in which section, and the name."""
+    gates = ((gate.path, gate.settings) for gate in manifest.gates)
+    for place, settings in ((("spec", "gateway"), manifest.gateway.settings), *gates):
+        yield from (((*place, *at), section, name) for at, section, name in names(settings))
 
 
 def _both_ways(found: list[T]) -> Iterator[tuple[T, T]]:

@@ -52,6 +52,7 @@ class GateDriver:
     name: str
     kind: str
     settings: Any
+    path: Path = field(default=(), compare=False)  # its place in the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ def _manifest(document: Document, settings: dict[Path, Any], parsed: Parsed) -> 
         spec=to_spec(document, settings),
         gateway=GatewayDriver(body.gateway.kind, settings["spec", "gateway"]),
         members=tuple(MemberDriver(one.name, one.prefix, one.host.kind, chosen) for one, chosen in members),
-        gates=tuple(GateDriver(gate.name, gate.choice.kind, chosen) for gate, chosen in gates),
+        gates=tuple(GateDriver(gate.name, gate.choice.kind, chosen, gate.path) for gate, chosen in gates),
         parsed=parsed,
     )
 

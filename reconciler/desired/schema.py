@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from reconciler.drivers import registry
 from reconciler.errors import InvalidConfiguration
+from reconciler.operator_tables import TABLES
 
 Schema = dict[str, Any]
 ENVIRONMENT = "environment.schema.json"
@@ -52,15 +53,14 @@ def environment() -> Schema:
 
 
 def operator() -> Schema:
-    """Of the operator's file, with what each app and each proxy may say."""
-    from reconciler.configuration import Configuration, app_model, proxy_model
+    """Of the operator's file, with what each app, proxy, command, ... may say."""
+    from reconciler.configuration import Configuration
 
     schema = _of(Configuration)
-    app = schema["$defs"]["App"] = _adopted("apps", _of(app_model()), schema["$defs"])
-    del app["properties"]["base"]  # filled in by us
-    schema["properties"]["apps"]["additionalProperties"] = {"$ref": "#/$defs/App"}
-    schema["$defs"]["Proxy"] = _adopted("proxies", _of(proxy_model()), schema["$defs"])
-    schema["properties"]["proxies"]["additionalProperties"] = {"$ref": "#/$defs/Proxy"}
+    for section, table in TABLES.items():
+        entry = schema["$defs"][table.name] = _adopted(section, _of(table.model()), schema["$defs"])
+        entry["properties"].pop("base", None)  # filled in by us
+        schema["properties"][section]["additionalProperties"] = {"$ref": f"#/$defs/{table.name}"}
     return _finished(schema, "Operator's file")
 
 

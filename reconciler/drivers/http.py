@@ -6,9 +6,6 @@ shortened here to what is left of one deadline, beneath httpx. Foreign exception
 
 from __future__ import annotations
 
-import ipaddress
-import queue
-import socket
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
@@ -21,6 +18,7 @@ import httpcore
 import httpx
 
 from reconciler.clock import SYSTEM, Clock
+from reconciler.drivers.lookup import addresses
 from reconciler.errors import Unreachable
 
 CHUNK = 65536
@@ -150,7 +148,7 @@ class _Backend(httpcore.SyncBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         problem = httpcore.ConnectError("the name has no address")
-        for number in _addresses(host, port, self.left(timeout)):
+        for number in _looked_up(host, port, self.left(timeout)):
             try:
                 stream = super().connect_tcp(number, port, self.left(timeout), local_address, socket_options)
                 return _Stream(stream, self)
@@ -182,25 +180,10 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _addresses(host: str, port: int, patience: float) -> list[str]:
-    """The name service knows no deadline, so it is asked in a thread that may be left behind."""
+def _looked_up(host: str, port: int, patience: float) -> list[str]:
     try:
-        return [str(ipaddress.ip_address(host))]
-    except ValueError:
-        answers: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
-        threading.Thread(target=_look_up, args=(host, port, answers), daemon=True, name="name service").start()
-    try:
-        found = answers.get(timeout=patience)
-    except queue.Empty:
-        raise httpcore.ConnectTimeout("the name service does not answer") from None
-    if isinstance(found, OSError):
-        raise httpcore.ConnectError(f"the name is not known: {found.strerror}") from found
-    return found
-
-
-def _look_up(host: str, port: int, answers: queue.SimpleQueue[list[str] | OSError]) -> None:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        answers.put(list(dict.fromkeys(str(address[4][0]) for address in found)))
-    except (OSError, UnicodeError) as error:
-        answers.put(error if isinstance(error, OSError) else OSError(0, "no valid name"))
+        return addresses(host, port, patience)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
+    except OSError as error:
+        raise httpcore.ConnectError(error.strerror) from error

@@ -246,3 +246,7 @@ class GateContext:
     evidence: Callable[[str], Callable[[Window], Any]] | None = None  # by the gate's name: its module's `Evidence`
     warm_up: float = 0.0  # seconds of a window in which latency is not judged yet; errors are, at once
     deadline: float = 5.0
+    # What the operator's file defines under a name; the type is the drivers' own. Raises InvalidConfiguration.
+    commands: Callable[[str], Any] | None = None
+    queries: Callable[[str], Any] | None = None
+    folders: Callable[[str], Any] | None = None

@@ -326,3 +326,32 @@ def test_one_misspelt_word_is_one_problem(manifest: str) -> None:
 def test_a_message_holds_nothing_that_a_terminal_would_obey(manifest: str) -> None:
     for one in told(replaced(manifest, '"1.4.1"', r'"\e[2J\u202E"')):
         assert one.isprintable()
+
+
+DELAY = "kind: queue-delay, sql: oldest, unit: s"
+PROMETHEUS = 'kind: prometheus, server: "http://127.0.0.1:9090", query: x'
+
+
+@pytest.mark.parametrize(
+    ("gate", "place", "problem"),
+    [
+        (DELAY, "{", "missing key 'limit' in preflight"),
+        (f'{DELAY}, limit: "<= 60"', '"<=', "'<= 60' has a unit that does not fit here, expected a duration"),
+        (f'{DELAY}, limit: "<= 60 %"', '"<=', "'<= 60 %' has a unit that does not fit here"),
+        (f'{DELAY}, limit: ">= 60s"', '">=', "'>= 60s' is the wrong way round"),
+        (f"{DELAY}, limit: 60", "60", "'60', expected a limit such as '<= 60s'"),
+        (f'{DELAY}, limit: "60 s"', '"60', "'60 s', expected a limit such as '<= 60s'"),
+        ("kind: queue-drained, folder: a, sql: b", "{", "expected exactly one of: folder, http, prometheus, sql"),
+        ("kind: queue-drained, folder: a, limit: <= 5s", "<=", "'<= 5s' has a unit that does not fit here"),
+        (f"{PROMETHEUS}, limit: <= 1 %", "<=", "'<= 1 %' has a unit that does not fit here, expected a plain number"),
+        (f"{PROMETHEUS}, limit: <= 1, unit: seconds", "seconds", "expected one of: ms, s, m, h, percent, ratio; found"),
+        ("kind: command, command: a b", "a b", "'a b', expected the name of something in the operator's file"),
+        ("kind: commnd, command: a", "commnd", "expected one of: command, folder-parity, http, migration, prometheus"),
+        ("kind: tcp, host: db, port: 70000", "70000", "70000 is too large, expected at most 65535"),
+    ],
+)
+def test_a_gate_that_makes_no_sense_is_told_with_its_place(manifest: str, gate: str, place: str, problem: str) -> None:
+    text = f"{manifest}  gates:\n    preflight:\n      - {{{gate}}}\n"
+    column = text.splitlines()[-1].index(place) + 1
+    found = told(text)
+    assert any(one.startswith(f"22:{column}: {problem}") for one in found), found

@@ -88,6 +88,24 @@ def test_an_app_without_ports_may_work_and_may_not_take_traffic() -> None:
     assert parsed(FULL).app_problem("demo-api", weighted=True) == ""
 
 
+def test_what_a_manifest_may_name_is_the_drivers_own_model_and_relative_to_the_file() -> None:
+    found = parsed('[commands.check]\nargv = ["bin/check"]\ncwd = "tools"\n[proxies.edge]\nsocket = "/run/h.sock"\n')
+    assert found.named("commands", "check").folder == Path("/place/tools")
+    assert found.proxy("edge").socket == "/run/h.sock"
+    assert (found.problem("commands", "check"), found.problem("proxies", "edge")) == ("", "")
+
+
+def test_what_nobody_defined_is_told_with_the_nearest_name_and_its_place() -> None:
+    found = parsed('[commands.check]\nargv = ["bin/check"]\n')
+    told = "unknown command 'chek'; did you mean 'check'?; define [commands.chek] in /place/reconciler.toml"
+    assert found.problem("commands", "chek") == told
+    assert (
+        parsed("").problem("proxies", "edge").startswith("unknown proxy 'edge'; expected none; define [proxies.edge]")
+    )
+    with pytest.raises(InvalidConfiguration, match="did you mean 'check'"):
+        found.named("commands", "chek")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "api.corp.example", "API.CORP.EXAMPLE.", "a.b.corp.example"])
 def test_a_host_that_the_operator_named_is_allowed(host: str) -> None:
     assert parsed(FULL).allowed(host)
@@ -144,7 +162,17 @@ def test_without_a_word_a_gateway_listens_on_this_machine_only() -> None:
         ("apps = 5\n", "apps: expected a valid dictionary"),
         ("[apps]\na = 5\n", "apps.a: expected a valid dictionary"),
         ('[apps."../x"]\ncommand = ["x"]\n', "apps.../x"),
-        ("[commands.c]\nargv = []\n", "the file: unknown key 'commands'"),  # refused until it means something
+        ("[credentials.c]\nfile = 'x'\n", "the file: unknown key 'credentials'"),  # refused until it means something
+        ('[commands.c]\nargs = ["x"]\n', "commands.c: unknown key 'args'; did you mean 'argv'?"),
+        ("[commands.c]\nargv = []\n", "commands.c.argv: "),
+        ('[commands.c]\nargv = ["x"]\nbase = "/"\n', "commands.c: unknown key 'base'; expected one of: argv, cwd"),
+        ('[queries.q]\nurl = "sqlite:///x.db"\n', "queries.q: missing key 'sql'"),
+        ('[queries.q]\nurl = "mysql://x"\nsql = "SELECT 1"\n', "queries.q.url: expected sqlite:///PATH or postgresql"),
+        ('[queries.q]\nurl = "sqlite:///x.db"\nsqll = "SELECT 1"\n', "queries.q: unknown key 'sqll'; did you mean"),
+        ('[folders.f]\nmarker = "x"\n', "folders.f: missing key 'path'"),
+        ('[folders.f]\npath = "x"\nmarker = "a/b"\n', "folders.f.marker: "),
+        ('[folders.f]\npath = "x"\nbase = "/"\n', "folders.f: unknown key 'base'; expected one of: marker, path"),
+        ("commands = 5\n", "commands: expected a valid dictionary"),
         ("[a]\n[a]\n", "not valid TOML: "),
         ("a = \n", "not valid TOML: "),
     ],
@@ -160,7 +188,15 @@ def test_every_mistake_is_told_at_once() -> None:
 
 def test_no_value_of_the_file_is_in_a_message() -> None:
     text = '[apps.a]\ncommand = ["x"]\n[apps.a.env]\nPASSWORD = 12345678\nTOKEN = ["hunter2"]\n'
+    text += '[queries.q]\nurl = "mysql://anna:hunter2@db"\nsql = "SELECT 1"\n'
     assert not any("12345678" in one or "hunter2" in one for one in told(text))
+
+
+def test_no_variable_of_a_program_is_in_its_text() -> None:
+    text = (
+        '[apps.a]\ncommand = ["x"]\nenv = {TOKEN = "hunter2"}\n[commands.c]\nargv = ["x"]\nenv = {TOKEN = "hunter2"}\n'
+    )
+    assert "hunter2" not in f"{parsed(text)!r} {parsed(text).named('commands', 'c')!r}"
 
 
 # ---- where it is found -----------------------------------------------------------------------------------------------

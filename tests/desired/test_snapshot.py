@@ -188,8 +188,8 @@ class Strict:
             return f"app '{name}' has no ports"
         return f"unknown app '{name}'" if name == "demo-worker" else ""
 
-    def proxy_problem(self, name: str) -> str:
-        return f"unknown proxy '{name}'" if name == "edge" else ""
+    def problem(self, section: str, name: str) -> str:
+        return f"nothing called '{name}' in {section}" if name == "missing" else ""
 
 
 def test_the_operators_objections_are_told_at_their_places(repo, counting, manifest) -> None:
@@ -200,6 +200,32 @@ def test_the_operators_objections_are_told_at_their_places(repo, counting, manif
         "environments/production.yaml:13:70: app 'demo-frontend' has no ports",
         "environments/production.yaml:14:69: unknown app 'demo-worker'",
     ]
+
+
+GATES = """\
+  gates:
+    preflight:
+      - {kind: http, path: /healthz}
+      - {kind: command, command: missing}
+    shift:
+      - {kind: migration, command: missing}
+"""
+
+
+def test_what_a_gate_names_and_nobody_defined_is_told_at_its_place(repo, counting, manifest) -> None:
+    repo.commit(production=manifest.replace("demo-worker", "demo-api").replace("demo-frontend", "demo-api") + GATES)
+    found = Desires(counting, Strict()).look().environments["production"]
+    assert str(found).splitlines() == [
+        "environments/production.yaml:23:34: nothing called 'missing' in commands",
+        "environments/production.yaml:25:36: nothing called 'missing' in commands",
+    ]
+
+
+def test_what_a_gateway_names_and_nobody_defined_is_told_at_its_place(repo, counting, manifest) -> None:
+    text = manifest.replace("{kind: envoy,", "{kind: haproxy, proxy: missing,")
+    repo.commit(production=text.replace("demo-worker", "demo-api").replace("demo-frontend", "demo-api"))
+    found = Desires(counting, Strict()).look().environments["production"]
+    assert str(found) == "environments/production.yaml:10:35: nothing called 'missing' in proxies"
 
 
 # ---- one environment -------------------------------------------------------------------------------------------------

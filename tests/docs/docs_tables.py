@@ -21,6 +21,7 @@ from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule, rule_name
 from reconciler.desired import schema
 from reconciler.durations import write
+from reconciler.operator_tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -85,7 +86,7 @@ def _key(value: Any, defs: Any, path: str, required: bool) -> Iterator[tuple[str
     target = {**_resolved(value, defs), **{k: v for k, v in value.items() if k != "$ref"}}
     named = target.get("patternProperties") or {"": target.get("additionalProperties")}
     inner = _resolved(next(iter(named.values())) or {}, defs) if next(iter(named.values())) is not True else {}
-    if path in ("apps", "proxies"):
+    if path in TABLES and "additionalProperties" in target:
         inner = _resolved(target["additionalProperties"], defs)
     items = _resolved(target.get("items", {}), defs)
     if target.get("properties"):

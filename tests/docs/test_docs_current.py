@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from reconciler.cli import cli
 from reconciler.configuration import parse
 from reconciler.core.conditions import STALLED
 from reconciler.desired.manifest import Manifest, read
+from reconciler.drivers.commands import command
+from reconciler.drivers.named import names
 from reconciler.drivers.process.app import PLACEHOLDERS
+from reconciler.drivers.registry import driver, kinds
 
 PAGES = sorted(
     path
@@ -187,6 +191,38 @@ def test_every_operators_file_that_is_shown_is_good(name: str, tmp_path: Path) -
     for text in blocks(name, "toml"):
         assert tomllib.loads(text)
         parse(text, tmp_path / "reconciler.toml")
+
+
+def shown_gates() -> list[str]:
+    return [text for text in blocks("docs/manifest.md", "yaml") if text.startswith("gates:")]
+
+
+@pytest.mark.parametrize("text", shown_gates())
+def test_every_gate_that_is_shown_is_good_beside_the_operators_file_that_is_shown(text: str, tmp_path: Path) -> None:
+    whole = blocks("docs/manifest.md", "yaml")[0].partition("  gates:\n")[0]
+    found = read((whole + textwrap.indent(text, "  ")).encode(), "environments/production.yaml")
+    operator = parse(blocks("docs/operator-file.md", "toml")[0], tmp_path / "reconciler.toml")
+    assert isinstance(found, Manifest), str(found)
+    for gate in found.gates:
+        assert [problem for _, *named in names(gate.settings) if (problem := operator.problem(*named))] == []
+
+
+def test_every_kind_of_gate_is_shown() -> None:
+    told = "".join(blocks("docs/manifest.md", "yaml"))
+    assert {kind for kind in kinds("gates") if f"kind: {kind}" not in told} == set()
+
+
+def test_how_often_each_kind_of_gate_is_asked_is_told() -> None:
+    (row,) = [line for line in page("docs/manifest.md").splitlines() if line.startswith("| `interval`")]
+    told = {kind: part for part in row.split(",") for kind in re.findall(r"`([a-z-]+)`", part.partition(" for ")[2])}
+    own = {kind: getattr(driver("gates", kind).Settings, "INTERVAL", None) for kind in kinds("gates")}
+    assert {kind for kind, seconds in own.items() if seconds} == set(told)
+    assert {kind for kind, part in told.items() if f" {own[kind]:g} s for " not in part} == set()
+
+
+def test_the_placeholders_of_a_named_command_are_those_of_the_code() -> None:
+    text = page("docs/operator-file.md").partition("## Named commands")[2].partition("## ")[0]
+    assert set(re.findall(r"`\{(\w+)\}`", text)) == set(command.PLACEHOLDERS)
 
 
 def test_a_manifest_and_an_operators_file_are_shown() -> None:

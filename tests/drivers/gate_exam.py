@@ -6,11 +6,14 @@ A gate that passes cannot lie: it is never Successful without data, and whatever
 from __future__ import annotations
 
 import socket
+import ssl
+import subprocess
 import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -178,3 +181,44 @@ def free_port() -> int:
     """A port where, most likely, nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+@contextmanager
+def untrusted(folder: Path) -> Iterator[str]:
+    """https://host:port of a server whose certificate nobody signed but itself."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    wanted = (
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=127.0.0.1",
+    )
+    files = ("-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate))
+    subprocess.run(("openssl", *wanted, *files), check=True, capture_output=True)
+    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secure.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=_greet, args=(listener, secure), daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(FOR_EVER)
+
+
+def _greet(listener: socket.socket, secure: ssl.SSLContext) -> None:
+    """Whoever trusts it gets an answer; nobody should."""
+    while True:
+        try:
+            connection, _ = listener.accept()
+        except OSError:
+            return
+        with connection, suppress(OSError):
+            connection.settimeout(FOR_EVER)
+            with secure.wrap_socket(connection, server_side=True) as trusted:
+                trusted.recv(65536)
+                answers()(trusted)

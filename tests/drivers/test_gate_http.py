@@ -30,7 +30,8 @@ from pydantic import ValidationError
 
 from reconciler.core.model import Outcome, Window
 from reconciler.drivers.gates import http
-from reconciler.drivers.http import Client, _addresses
+from reconciler.drivers.http import Client
+from reconciler.drivers.lookup import addresses
 from reconciler.drivers.protocols import Gate, GateContext, Road
 from reconciler.errors import Unreachable
 
@@ -197,7 +198,7 @@ def test_the_client_gives_what_was_read_and_whether_it_was_all() -> None:
     client.close()
     assert (whole.status, whole.body, whole.whole, whole.headers["x-kind"]) == (200, b"0123456789", True, "odd")
     assert (part.body, part.whole) == (b"012345678", False)
-    assert _addresses("::1", 80, 1.0) == ["::1"]
+    assert addresses("::1", 80, 1.0) == ["::1"]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,8 @@ OPERATOR = """\
 command = ["/bin/true", "{version}", "{release}"]
 releases = "releases/{version}"
 ports = {blue = 18081, green = 18082}
+[commands.harmless]
+argv = ["/bin/true", "{version}"]
 """
 BLUE, GREEN = Slot.BLUE, Slot.GREEN
 WINDOW = Window("t", Release(GREEN, "2"), Release(BLUE, "1"), 0, 0.0)
@@ -120,6 +122,16 @@ PROGRAMS = [
     ("kind: process", "kind: os", "expected one of"),
     ("kind: envoy", "kind: subprocess", "expected one of"),
     ("kind: http", "kind: shell", "expected one of"),
+    ("kind: http, path: /healthz", "kind: command, command: /bin/sh", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: command, command: sh", "unknown command 'sh'"),
+    ("kind: http, path: /healthz", "kind: command, command: harmless, argv: [/bin/sh]", "argv"),
+    ("kind: http, path: /healthz", "kind: migration, command: harmless, env: {LD_PRELOAD: /tmp/x.so}", "env"),
+    (
+        "kind: http, path: /healthz",
+        'kind: queue-delay, unit: s, limit: "< 1s", sql: "SELECT 1"',
+        "expected the name of",
+    ),
+    ("kind: http, path: /healthz", 'kind: queue-delay, unit: s, limit: "< 1s", sql: all', "unknown query 'all'"),
     ('version: "1.0"', 'version: "1.0; rm -rf /"', "version"),
     ('version: "1.0"', 'version: "--config=/etc/passwd"', "version"),
     ('version: "1.0"', 'version: "{python}"', "version"),
@@ -145,6 +157,12 @@ FILES = [
     ('listen: "127.0.0.1:18080"', 'listen: "unix:/etc/x"', "no address"),
     ('listen: "127.0.0.1:18080"', 'listen: "/run/x.sock"', "no address"),
     ("path: /healthz", "path: file:///etc/passwd", "expected text like"),
+    ("kind: http, path: /healthz", "kind: queue-drained, folder: /etc", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: queue-drained, folder: ../private", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: queue-drained, folder: private", "unknown folder 'private'"),
+    ("kind: http, path: /healthz", "kind: folder-parity, folders: [private, /etc]", "expected the name of"),
+    ("kind: http, path: /healthz", "kind: folder-parity, folders: [private, etc]", "13:53: unknown folder 'private'"),
+    ("kind: http, path: /healthz", "kind: queue-drained, sql: 'sqlite:///private/x.db'", "expected the name of"),
     ("path: /healthz", 'url: "file:///etc/passwd"', "expected http"),
 ]
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
-from urllib.parse import urlsplit
+from typing import Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from reconciler.core.model import GateReading, Outcome, Window
 from reconciler.drivers.http import Answer, Client
-from reconciler.drivers.protocols import GateContext, Road, reading
-from reconciler.drivers.roads import UPSTREAM_HEADER
+from reconciler.drivers.protocols import GateContext, reading
+from reconciler.drivers.reach import Path, Url, get, one_place
 from reconciler.durations import Duration
-from reconciler.errors import ReconcilerError, Refused, Unreachable
+from reconciler.errors import ReconcilerError
 
 MAX_BYTES = 1 << 20
-
-
-def plain(url: str) -> str:
-    """Raises ValueError for a URL that cannot be asked, or that holds a secret."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("expected http://host/path or https://host/path")
-    if "@" in parts.netloc:
-        raise ValueError("a name or password does not belong in a manifest")
-    if parts.port == 0:
-        raise ValueError("port 0 cannot be asked")
-    return url
 
 
 class Settings(BaseModel):
@@ -35,10 +22,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
-    path: str | None = Field(None, pattern=r"^/[!-~]*$", max_length=2000, description="Asked at the newcomer.")
-    url: Annotated[str, AfterValidator(plain)] | None = Field(
-        None, pattern=r"^https?://[!-~]+$", max_length=2000, description="Asked as it is, if its host is allowed."
-    )
+    path: Path | None = Field(None, description="Asked at the newcomer.")
+    url: Url | None = Field(None, description="Asked as it is, if its host is allowed.")
     expect_status: int = Field(200, ge=100, le=599, strict=True)
     contains: str | None = Field(None, min_length=1, max_length=10_000, description="Text that the answer must hold.")
     timeout: Duration = Field(2.0, gt=0, le=60)
@@ -46,8 +31,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if (self.path is None) is (self.url is None):
-            raise ValueError("expected exactly one of 'path' and 'url'")
+        one_place(self.path, self.url)
         return self
 
 
@@ -68,23 +52,10 @@ class HttpGate:
         return reading(window, self._context.name, outcome, reason, value=value, limit=limit, samples=1)
 
     def _ask(self, window: Window) -> Answer:
-        road = self._road(window)
-        deadline = min(self._settings.timeout, self._context.deadline)
-        url = road.url + (self._settings.path or "")
-        answer = self._client.ask(
-            "GET", url, headers=road.headers, deadline=deadline, max_bytes=self._settings.max_bytes
-        )
-        if astray := road.astray(answer.headers.get(UPSTREAM_HEADER)):
-            raise Unreachable(f"the newcomer was not asked: {astray}")
-        return answer
-
-    def _road(self, window: Window) -> Road:
-        if self._settings.url is None:
-            return self._context.newcomer_road(window)
-        host = urlsplit(self._settings.url).hostname or ""
-        if not self._context.allowed(host):
-            raise Refused(f"the host '{host}' may not be asked: add it to allow_hosts in [security] of reconciler.toml")
-        return Road(self._settings.url)
+        wanted = self._settings
+        deadline = min(wanted.timeout, self._context.deadline)
+        place = (wanted.path, wanted.url)
+        return get(self._context, window, self._client, *place, deadline=deadline, max_bytes=wanted.max_bytes)
 
     def _wrong(self, answer: Answer) -> str:
         """Why this is not the expected answer; empty when it is."""

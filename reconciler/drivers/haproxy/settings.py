@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from reconciler.drivers.local import settings
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+from reconciler.drivers.named import Name, Named
 
 
 class Settings(settings.Settings):
     """What a manifest may say under `gateway:`, beside `kind`."""
 
-    proxy: Name | None = Field(
+    proxy: Annotated[Name | None, Named("proxies")] = Field(
         default=None,
         description="the operator's own HAProxy, as [proxies.NAME] in his file defines it; without: one of ours",
     )

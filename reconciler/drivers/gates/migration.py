@@ -1,0 +1,25 @@
+"""Gate `migration`: a dry-run of the newcomer's migration, by a command of the operator's file. Nothing is migrated."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from reconciler.drivers.commands.gate import CommandGate, CommandName, Words
+from reconciler.drivers.protocols import GateContext
+
+WORDS = Words(what="the dry-run", good="the migration would go through", bad="the migration would not go through")
+
+
+class Settings(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
+
+    INTERVAL: ClassVar = 60.0  # seconds between two runs, where nobody says
+
+    command: CommandName
+
+
+def open(context: GateContext, settings: Settings) -> CommandGate:
+    return CommandGate(context, settings.command, WORDS)

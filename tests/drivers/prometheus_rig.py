@@ -1,0 +1,90 @@
+"""A real Prometheus on loopback, which scrapes one page of ours; its data lies in a folder of the test's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+from gate_exam import FOR_EVER, answers, free_port, server
+
+CONFIGURATION = """\
+global: {{scrape_interval: 200ms}}
+scrape_configs:
+  - job_name: app
+    static_configs:
+      - targets: ["{target}"]
+"""
+OLD = 60  # seconds
+
+
+def program() -> str:
+    """Or no test; in CI that is a failure."""
+    beside = Path(sys.prefix) / "prometheus" / "usr" / "bin" / "prometheus"
+    found = shutil.which("prometheus") or (str(beside) if beside.exists() else None)
+    if found is None:
+        reason = "there is no prometheus here; `make prometheus` gets it on Debian or Ubuntu"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+def page() -> bytes:
+    """What is scraped. `old` has a time of its own, and is never renewed."""
+    at = round((time.time() - OLD) * 1000)
+    lines = (
+        "queue_oldest_seconds 42",
+        'errors{slot="blue"} 5',
+        'errors{slot="green"} 1',
+        "ratio 0.004",
+        "latency_seconds 0.8",
+        "not_a_number NaN",
+        "without_end +Inf",
+        "below_zero -30",
+        "folder_entries 0",
+        f"old 5 {at}",
+    )
+    return ("\n".join(lines) + "\n").encode()
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[str]:
+    """Its address, once it has scraped."""
+    executable = program()
+    with server(answers(body=page(), Content_Type="text/plain; version=0.0.4")) as target:
+        configuration = folder / "prometheus.yml"
+        configuration.write_text(CONFIGURATION.format(target=target))
+        where = f"127.0.0.1:{free_port()}"
+        argv = [executable, f"--config.file={configuration}", f"--web.listen-address={where}"]
+        argv += [f"--storage.tsdb.path={folder / 'data'}", "--log.level=warn"]
+        with (folder / "log").open("wb") as log, subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log) as process:
+            try:
+                _wait(f"http://{where}", process, folder / "log")
+                yield f"http://{where}"
+            finally:
+                process.terminate()
+                process.wait(FOR_EVER)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            with urlopen(f"{url}/api/v1/query?query={quote('old and on() up == 1')}", timeout=5) as answer:
+                if json.load(answer)["data"]["result"]:
+                    return
+        except (URLError, OSError):
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"Prometheus does not scrape: {log.read_text()}")
