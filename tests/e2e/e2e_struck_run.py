@@ -1,9 +1,8 @@
 """`reconcile run` that is struck at a named boundary: python e2e_struck_run.py CONFIG POINT COUNT BLOW [PID-FILE].
 
 The blow falls on the process itself (`kill`, `stop`: SIGKILL, SIGSTOP) or on its gateway (`gateway`: SIGKILL to the
-process of the identity in PID-FILE; when, on the machine's monotonic clock, is written to struck.txt where it runs), when
-it comes by POINT for the COUNTth time. `count` strikes nothing and writes every boundary's name to PID-FILE, one per
-line.
+process of the identity in PID-FILE), when it comes by POINT for the COUNTth time. When a gateway is struck is written to
+struck.txt, by the machine's monotonic clock. `count` strikes nothing and writes every boundary's name to PID-FILE.
 """
 
 from __future__ import annotations
