@@ -1,7 +1,7 @@
 """`reconcile run` that is struck at a named boundary: python e2e_struck_run.py CONFIG POINT COUNT BLOW [PID-FILE].
 
 The blow falls on the process itself (`kill`, `stop`: SIGKILL, SIGSTOP) or on its gateway (`gateway`: SIGKILL to the
-process of the identity in PID-FILE), when it comes by POINT for the COUNTth time. When a gateway is struck is written to
+process of the identity in PID-FILE), when it comes by POINT for the COUNTth time. When a gateway is struck stands in
 struck.txt, by the machine's monotonic clock. `count` strikes nothing and writes every boundary's name to PID-FILE.
 """
 
