@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 RUN    := $(BIN)/python
-PYTEST := $(RUN) -m pytest -n 3 --dist worksteal
+PYTEST := $(RUN) -m pytest -n 2 --dist worksteal
 
 .PHONY: demo test laws simulate crashes haproxy prometheus check schema lint lock install install-dev bench clean
 

@@ -11,7 +11,7 @@ import pytest
 from model_loop import Loop
 from model_world import Gateway, Life
 
-from reconciler.core import forward, gates, history, members, plan, rest
+from reconciler.core import back, forward, gates, history, members, plan, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.model import (
     GatewayReading,
@@ -21,6 +21,7 @@ from reconciler.core.model import (
     Pair,
     Release,
     Routing,
+    Traffic,
     share,
 )
 from reconciler.core.plan import RULES, Rule
@@ -75,6 +76,20 @@ def remembered(s: Situation, t: Any, weight: int, *, advance: bool = False) -> R
     return Route(
         share(t.newcomer.slot, t.rung), Routing(share(t.newcomer.slot, weight), fallback=t.stable.slot), advance
     )
+
+
+def kept_waiting(s: Situation) -> Answer | None:
+    """The way back waits for a person whom nobody knows."""
+    return Wait("Somebody", "somebody decides", blocked=True) if back.go_back(s) else None
+
+
+def started_again(s: Situation) -> Answer | None:
+    """What runs is started again at every look, for ever."""
+    found, stable = rest.rest(s), s.state.stable
+    if stable is None or not isinstance(found, Wait) or found.reason != "InSync":
+        return found
+    step = Do(Start(stable.slot, stable.version, s.spec.names(Traffic.WEIGHTED)))
+    return found if s.too_soon(step.act) else step
 
 
 def unlatched(s: Situation) -> Answer | None:

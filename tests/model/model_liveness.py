@@ -18,6 +18,7 @@ from model_world import READY, Here, of_slot, percent
 
 from reconciler.core.diff import effective
 from reconciler.core.model import OnFailure, Traffic
+from reconciler.core.situation import Wait
 
 
 @dataclass
@@ -127,39 +128,66 @@ def waits_for_world(graph: Graph, enabled: dict[int, set[str]]) -> bool:
 
 
 REPEATS = "something is done again and again"
+# What a person is waited for by; docs/reasons.md says what to type.
+PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
+PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
+PEOPLE |= {"NotReady", "VersionMismatch"}
 
 
 def restlessness(graph: Graph, states: list[int]) -> str:
     """Why a run may not stay among these states; empty when it may. What is refused is asked for again now and then:
     that is no unrest where the world stays as it is and, in between, it is said which person is waited for."""
     found = [unrest(graph, state) for state in states]
-    worlds = {(graph.states[state].gateway, graph.states[state].members) for state in states}
-    refused = len(worlds) == 1 and "" in found and set(found) <= {"", REPEATS}
-    return "" if refused else next((said for said in found if said), "")
+    told = {said for said, _ in found}
+    if told == {"", REPEATS}:
+        worlds = {(graph.states[state].gateway, graph.states[state].members) for state in states}
+        refused = len(worlds) == 1 and "InSync" not in {reason for _, reason in found}
+        return "" if refused else REPEATS
+    return next((said for said in told if said), "") or shielded(graph, states, {reason for _, reason in found})
 
 
-def unrest(graph: Graph, state: int) -> str:
-    """Why this state may not last; empty when it may."""
+def shielded(graph: Graph, states: list[int], reasons: set[str]) -> str:
+    """Users may not be left for ever with a bad newcomer where there is a way back, whatever it is said to wait for."""
+    bad = any(serves_bad(graph, here) and way_back(graph, here) for here in map(graph.states.__getitem__, states))
+    said = reasons - {"Suspended", "Holding"}  # by order
+    return f"users stay with a bad newcomer: {', '.join(sorted(said))}" if bad and said else ""
+
+
+def way_back(graph: Graph, here: Here) -> bool:
+    """Stable is up, at its version."""
+    stable = graph.loop.memories.states[here.memory].in_charge
+    if stable is None:
+        return False
+    lives = zip(graph.loop.scenario.known.members, of_slot(here.members, stable.slot), strict=True)
+    return all(life[:2] == (READY, stable.version) for m, life in lives if m.traffic is Traffic.WEIGHTED)
+
+
+def unrest(graph: Graph, state: int) -> tuple[str, str]:
+    """Why this state may not last, empty when it may; and the reason that it gives for waiting."""
     here, loop = graph.states[state], graph.loop
     alive = [i for i, party in enumerate(here.parties) if party.generation == here.taken]
     if not alive:
-        return "nobody is left who may act"
+        return "nobody is left who may act", ""
     party = here.parties[alive[0]]
     if party.place in ("intended", "checked", "effected"):
-        return REPEATS
+        return REPEATS, ""
     if party.place == "idle":
         here = loop.look(here, alive[0])[0]
         party = here.parties[alive[0]]
     if party.look is None:
-        return f"nobody looks ({party.place})"
+        return f"nobody looks ({party.place})", ""
     found = loop.memories.settle(party.view, party.look, party.elapsed)
     wait = found.waits
     if wait is None:
-        return REPEATS
+        return REPEATS, ""
+    return _unrest(graph, here, wait), wait.reason
+
+
+def _unrest(graph: Graph, here: Here, wait: Wait) -> str:
     if wait.reason == "Refused" and wait.alert:
         return ""  # a definite no, said aloud; asked for again now and then, because a person may have mended it
     if wait.blocked:
-        return "" if wait.reason and wait.message else "it does not say who is waited for"
+        return "" if wait.reason in PEOPLE and wait.message else f"nobody knows who is waited for: {wait.reason}"
     return mismatch(graph, here) if wait.reason == "InSync" else f"it waits for what never comes: {wait.reason}"
 
 

@@ -242,6 +242,8 @@ MUTANTS = (
         "a gateway that ended stays down", "liveness", rules=without(arriving.reopen_gateway), faults=("gateway dies",)
     ),
     Mutant("a rollback is begun and not done", "liveness", rules=without(back.go_back), options=BAD),
+    Mutant("a rollback waits for nobody", "liveness", rules=instead(back.go_back, defects.kept_waiting), options=BAD),
+    Mutant("what runs is started for ever", "liveness", rules=instead(rest.rest, defects.started_again)),
     Mutant("drift at rest is not seen", "liveness", rules=without(rest.drift_at_rest), faults=("moved by hand",)),
     Mutant("a worker that died stays away", "liveness", rules=without(rest.keep_owners), faults=("member dies",)),
     Mutant("a failed newcomer is not turned back", "liveness", rules=without(forward.turn_back), options=BAD),

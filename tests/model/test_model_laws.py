@@ -39,6 +39,12 @@ def test_no_reachable_step_breaks(law: int) -> None:
     assert broken(f"law {law}") == []
 
 
+def test_nothing_else_is_broken_either() -> None:
+    """Whatever a look finds wrong, also what bears no law's number."""
+    graphs = [explored(number)[0] for number in range(len(SMALL))]
+    assert [tell(graph, *found) for graph in graphs for found in graph.violations] == []
+
+
 def test_every_fault_happens_somewhere() -> None:
     """A kind of fault that no small configuration ever meets would be no test of anything."""
     meets = {fault for one in SMALL for fault in one.faults}

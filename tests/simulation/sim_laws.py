@@ -227,7 +227,8 @@ class Laws:
 
 
 def _covers(real: GateReading, said: GateReading) -> bool:
-    same = (real.name, replace(real.window, opened=0.0)) == (said.name, replace(said.window, opened=0.0))
+    asked, told = (replace(one.window, opened=0.0, fair=0.0) for one in (real, said))  # it may be asked for a part
+    same = (real.name, asked) == (said.name, told)
     return same and real.window.opened >= said.window.opened
 
 

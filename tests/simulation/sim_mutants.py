@@ -38,7 +38,8 @@ class Mutant:
         return (self.hint, *range(300))
 
     def kills(self, found: Outcome) -> bool:
-        return any(said.startswith(self.laws) for said in found.breaches)
+        named = tuple(f"{law}:" for law in self.laws)  # law 2 is not law 20
+        return any(said.startswith(named) for said in found.breaches)
 
     @contextmanager
     def planted(self) -> Iterator[None]:
