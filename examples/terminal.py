@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def terminal(environment: str) -> Iterator[tuple[Terminal, int]]:
 
 def free_port() -> int:
     """A port with two free ones above it, below those that systems hand out to clients."""
-    for port in range(21000, 29000, 7):
+    for port in random.sample(range(21000, 29000, 7), 300):  # two examples at once would else take the same
         with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
             for more in range(3):
                 probes.enter_context(contextlib.closing(socket.socket())).bind(("127.0.0.1", port + more))

@@ -12,6 +12,9 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background job: our children must hear it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
+os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 3000 * WORKER}-{22999 + 3000 * WORKER}"  # or two would take the same
+
 TOLD = "told"
 ALONE = ("e2e", "examples")  # long ones that share nothing: each by itself, and first
 LONG = ("simulation", "core", "demo", "model", "hostile")  # then these, by files: their tests share what is costly

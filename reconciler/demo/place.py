@@ -195,12 +195,14 @@ def releases(folder: Path, shares: Mapping[str, float]) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on loopback that nobody listens on now, all different, below those that systems hand out to clients."""
+    """Ports on loopback that nobody listens on now, all different, below those that systems hand out to clients.
+    Demos that run at the same time keep apart by `RECONCILER_DEMO_PORTS`, e.g. 20000-23999."""
     found: list[int] = []
-    for port in random.sample(range(20000, 32000), 2000):
+    first, _, last = os.environ.get("RECONCILER_DEMO_PORTS", "20000-31999").partition("-")
+    for port in random.sample(range(int(first), int(last) + 1), 2000):
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             found.append(port)
         if len(found) == count:
             return found
-    raise ReconcilerError("no free ports between 20000 and 32000 on 127.0.0.1")
+    raise ReconcilerError(f"no free ports from {first} to {last} on 127.0.0.1")
