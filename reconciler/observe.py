@@ -40,11 +40,11 @@ def observe(
     What was measured before `judged_from` (watched seconds) is not held against the newcomer.
     """
     members = [pool.submit(_both, world.hosts[m.name]) for m in spec.members if m.name in world.hosts]
-    reading, why = _gateway(world)
+    reading, why = read_gateway(world)
     world.ledger.note(previous, reading)
     gates = _gates(world, spec, state, judged_from) if _up(reading) else ()
     if any(found.outcome is Outcome.FAILED for found in gates):  # a gateway that ends fails them too: then look there
-        reading, why = _gateway(world)
+        reading, why = read_gateway(world)
         gates = gates if _up(reading) else ()
     return Observed(
         gateway=reading,
@@ -69,7 +69,7 @@ def _gates(world: World, spec: Spec, state: State, judged_from: float) -> tuple[
     return tuple(replace(one, window=window) if one.window == asked else one for one in found)
 
 
-def _gateway(world: World) -> tuple[GatewayReading | None, str]:
+def read_gateway(world: World) -> tuple[GatewayReading | None, str]:
     """Read in this thread, while the members are read in others: a thread less is some milliseconds less."""
     try:
         return world.gateway.read(), ""

@@ -99,14 +99,12 @@ def cli(ctx: click.Context, /, config: str | None, **options: Any) -> None:
 def _in_place(ctx: click.Context) -> None:
     """Raises UsageError for an option of the preview where there is none: ignored, it would mislead."""
     typed = click.core.ParameterSource.COMMANDLINE
-    options = {name for name in ctx.params if name != "config" and ctx.get_parameter_source(name) is typed}
-    option = "--" + min(options - {"once"} or options or {""}).replace("_", "-")
-    if options and ctx.invoked_subcommand:
-        raise UsageError(
-            f"{option} stands before the command {ctx.invoked_subcommand}: it belongs after it, or nowhere"
-        )
-    if options and "once" not in options:
-        raise UsageError(f"{option} needs --once: reconcile --once {option}")
+    given = [name for name in ctx.params if name != "config" and ctx.get_parameter_source(name) is typed]
+    for option in (f"--{name.replace('_', '-')}" for name in given):
+        if command := ctx.invoked_subcommand:
+            raise UsageError(f"{option} stands before the command {command}: it belongs after it, or nowhere")
+        if "once" not in given:
+            raise UsageError(f"{option} needs --once: reconcile --once {option}")
 
 
 def main() -> None:

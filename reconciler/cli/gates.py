@@ -18,7 +18,6 @@ from reconciler.core.diff import standing
 from reconciler.core.model import (
     GateReading,
     GateSpec,
-    GatewayReading,
     MemberStatus,
     Mode,
     Observed,
@@ -32,8 +31,8 @@ from reconciler.drivers.registry import driver
 from reconciler.durations import seconds
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.loop.keeper import Keeper
+from reconciler.observe import read_gateway
 from reconciler.session import Session
-from reconciler.world import World
 
 BY_HAND = "asked-by-hand"  # in place of a transition's id: no transition rests on what is measured here
 LEAST, MOST = 5.0, 30.0  # seconds, when nobody says how long
@@ -103,7 +102,7 @@ class Round:
         sampled = any(hasattr(driver("gates", gate.kind), "plan") for gate in self.gates)
         least, most = (wanted, wanted) if wanted is not None else (LEAST if sampled else 0.0, MOST)
         while True:
-            seen = _seen(world)
+            seen, _ = read_gateway(world)
             world.ledger.note(before, seen)  # what users get meanwhile, for gates that weigh it
             before = seen
             readings = world.gates.readings(self.gates, self.window)
@@ -113,13 +112,6 @@ class Round:
                 return readings
             tell(passed, readings)
             threading.Event().wait(LOOK)
-
-
-def _seen(world: World) -> GatewayReading | None:
-    try:
-        return world.gateway.read()
-    except ReconcilerError:
-        return None
 
 
 def window(spec: Spec, state: State, observed: Observed) -> Window:

@@ -198,11 +198,18 @@ def free_ports(count: int) -> list[int]:
     """Ports on loopback that nobody listens on now, all different, below those that systems hand out to clients.
     Demos that run at the same time keep apart by `RECONCILER_DEMO_PORTS`, e.g. 20000-23999."""
     found: list[int] = []
-    first, _, last = os.environ.get("RECONCILER_DEMO_PORTS", "20000-31999").partition("-")
-    for port in random.sample(range(int(first), int(last) + 1), 2000):
+    first, last = _port_range(os.environ.get("RECONCILER_DEMO_PORTS", "20000-31999"))
+    for port in random.sample(range(first, last + 1), last + 1 - first):
         with contextlib.closing(socket.socket()) as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             found.append(port)
         if len(found) == count:
             return found
     raise ReconcilerError(f"no free ports from {first} to {last} on 127.0.0.1")
+
+
+def _port_range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
+        raise UsageError(f"RECONCILER_DEMO_PORTS is '{text}', expected two ports such as 20000-23999")
+    return int(first), int(last)

@@ -1,6 +1,6 @@
 """The evidence that our own requests give, sent to both slots by their forced roads: failed, and slow to answer.
 
-Everything is computed from the samples, second by second in the order of sending, each time that the gate is asked.
+Everything is computed from the samples, look by look in the order of sending, each time that the gate is asked.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from reconciler.core.explanation import Metric
 from reconciler.drivers.protocols import Sample
 from reconciler.drivers.sampled import Sampled
 
-SECOND = 1.0
+SECOND, BOTH = 1.0, 2.0  # a look is a second, or so long that this many requests go to each slot
 LEAST = 20  # stable's answers, before there is a telling what is slow
 
-Second = tuple[Sequence[Sample], Sequence[Sample]]  # the newcomer's, and stable's
+Look = tuple[Sequence[Sample], Sequence[Sample]]  # the newcomer's, and stable's
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class Compared:
         slow = Race(alpha, tolerated, SLOW)
         return Compared(Race(alpha, tolerated), slow, enough, Quantile(least=LEAST), tolerance)
 
-    def after(self, second: Second, *, warm: bool) -> Compared:
-        """`warm`: latency counts. The threshold is what was usual before this second."""
-        newcomer, stable = second
-        own, other = (Counted(len(one), sum(sample.bad for sample in one)) for one in second)
+    def after(self, look: Look, *, warm: bool) -> Compared:
+        """`warm`: latency counts. The threshold is what was usual before this look."""
+        newcomer, stable = look
+        own, other = (Counted(len(one), sum(sample.bad for sample in one)) for one in look)
         told = replace(
             self,
             errors=self.errors.seen(newcomer=own, stable=other),
@@ -58,23 +58,24 @@ class Compared:
         return {Metric.ERRORS: self.errors, Metric.SLOW: self.slow}
 
 
-def compared(begin: Compared, newcomer: Sampled, stable: Sampled, warm_up: float) -> Compared:
+def compared(begin: Compared, newcomer: Sampled, stable: Sampled, warm_up: float, rate: float) -> Compared:
     """Fold everything that both slots have answered, up to the first request that still waits in either."""
-    told, seconds = begin, _seconds(newcomer.complete, stable.complete)
-    opened = min(seconds, default=0)
-    for second, found in sorted(seconds.items()):
-        told = told.after(found, warm=(second - opened) * SECOND >= warm_up)
+    length = max(SECOND, BOTH / rate)
+    told, looks = begin, _looks(newcomer.complete, stable.complete, length)
+    opened = min(looks, default=0)
+    for look, found in sorted(looks.items()):
+        told = told.after(found, warm=(look - opened) * length >= warm_up)
     return told
 
 
-def _seconds(newcomer: Sequence[Sample], stable: Sequence[Sample]) -> Mapping[int, Second]:
-    """Whole seconds that both have lived through: one that is not over yet would be counted twice in part."""
+def _looks(newcomer: Sequence[Sample], stable: Sequence[Sample], length: float) -> Mapping[int, Look]:
+    """Those that both have lived through to the end: of one that is not over yet a part would be judged for all."""
     over = min(max((sample.start for sample in each), default=0.0) for each in (newcomer, stable))
     found: dict[int, tuple[list[Sample], list[Sample]]] = defaultdict(lambda: ([], []))
     for at, each in enumerate((newcomer, stable)):
         for sample in each:
-            if int(sample.start / SECOND) < int(over / SECOND):
-                found[int(sample.start / SECOND)][at].append(sample)
+            if int(sample.start / length) < int(over / length):
+                found[int(sample.start / length)][at].append(sample)
     return found
 
 

@@ -188,6 +188,7 @@ def test_both_slots_get_the_same_requests() -> None:
         {"objective": "<= 0 %"},
         {"objective": "<= 1s"},
         {"objective": ">= 1 %"},
+        {"objective": "<= 20 %"},
         {"minimumSamples": 0},
         {"slower": "<= 5"},
         {"alpha": 0.1},
@@ -196,3 +197,31 @@ def test_both_slots_get_the_same_requests() -> None:
 def test_what_makes_no_sense_is_refused(said: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         settings(**said)
+
+
+def test_few_users_are_enough_if_one_waits_for_both_slots_to_have_some() -> None:
+    """Ten looks a second and four requests: hardly any look has both slots in it."""
+    alone, other = (Counters(1, 1), Counters()), (Counters(), Counters(1))
+    told = weighed(*[alone, other, other, other] * 20)
+    assert told.errors.newcomer.requests == 20
+    assert judged(told, minimumSamples=10).outcome is Outcome.FAILED
+
+
+def test_a_look_without_stable_is_no_sign_that_it_has_no_users() -> None:
+    told = weighed(*[(Counters(1), Counters()), (Counters(), Counters(1))] * 100)
+    assert told.baseline is None
+
+
+def test_our_own_requests_tell_also_when_they_are_rare() -> None:
+    rare = Held([*spread("green", 200, bad=True), *spread("blue", 200, bad=False)])
+    assert judged(weighed(), rare, journey=JOURNEY, rate=0.4).outcome is Outcome.FAILED
+
+
+def spread(slot: str, seconds: int, *, bad: bool) -> list[Sample]:
+    """A request every 2.5 s; stable's are sent between the newcomer's."""
+    late = 0.0 if slot == "green" else 1.25
+    made = answered(slot, seconds, bad=0, rate=1)[: int(seconds * 0.4)]
+    return [
+        replace(one, start=100.0 + number * 2.5 + late, ok=not bad, status=500 if bad else 200)
+        for number, one in enumerate(made)
+    ]

@@ -28,11 +28,12 @@ from reconciler.durations import Duration
 
 CONFIDENT = True  # it can say that the evidence is enough
 BETA = 0.05  # chance to call one that is clearly worse good enough
+MOST = 19.0  # percent; five times as many would be all
 
 
 def _share(text: str) -> str:
-    if threshold(text, Unit.PERCENT, upper=True).value <= 0:
-        raise ValueError(f"'{text}' can never be shown, expected a share above 0 %")
+    if not 0 < threshold(text, Unit.PERCENT, upper=True).value <= MOST:
+        raise ValueError(f"'{text}' makes no sense as an objective, expected above 0 % and at most {MOST:g} %")
     return text
 
 
@@ -61,7 +62,7 @@ class Settings(BaseModel):
 
     @property
     def floor(self) -> float:
-        return min(threshold(self.objective, Unit.PERCENT).value / 100, 0.19)
+        return threshold(self.objective, Unit.PERCENT).value / 100
 
     def enough(self) -> Confidence:
         """With two sources either may be enough, so each takes half of the risk."""
@@ -111,7 +112,8 @@ class RegressionGate:
         first = Compared.begin(settings.false_rollback_risk, settings.tolerated_ratio, settings.enough(), tolerance)
         newcomer, stable = (Sampled(str(one.slot), window, told) for one in (window.newcomer, window.stable))
         void = newcomer.void(1) or stable.void(1)
-        return compared(first, newcomer, stable, self._context.warm_up), source.problem() or void
+        ours = compared(first, newcomer, stable, self._context.warm_up, settings.rate)
+        return ours, source.problem() or void
 
     def _judge(self, window: Window, users: Weighed, ours: Compared | None, problem: str) -> tuple[Outcome, str]:
         """What speaks against the newcomer stays, even if nothing more can be seen; all else needs enough of it."""
