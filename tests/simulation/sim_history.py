@@ -377,7 +377,7 @@ class History:
             journal.verify()
             for name in self.places:
                 self.laws.state(name)
-                for breach in judge(list(journal.entries(name))):
+                for breach in judge(list(journal.entries(name))).breaches:
                     if breach.law != 21:  # a member that died by itself is stopped without an entry
                         self.laws.breach(f"the judge: {breach}")
         except JournalError as error:
