@@ -10,7 +10,7 @@ from sim_git import CURE, INVALID, VERSIONS, Wish
 from sim_members import ALIVE
 from sim_world import Place
 
-from reconciler.core.model import Slot, Stamp, all_on, share
+from reconciler.core.model import MemberStatus, Slot, Stamp, all_on, share
 from reconciler.core.state import State
 from reconciler.core.steps import Requested, Verb
 
@@ -110,6 +110,18 @@ class Trouble:
         if alive:
             place.members.die(draw.choice(alive))
         return bool(alive)
+
+    def health_flaps(self, draw: Random, place: Place) -> bool:
+        """A member that was well is well no more, and is again, and so on for a while."""
+        well = [one for one in place.members.all.values() if one.status is MemberStatus.READY]
+        over = self._timeline.now + draw.uniform(2.0, 60.0)
+
+        def goes_on() -> bool:
+            return self._timeline.now < over and not self._weather.calm
+
+        if well:
+            place.members.flap(draw.choice(well), draw, goes_on)
+        return bool(well)
 
     # ---- git
 
