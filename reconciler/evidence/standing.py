@@ -14,6 +14,7 @@ from reconciler.core.steps import Adopted, Applied, DriftFound, Intended, Result
 from reconciler.evidence.step import Step
 
 Possible = frozenset[Weights]  # empty: nothing is known, and anything may be so
+AT_ONCE = ("go-back", "reopen-gateway")  # rules by which users come before the record of somebody else's hand
 REFIT = "start-stable"  # this rule empties stable's own slot of what is not stable, where nobody is served
 
 
@@ -47,11 +48,11 @@ def _written(step: Step) -> Route | None:
 
 
 def _overwrites(step: Step, possible: Possible) -> Iterator[str]:
-    """A write was done, and what it had been computed from was not there. One that moves nobody overwrites nothing. On
-    the way back users come first: what somebody else had left there stands in the write itself, and nowhere before."""
-    written, event, t = _written(step), step.entry.event, step.before.transition
+    """A write was done, and what it had been computed from was not there. One that moves nobody overwrites nothing.
+    Where users come first, what somebody else had left stands in the write itself, and nowhere before."""
+    written, event, intent = _written(step), step.entry.event, step.before.intent
     done = isinstance(event, Applied) and event.result is Result.DONE
-    if written is None or written.before is None or not done or (t and t.going_back):
+    if written is None or written.before is None or not done or (intent and intent.rule in AT_ONCE):
         return
     if possible and written.before not in {*possible, written.after.weights}:
         stood = " or ".join(sorted(_shown(one) for one in possible))
