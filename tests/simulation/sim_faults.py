@@ -33,7 +33,7 @@ TURNS = {
         "gateway-restart-kept", "gateway-restart-lost", "gateway-silent", "gateway-moved-by-hand", "gateway-foreign",
         "counters-reset", "drain-stuck",
     ),
-    "host": ("host-dies", "health-flaps", "machine-reboots"),
+    "host": ("host-dies", "slot-dies", "health-flaps", "machine-reboots"),
     "git": (
         "git-commit", "git-storm", "git-revert", "git-force-push", "git-invalid", "git-deleted", "git-unreadable",
         "git-commit-gone",

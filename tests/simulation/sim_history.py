@@ -20,9 +20,10 @@ from sim_disk import CrashNow, Disk, PowerCut
 from sim_faults import Weather
 from sim_git import Git, Wish
 from sim_laws import Edge, Laws
+from sim_person import Person
 from sim_process import Process
 from sim_time import Clock, Timeline
-from sim_trouble import Person, Trouble
+from sim_trouble import Trouble
 from sim_world import Place
 
 from reconciler.core.diff import standing
