@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Event as Signal
 from typing import NoReturn
 
 from reconciler.errors import JournalBroken, JournalError
@@ -16,6 +17,7 @@ from reconciler.journal.lock import RunLock
 
 PAGE = 1000  # rows held in memory at once
 BUSY = 10.0  # seconds to wait for another process
+LOOKS, BETWEEN = 50, 0.02  # while another process puts a journal in order; and seconds from one to the next
 
 
 class Reading(ABC):
@@ -103,14 +105,29 @@ class ReadOnlyJournal(Reading):
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with rows.translated(self.path):
-            connection = self._open()
+            connection = self._found()
             try:
-                if not rows.is_journal(connection):
-                    connection.close()
-                    connection = _empty()
                 yield connection
             finally:
                 connection.close()
+
+    def _found(self) -> sqlite3.Connection:
+        """Whoever opens the journal first after a kill puts its files in order; a reader who comes by in that moment
+        would have to write, which he must not, and looks again."""
+        for left in reversed(range(LOOKS)):
+            connection = self._open()
+            try:
+                if rows.is_journal(connection):
+                    return connection
+            except sqlite3.Error as error:
+                connection.close()
+                if not left or not (getattr(error, "sqlite_errorname", None) or "").startswith("SQLITE_READONLY"):
+                    raise
+                Signal().wait(BETWEEN)
+            else:
+                connection.close()
+                break
+        return _empty()
 
     def _open(self) -> sqlite3.Connection:
         """The way of opening that leaves no trace: `mode=ro` alone would leave `-shm` and `-wal` files behind."""

@@ -15,6 +15,8 @@ from journal_exam import EVENT, JournalExam, Store, another
 
 from reconciler.core.steps import Bootstrapped, Watched
 from reconciler.errors import InvalidConfiguration, JournalBroken, JournalError
+from reconciler.journal import reading
+from reconciler.journal.reading import ReadOnlyJournal
 from reconciler.journal.sqlite import open_journal
 from reconciler.journal.store import Journal
 
@@ -155,6 +157,35 @@ def test_a_preview_that_waits_sees_the_journal_appear(store: Store) -> None:
     journal = store.open()
     journal.append("production", EVENT, actor="anna")
     assert (reader.id, reader.last("production")) == (journal.id, 2)
+
+
+class Unready:
+    """A connection to files that another process is just putting in order."""
+
+    def execute(self, *_: object) -> None:
+        error = sqlite3.OperationalError("attempt to write a readonly database")
+        error.sqlite_errorname = "SQLITE_READONLY_RECOVERY"
+        raise error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("times", "told"), [(3, True), (10_000, False)])
+def test_a_reader_who_comes_while_a_killed_journal_is_put_in_order_looks_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, times: int, told: bool
+) -> None:
+    with closing(open_journal(f"sqlite:///{path}")) as journal:
+        journal.append("production", EVENT, actor="anna")
+    opened, looks = ReadOnlyJournal._open, iter([True] * times)
+    monkeypatch.setattr(ReadOnlyJournal, "_open", lambda self: Unready() if next(looks, None) else opened(self))
+    monkeypatch.setattr(reading, "BETWEEN", 0.001)
+    reader = open_journal(f"sqlite:///{path}", read_only=True)
+    if told:
+        assert reader.head() == 2
+        return
+    with pytest.raises(JournalError, match="may not be written"):
+        reader.head()
 
 
 @pytest.mark.parametrize("url", ["mysql://u:hunter2@host/db", "journal.db", "sqlite:///", "sqlite://journal.db", ""])
