@@ -299,17 +299,22 @@ class History:
                 self._repair()
         self.laws.breach(f"liveness: never at rest; {self._answers()}")
 
+    def _latest(self, place: Place) -> Any:
+        """What the one says who may act; whoever was overtaken there may live on for another environment's sake, and
+        what he said last is of yesterday."""
+        said = [one for one in self.processes if one.alive and place.name in one.found]
+        latest = max(said, key=lambda one: one.session.keeper(place.name).generation, default=None)
+        return latest.found[place.name] if latest else None
+
     def _answer(self, place: Place) -> Wait | None:
         """What the reconciler says now."""
-        found = [one.found[place.name] for one in self.processes if one.alive and place.name in one.found]
-        answer = found[-1].decision.answer if found else None
-        return answer if isinstance(answer, Wait) else None
+        found = self._latest(place)
+        return found.decision.answer if found and isinstance(found.decision.answer, Wait) else None
 
     def _told(self, place: Place) -> str:
         """The reason that stands on the screen: what stands in the way comes before what is waited for."""
-        found = [one.found[place.name] for one in self.processes if one.alive and place.name in one.found]
-        stalled = [c.reason for c in found[-1].status.conditions if c.type == "Stalled" and c.status] if found else []
-        answer = self._answer(place)
+        found, answer = self._latest(place), self._answer(place)
+        stalled = [c.reason for c in found.status.conditions if c.type == "Stalled" and c.status] if found else []
         return (stalled or [answer.reason if answer else ""])[0]
 
     def _answers(self) -> str:
