@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import time
 
+from figures import spread
 from rig import Rig, SecondGateway, Watcher, rig
 
 from reconciler.core.model import Slot
@@ -75,15 +75,6 @@ def compared(roads: list[float], own: list[float]) -> dict[str, dict[str, float]
     """The whole road, the gateway alone, and the difference switch by switch; milliseconds."""
     above = [road - alone for road, alone in zip(roads, own, strict=True)]
     return {"road_ms": spread(roads), "gateway_ms": spread(own), "above_gateway_ms": spread(above)}
-
-
-def spread(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {
-        "median": round(statistics.median(ordered), 2),
-        "p95": round(ordered[int(len(ordered) * 0.95) - 1], 2),
-        "max": round(ordered[-1], 2),
-    }
 
 
 def show(result: dict[str, object]) -> str:
