@@ -25,12 +25,13 @@ class Journalled:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """`last_ms` is below zero when no user met the newcomer after the decision: the next one would have been later."""
+    """`last_ms` is below zero when no user met the newcomer after the decision: where few users come, that is luck."""
 
     version: str
     seconds: float  # from the first user of the newcomer to the decision
     errors: int  # that users of the newcomer were shown, to the end
-    last_ms: float  # from the decision to the last request that the newcomer began to serve
+    after: int  # users whom it began to serve after the decision
+    last_ms: float  # from the decision to the last of all
     read_back_ms: float
     reason: str
 
@@ -54,6 +55,7 @@ def measured(one: Journalled, users: Sequence[Served]) -> Rollback:
         version=one.newcomer.version,
         seconds=one.decided - users[0].start,
         errors=sum(user.status >= 500 for user in users),
+        after=sum(user.start > one.decided for user in users),
         last_ms=(users[-1].start - one.decided) * 1000,
         read_back_ms=(one.read_back - one.decided) * 1000,
         reason=one.reason,

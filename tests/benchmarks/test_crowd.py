@@ -33,7 +33,9 @@ def test_every_request_that_was_sent_has_one_outcome(chance: float, kind: str) -
 
 
 def test_a_gateway_that_is_away_loses_everybody() -> None:
-    counts = asyncio.run(_come(_free_port()))
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # taken, so that nobody else listens there
+        counts = asyncio.run(_come(deaf.getsockname()[1]))
     assert counts["sent"] == counts["lost"] > 5
 
 
@@ -57,10 +59,10 @@ class Told(asyncio.Transport):
 
 
 async def _visited(chance: float) -> Counter[str]:
-    port, loop = _free_port(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: chancy.Answers(chance, b"", Random(1)), "127.0.0.1", port)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: chancy.Answers(chance, b"", Random(1)), "127.0.0.1", 0)
     async with server:
-        return await _come(port)
+        return await _come(server.sockets[0].getsockname()[1])
 
 
 async def _come(port: int) -> Counter[str]:
@@ -69,9 +71,3 @@ async def _come(port: int) -> Counter[str]:
     await users.come(stop)
     users.leave()
     return users.counts
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -47,13 +47,13 @@ def test_a_rollback_is_measured_by_those_whom_the_newcomer_served() -> None:
         Served(3.6, None, 503),
     ]
     (found,) = records.rollbacks(journal(*story(0.0)), served)
-    assert (found.version, found.seconds, found.errors) == ("2", 2.0, 1)
+    assert (found.version, found.seconds, found.errors, found.after) == ("2", 2.0, 1, 1)
     assert (round(found.last_ms), round(found.read_back_ms)) == (8, 20)
 
 
 def test_nobody_after_the_decision_is_below_zero_and_not_zero() -> None:
     (found,) = records.rollbacks(journal(*story(0.0)), [Served(2.99, Slot.GREEN, 200)])
-    assert round(found.last_ms) == -10
+    assert (found.after, round(found.last_ms)) == (0, -10)
 
 
 def test_each_rollback_has_its_own_users() -> None:
