@@ -170,7 +170,7 @@ class Migrate(Part):
     """How the data is made ready for a newcomer, before anything of it starts: commands of the operator's file."""
 
     command: CommandName
-    check: Annotated[CommandName, Field(description="Its expected exit code: applied. 1: not applied. Else: unknown.")]
+    check: Annotated[CommandName, Field(description="Its expected exit code: applied. 10: not applied. Else: unknown.")]
     old_version_works: Annotated[bool, Field(strict=True)]
 
 

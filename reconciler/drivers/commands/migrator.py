@@ -22,7 +22,7 @@ from reconciler.errors import ReconcilerError, Refused, Unreachable
 
 log = logging.getLogger("reconciler.migration")
 
-NOT_APPLIED = 1  # the check's exit code for a clear no
+NOT_APPLIED = 10  # the check's exit code for a clear no; 1 and 2 are how programs end that went wrong
 LONGEST = 200  # characters of a command's last line, in a reason
 APPLIED, FAILED, UNKNOWN = MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN
 Found = tuple[MigrationStatus, str]
