@@ -192,6 +192,7 @@ def _gate(
         newcomer_road=lambda window: ways()[str(window.newcomer.slot)],
         allowed=configuration.allowed,
         samples=samplers.of,
+        sessions=samplers.of,
         evidence=ledger.of,
         warm_up=manifest.spec.warm_up,
         deadline=GATE_DEADLINE,

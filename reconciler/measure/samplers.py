@@ -8,16 +8,16 @@ from typing import Any
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import GateSpec, Window
-from reconciler.drivers.protocols import Road, Sample, Samples
+from reconciler.drivers.protocols import Road, Sample, Session
 from reconciler.drivers.registry import driver
 from reconciler.errors import ReconcilerError
-from reconciler.measure.sampler import Sampler
+from reconciler.measure.sampler import IDLE, Sampler
 
 Roads = Callable[[], Mapping[str, Road]]
 
 
 class Samplers:
-    """A gate's driver that has a `plan(settings, roads, newcomer)` gets a sampler; it runs while it is asked."""
+    """A gate's driver that has a `plan(settings, roads, begun)` gets a sampler; it runs while it is asked."""
 
     def __init__(
         self,
@@ -32,13 +32,13 @@ class Samplers:
                 alarm()
 
         self._aimed = {
-            gate.name: Aimed(module, gate.settings, roads, Sampler(on_bad, clock=clock))
+            gate.name: Aimed(module, gate.settings, roads, Sampler(on_bad, idle=_idle(gate), clock=clock))
             for gate in gates
             if hasattr(module := driver("gates", gate.kind), "plan")
         }
 
-    def of(self, gate: str) -> Samples:
-        """For `GateContext.samples`. Raises KeyError for a gate that wants none."""
+    def of(self, gate: str) -> Aimed:
+        """For `GateContext.samples` and `.sessions`. Raises KeyError for a gate that wants none."""
         return self._aimed[gate]
 
     def close(self) -> None:
@@ -46,22 +46,45 @@ class Samplers:
             aimed.sampler.close()
 
 
+def _idle(gate: GateSpec) -> float:
+    """A gate that is asked seldom must not find that what it asks about has ended since."""
+    return IDLE + (gate.interval or 0.0)
+
+
 class Aimed:
-    """A sampler that sends what the gate's settings ask for, to the newcomer of the latest window."""
+    """A sampler that sends what the gate's settings ask for, to the newcomer of the latest window. `plan` is given the
+    window in which that began: the first one of a transition, and anew as long as the newcomer has no weight and what
+    was seen before is not fair."""
 
     def __init__(self, module: ModuleType, settings: str, roads: Roads, sampler: Sampler) -> None:
         self._plan: Any = module.plan
         self._settings = module.Settings.model_validate_json(settings)
         self._roads, self.sampler = roads, sampler
+        self._begun: Window | None = None
         self._lost = ""
 
     def since(self, window: Window) -> Sequence[Sample]:
-        try:
-            self.sampler.aim(self._plan(self._settings, self._roads(), window.newcomer.slot))
-            self._lost = ""
-        except ReconcilerError as error:
-            self._lost = f"the way to the slots is not known: {error}"
+        self._aim(window)
         return self.sampler.since(window)
+
+    def sessions(self, window: Window) -> Sequence[Session]:
+        self._aim(window)
+        return self.sampler.sessions(window)
 
     def problem(self) -> str:
         return self._lost or self.sampler.problem()
+
+    def _aim(self, window: Window) -> None:
+        if self._begun is None or _begins(window, self._begun):
+            self._begun = window
+        try:
+            self.sampler.aim(self._plan(self._settings, self._roads(), self._begun))
+            self._lost = ""
+        except ReconcilerError as error:
+            self._lost = f"the way to the slots is not known: {error}"
+
+
+def _begins(window: Window, begun: Window) -> bool:
+    if (window.transition, window.newcomer) != (begun.transition, begun.newcomer):
+        return True
+    return window.rung == 0 and window.fair != begun.fair
