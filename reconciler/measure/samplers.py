@@ -26,20 +26,31 @@ class Samplers:
         *,
         alarm: Callable[[], None] | None = None,
         clock: Clock = SYSTEM,
+        earlier: Mapping[str, Aimed] | None = None,
     ) -> None:
+        """`earlier`: what `untouched` gave; it goes on."""
+
         def on_bad(_: Sample) -> None:
             if alarm is not None:
                 alarm()
 
-        self._aimed = {
-            gate.name: Aimed(module, gate.settings, roads, Sampler(on_bad, idle=_idle(gate), clock=clock))
-            for gate in gates
-            if hasattr(module := driver("gates", gate.kind), "plan")
-        }
+        self._aimed = dict(earlier or {})
+        for gate in gates:
+            if gate.name not in self._aimed and hasattr(module := driver("gates", gate.kind), "plan"):
+                sampler = Sampler(on_bad, idle=_idle(gate), clock=clock)
+                self._aimed[gate.name] = Aimed(module, gate, sampler)
+        for aimed in self._aimed.values():
+            aimed.roads = roads
 
     def of(self, gate: str) -> Aimed:
         """For `GateContext.samples` and `.sessions`. Raises KeyError for a gate that wants none."""
         return self._aimed[gate]
+
+    def untouched(self, gates: Iterable[GateSpec]) -> Mapping[str, Aimed]:
+        """Those of gates that are still the same; they are not ours any more. A commit in mid-transition that changes
+        something else must not end the sessions that are used through it."""
+        same = {gate.name for gate in gates if gate.name in self._aimed and self._aimed[gate.name].gate == gate}
+        return {name: self._aimed.pop(name) for name in same}
 
     def close(self) -> None:
         for aimed in self._aimed.values():
@@ -56,10 +67,12 @@ class Aimed:
     window in which that began: the first one of a transition, and anew as long as the newcomer has no weight and what
     was seen before is not fair."""
 
-    def __init__(self, module: ModuleType, settings: str, roads: Roads, sampler: Sampler) -> None:
+    roads: Roads
+
+    def __init__(self, module: ModuleType, gate: GateSpec, sampler: Sampler) -> None:
         self._plan: Any = module.plan
-        self._settings = module.Settings.model_validate_json(settings)
-        self._roads, self.sampler = roads, sampler
+        self._settings = module.Settings.model_validate_json(gate.settings)
+        self.gate, self.sampler = gate, sampler
         self._begun: Window | None = None
         self._lost = ""
 
@@ -78,7 +91,7 @@ class Aimed:
         if self._begun is None or _begins(window, self._begun):
             self._begun = window
         try:
-            self.sampler.aim(self._plan(self._settings, self._roads(), self._begun))
+            self.sampler.aim(self._plan(self._settings, self.roads(), self._begun))
             self._lost = ""
         except ReconcilerError as error:
             self._lost = f"the way to the slots is not known: {error}"

@@ -265,13 +265,11 @@ class Shop:
         self.server.daemon_threads = True
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
         self.thread.start()
-        spec = GateSpec(
-            "baskets", "sessions", Stage.PREFLIGHT, Mode.ENFORCE, self.settings.model_dump_json(by_alias=True)
-        )
         self.alarms = threading.Event()
-        self.samplers = Samplers([spec], self.roads, alarm=self.alarms.set)
+        self.samplers = Samplers([self.spec], self.roads, alarm=self.alarms.set)
 
     settings = sessions.Settings.model_validate(FAST)
+    spec = GateSpec("baskets", "sessions", Stage.PREFLIGHT, Mode.ENFORCE, settings.model_dump_json(by_alias=True))
 
     def roads(self) -> dict[str, Road]:
         return {"users": Road(f"http://127.0.0.1:{self.server.server_port}")}
@@ -352,6 +350,16 @@ def test_sessions_end_with_who_holds_them_and_then_nothing_is_proved(shop: Shop)
     until(gate, WINDOW, lambda found: found.outcome is Outcome.ERROR)
     found = until(gate, WINDOW, lambda found: found.outcome is Outcome.INCONCLUSIVE and found.samples > COUNT * 4)
     assert "4 of 4 sessions were not open before the newcomer had weight" in found.reason
+
+
+def test_a_policy_commit_that_does_not_touch_the_gate_leaves_its_sessions_alone(shop: Shop) -> None:
+    until(shop.gate(), AT_0, well)
+    before, changed = shop.samplers, replace(shop.spec, interval=9.0)
+    assert before.untouched([changed]) == {}
+    shop.samplers = Samplers([shop.spec], shop.roads, earlier=before.untouched([shop.spec]))
+    before.close()
+    assert until(shop.gate(), WINDOW, well)
+    assert len(shop.baskets) == COUNT
 
 
 def test_a_gate_that_is_opened_in_mid_transition_sends_nothing_and_is_not_sure(shop: Shop) -> None:
