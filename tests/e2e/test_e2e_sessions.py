@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from e2e_laws import assert_lawful
 from e2e_manifest import ANALYSIS, RUNGS
@@ -34,6 +36,8 @@ def test_every_session_of_before_lives_through_a_good_switch(playground: Playgro
     assert_nothing_lost(requests)
     assert served_by(requests) == {"blue", "green"}
     assert_kept(playground)
+    told = f"{playground.log} {playground.entries()} {playground.reconcile('history').stdout}"
+    assert not [sid for sid in os.listdir(playground.place.data / "sessions") if sid in told], "an id is a secret"
     assert_lawful(playground.entries(), RUNGS)
 
 

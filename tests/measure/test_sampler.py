@@ -253,6 +253,13 @@ def test_nothing_runs_when_nobody_asks(site: Site) -> None:
     assert not generators(sampler)
 
 
+def test_what_is_asked_seldom_does_not_end_between_two_questions() -> None:
+    spec = replace(gates()[0], interval=60.0)
+    samplers = Samplers([spec], dict)
+    assert samplers.of("journey").sampler._idle > 60.0
+    samplers.close()
+
+
 def test_closing_waits_for_nothing_and_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.measure.sampler.GRACE", PATIENCE / 10)
     sampler = Sampler()
