@@ -39,7 +39,7 @@ class Retention:
     def _newcomers(self, session: Session) -> bool:
         """Stable, too, may be the one to find that a session is gone after the newcomer had it in its hands. It is
         stable's own loss if nobody else ever answered the session, or if that was before the newcomer had weight."""
-        if session.excused:
+        if session.excused or not self.window.rung:
             return False
         newcomer, stable = str(self.window.newcomer.slot), str(self.window.stable.slot)
         if newcomer in session.slots:

@@ -119,6 +119,7 @@ class TestSessions(GateExam):
         (some(OPENING, OPENING), UNSURE, "2 of 4 sessions are open"),
         (some(REFUSED), ERROR, "session 1 of 4 cannot be opened: 'write' by green: status 404 instead of 200"),
         (some(EARLY), ERROR, "session 1 of 4 was lost, by blue at 0 %.*the newcomer has no users yet"),
+        (some(LOST), ERROR, "session 1 of 4 was lost, by green at 10 %.*the newcomer has no users yet"),
         (some(WAITED), UNSURE, "3 of 4 sessions were found whole at this weight so far; most often: no complete"),
     ],
 )
