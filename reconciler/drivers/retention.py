@@ -61,8 +61,8 @@ class Retention:
 
     @property
     def opened(self) -> int:
-        """So many were seen open before the newcomer had weight."""
-        return sum(one.before for one in self.told)
+        """So many were seen open before the newcomer had weight, or are lost already."""
+        return sum(bool(one.before or one.lost) for one in self.told)
 
     def percent(self, sessions: int) -> float:
         return 100 * sessions / self.count
@@ -83,11 +83,10 @@ class Retention:
 
     def lacking(self) -> str:
         """What is not known of those that are not lost."""
-        before = self.opened + sum(not one.before for one in self.lost)
-        if before < self.count and not self.window.rung:
-            return f"{before} of {self.count} sessions are open"
-        if before < self.count:
-            missing = f"{self.count - before} of {self.count} sessions were not open before the newcomer had weight"
+        if self.opened < self.count and not self.window.rung:
+            return f"{self.opened} of {self.count} sessions are open"
+        if self.opened < self.count:
+            missing = f"{self.count - self.opened} of {self.count} sessions were not open before the newcomer had weight"
             return f"{missing}, as far as this process knows; whether users' sessions survive cannot be proved any more"
         why = Counter(one.last.error for one in self.told if one.last and one.last.error and not one.lost)
         most = f"; most often: {why.most_common(1)[0][0]}" if why else ""

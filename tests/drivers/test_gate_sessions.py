@@ -160,6 +160,7 @@ def test_one_that_was_lost_is_named() -> None:
 def test_a_limit_below_all_tolerates_as_many_and_no_more() -> None:
     assert judged(some(LOST), retention=">= 75 %").outcome is Outcome.SUCCESSFUL
     assert judged(some(WAITED), retention=">= 75 %").outcome is Outcome.SUCCESSFUL
+    assert judged(some(replace(EARLY, before=False)), AT_0, retention=">= 75 %").outcome is Outcome.SUCCESSFUL
     assert judged(some(LOST, WAITED), retention=">= 75 %").outcome is Outcome.INCONCLUSIVE
     assert judged(some(LOST, LOST), retention=">= 75 %").outcome is Outcome.FAILED
     assert judged(some(OPENING), AT_0, retention=">= 75 %").outcome is Outcome.INCONCLUSIVE, "all are opened first"
