@@ -86,8 +86,9 @@ class Retention:
         if self.opened < self.count and not self.window.rung:
             return f"{self.opened} of {self.count} sessions are open"
         if self.opened < self.count:
-            missing = f"{self.count - self.opened} of {self.count} sessions were not open before the newcomer had weight"
-            return f"{missing}, as far as this process knows; whether users' sessions survive cannot be proved any more"
+            some = f"{self.count - self.opened} of {self.count} sessions"
+            missing = f"{some} were not open before the newcomer had weight, as far as this process knows"
+            return f"{missing}; whether users' sessions survive cannot be proved any more"
         why = Counter(one.last.error for one in self.told if one.last and one.last.error and not one.lost)
         most = f"; most often: {why.most_common(1)[0][0]}" if why else ""
         return f"{len(self.kept)} of {self.count} sessions were found whole at this weight so far{most}"
