@@ -10,6 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 
 import folder
 from jobs import Jobs
+from notes import Notes
 from serving import Answer, Given, Member, Request, answer
 
 CORPUS = (
@@ -35,12 +36,17 @@ class Api(Member):
         own = f"sessions-of-{given.me.version}" if given.told.forget_sessions else "sessions"
         self.sessions = given.data / own
         self._searches = itertools.count(1)
+        self.notes = Notes(given.data, given.schema) if given.schema else None
+        if self.notes and self.notes.problem:
+            raise SystemExit(f"the notes' database is not ready: {self.notes.problem}")
 
     def get(self, request: Request) -> Answer | None:
         if request.path == "/api/search":
             return self._search(request.query.get("q", ""))
         if request.path == "/api/session":
             return self._session(request)
+        if request.path == "/api/notes" and self.notes:
+            return answer(200, {"notes": self.notes.all()})
         if request.path.startswith(FILES):
             return self._download(request.path.removeprefix(FILES))
         return None
@@ -50,6 +56,9 @@ class Api(Member):
             return self._session(request)
         if request.path == "/api/jobs":
             return self._enqueue(request.body)
+        if request.path == "/api/notes" and self.notes:
+            self.notes.add(request.body.decode(errors="replace"), request.query.get("author", ""))
+            return answer(201, {})
         if request.path.startswith(FILES):
             return self._upload(request.path.removeprefix(FILES), request.body)
         return None

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.core.model import Mode, Spec, Stage
 from reconciler.desired import schema
 from reconciler.desired.checks import check
-from reconciler.desired.document import Chosen, Document
+from reconciler.desired.document import Chosen, Document, Migrate
 from reconciler.desired.explain import Found, explain
 from reconciler.desired.spec import named_gates, to_spec
 from reconciler.desired.yaml_strict import MOST_PROBLEMS, Parsed, Path, parse
@@ -65,6 +65,7 @@ class Manifest:
     gateway: GatewayDriver
     members: tuple[MemberDriver, ...]
     gates: tuple[GateDriver, ...]
+    migrate: Migrate | None
     parsed: Parsed = field(compare=False, repr=False)  # for the places of what is found wrong later
 
     def problem(self, path: Path, message: str) -> Problem:
@@ -197,6 +198,7 @@ def _manifest(document: Document, settings: dict[Path, Any], parsed: Parsed) -> 
         gateway=GatewayDriver(body.gateway.kind, settings["spec", "gateway"]),
         members=tuple(MemberDriver(one.name, one.prefix, one.host.kind, chosen) for one, chosen in members),
         gates=tuple(GateDriver(gate.name, gate.choice.kind, chosen, gate.path) for gate, chosen in gates),
+        migrate=body.migrate,
         parsed=parsed,
     )
 
