@@ -100,13 +100,15 @@ def open_world(
     alarm: Callable[[], None] | None = None,
     clock: Clock = SYSTEM,
 ) -> World:
-    """Open every driver that a manifest names. `previous`: its gateway is kept, lock and all, if it is the same."""
+    """Open every driver that a manifest names. `previous`: its gateway is kept, lock and all, if it is the same, and so
+    is what is sampled for gates that are."""
     state = configuration.state_dir / manifest.name
     hosts = {member.name: _host(manifest, member, configuration, state) for member in manifest.members}
     endpoints = endpoints_of(manifest, hosts)
+    earlier = previous.samplers.untouched(manifest.spec.gates) if previous else {}
     gateway = _kept(previous, manifest) or gateway_of(manifest, configuration, journal, endpoints, read_only=read_only)
     ways = partial(roads, gateway, endpoints)
-    samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock)
+    samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock, earlier=earlier)
     ledger = Ledger(manifest.spec.gates)
     gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers, ledger) for gate in manifest.gates}
     migrator = previous.migrator if previous else Migrator(state)
@@ -214,6 +216,7 @@ def _gate(
         newcomer_road=lambda window: ways()[str(window.newcomer.slot)],
         allowed=configuration.allowed,
         samples=samplers.of,
+        sessions=samplers.of,
         evidence=ledger.of,
         warm_up=manifest.spec.warm_up,
         deadline=GATE_DEADLINE,

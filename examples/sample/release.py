@@ -19,6 +19,7 @@ class Misbehave:
     delay_ms: float = 0.0  # added to every answer but /healthz
     die_at_start: bool = False
     never_ready: bool = False
+    forget_sessions: bool = False  # knows no session but those that this version opened
     report_version: str = ""  # calls itself this instead of its version
     migrate_s: float = 0.0  # its migration takes so long
     migrate_fails: bool = False

@@ -123,7 +123,7 @@ def _understood(parsed: Parsed) -> Manifest | Invalid:
         return _invalid(parsed)
     drivers = list(_drivers(document))
     wrong = [found for _, result in drivers if isinstance(result, list) for found in result]
-    wrong = wrong or list(_never_confident(document))
+    wrong = wrong or [*_never_confident(document), *_begun_too_late(document)]
     if wrong:
         _tell(parsed, wrong)
         return _invalid(parsed)
@@ -156,6 +156,16 @@ def _never_confident(document: Document) -> Iterator[Found]:
                 "no enforced gate under `shift` can tell; add `{kind: regression}` there, or write `until: successful`"
             )
             yield ("spec", "strategy", "steps", index, "analysis", "until"), False, text
+
+
+def _begun_too_late(document: Document) -> Iterator[Found]:
+    """Gates that must have begun before the stage in which they stand; every later stage asks them again."""
+    for gate in named_gates(document.spec.gates):
+        begins = getattr(registry.driver("gates", gate.choice.kind), "BEGINS", gate.stage)
+        if gate.stage is not begins:
+            why = f"'{gate.choice.kind}' must begin before traffic moves"
+            text = f"{why}: write it under `{begins}`; every later stage asks it again"
+            yield (*gate.path, "kind"), False, text
 
 
 def _settings(family: str, choice: Chosen, path: Path) -> BaseModel | list[Found]:

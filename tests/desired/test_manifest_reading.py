@@ -210,6 +210,16 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
             "analysis: {until: confident, atMost: 1m}\n",
             "17:27: no enforced gate under `shift` can tell",
         ),
+        (
+            "  strategy:\n",
+            "  gates: {shift: [{kind: sessions, write: {path: '/a?b={content}'}, read: {path: /}}]}\n  strategy:\n",
+            "15:26: 'sessions' must begin before traffic moves: write it under `preflight`",
+        ),
+        (
+            "  strategy:\n",
+            "  gates: {preflight: [{kind: sessions, retention: '>= 5s', write: {path: /}}]}\n  strategy:\n",
+            "15:51: '>= 5s', expected",
+        ),
         ("setWeight: 10\n", "analysis: {}\n", "17:19: missing key 'atMost' in analysis"),
         (
             "  strategy:\n",
