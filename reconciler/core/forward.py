@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import confident, due, stage, verdict
+from reconciler.core.gates import alerts, confident, due, stage, verdict
 from reconciler.core.judging import both_died, failure
 from reconciler.core.members import prepare, take_over
 from reconciler.core.model import (
@@ -272,7 +272,7 @@ def soak(s: Situation) -> Answer | None:
     if t.phase is not Phase.SOAKING:
         return Record(SoakBegan())
     if s.now < t.since + s.spec.soak:
-        return Wait("Soaking", f"{s.spec.soak:g} s at full weight", until=t.since + s.spec.soak)
+        return _soaking(s, t)
     found = verdict(s.spec, t, s.observed.gates)
     owners = all(s.status(t.newcomer.slot, name) is MemberStatus.READY for name in t.handed)
     if not owners:
@@ -280,3 +280,9 @@ def soak(s: Situation) -> Answer | None:
     if not found.good:
         return Wait(f"Gate{found.outcome}", found.reason)
     return _unfit(s, t.newcomer) or Record(Ended(Phase.SUCCEEDED, found.reason))
+
+
+def _soaking(s: Situation, t: Transition) -> Wait:
+    said = alerts(t, s.observed.gates)
+    message = f"{s.spec.soak:g} s at full weight{'; ' + said if said else ''}"
+    return Wait("Soaking", message, until=t.since + s.spec.soak, alert=bool(said))

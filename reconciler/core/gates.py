@@ -122,6 +122,11 @@ def lacking(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
     return ""
 
 
+def alerts(transition: Transition, readings: tuple[GateReading, ...]) -> str:
+    """What gates want somebody to look at, in this window; empty when there is nothing."""
+    return "; ".join(f"{one.name}: {one.alert}" for one in readings if one.alert and one.window == transition.window)
+
+
 def _without_data(found: GateReading | None) -> bool:
     return found is None or found.outcome in (Outcome.INCONCLUSIVE, Outcome.PENDING, Outcome.RUNNING)
 

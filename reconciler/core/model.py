@@ -314,6 +314,7 @@ class GateReading:
     samples: int = field(default=0, compare=False)
     reason: str = field(default="", compare=False)
     age: float = field(default=0.0, compare=False)  # seconds since it was given
+    alert: str = field(default="", compare=False)  # what somebody should look at, though nothing is decided by it
     confident: bool | None = None  # the evidence rules out that the newcomer is clearly worse; None: it cannot tell
     failures: int = 0  # failed answers in this window, this one among them
     inconclusives: int = 0

@@ -163,7 +163,7 @@ def test_at_full_weight_a_known_rate_alerts_and_does_not_go_back() -> None:
         told = told.seen(newcomer, Counters())
     found = judged(told)
     assert found.outcome is Outcome.SUCCESSFUL
-    assert "ALERT" in found.reason
+    assert "more often than was known of stable" in found.alert
 
 
 def test_at_full_weight_our_own_requests_to_both_slots_still_go_back() -> None:
