@@ -99,13 +99,19 @@ class Folder:
         for loop in self.loops:
             if loop.poll() is None:
                 self.end(loop)
-        if (self.root / "state" / "journal.db").exists():
-            names = self.reconcile("status", "--output", "json").stdout
-            for name in {path.stem for path in (self.root / "environments").glob("*.yaml")}:
-                if name in names:
-                    self.reconcile("down", name, "--yes")
+        if self._went_down():
             self.process("--once", "--apply")
         self._kill_leftovers()
+
+    def _went_down(self) -> bool:
+        """Every environment that ever ran is asked to stop; False: none did."""
+        if not (self.root / "state" / "journal.db").exists():
+            return False
+        known = self.reconcile("status", "--output", "json").stdout
+        names = {path.stem for path in (self.root / "environments").glob("*.yaml") if path.stem in known}
+        for name in names:
+            self.reconcile("down", name, "--yes")
+        return bool(names)
 
     def _kill_leftovers(self) -> None:
         """Whoever works below this folder was started by this test."""
