@@ -9,7 +9,7 @@ from functools import cache
 from itertools import product
 
 import pytest
-from core_laws import broken
+from core_laws import ABOUT, LAWS, broken
 from core_world import NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, B, Edge, G, spec
 from core_world import WEB as WEB_GATE
 
@@ -274,3 +274,14 @@ def test_the_same_situation_gives_the_same_answer() -> None:
     for kept in survey().kept.values():
         for desired, observed, state, decision in kept:
             assert decide(desired, observed, state, NOW) == decision
+
+
+def test_a_law_that_is_not_asked_about_an_answer_has_nothing_to_say_about_it() -> None:
+    """In every situation that was kept, about every answer that was given anywhere: sensible there or not."""
+    answers = [kept[0][3] for kept in survey().kept.values()]
+    for desired, observed, state, _ in (one for kept in survey().kept.values() for one in kept):
+        found = standing(desired, state).spec
+        for decision in answers if found else ():
+            edge = Edge(desired, found, observed, state, NOW, decision)
+            asked = dict(ABOUT[type(decision.answer)])
+            assert not [number for number, law in LAWS.items() if number not in asked and law(edge)]

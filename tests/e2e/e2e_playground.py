@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+import typed
 from e2e_manifest import manifest
 from e2e_users import Users
 
@@ -96,7 +97,11 @@ class Playground:
             file.write(f"\n[commands.{name}]\nargv = {json.dumps(argv)}\n")
 
     def reconcile(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Type a command to its end."""
+        """Type a command to its end: a question, or a word into the journal. Whatever acts is a process (`run`)."""
+        return typed.reconcile("--config", str(self.place.config), *words, folder=self.root)
+
+    def process(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The same in a process of its own."""
         command = [*RECONCILE, "--config", str(self.place.config), *words]
         return subprocess.run(command, capture_output=True, text=True, cwd=self.root, timeout=PATIENCE, check=False)
 

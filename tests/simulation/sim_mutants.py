@@ -151,7 +151,7 @@ def without_a_revision(decision: Any, desired: Any, state: Any = None) -> Intend
 MUTANTS = {
     "forget to seal the gateway": Mutant(Keeper, "world", forget_to_seal, ("law 5",), hint=121),
     "write to the journal without expected=": Mutant(
-        SqliteJournal, "extend", expect_nothing, ("law 19", "the judge: law 19", "law 8"), hint=1
+        SqliteJournal, "extend", expect_nothing, ("law 19", "the judge: law 19", "law 8"), hint=113
     ),
     "take a lost reply for done": Mutant(keeper, "apply", believe_in_silence, ("law 8",), hint=14),
     "act before the intent is durable": Mutant(tick, "_act", act_first, ("law 8",), hint=0),
