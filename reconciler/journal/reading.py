@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ from reconciler.journal.lock import RunLock
 
 PAGE = 1000  # rows held in memory at once
 BUSY = 10.0  # seconds to wait for another process
+ATTEMPTS, APART = 20, 0.01  # at opening while a writer comes or goes; seconds between two
 
 
 class Reading(ABC):
@@ -103,14 +105,33 @@ class ReadOnlyJournal(Reading):
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with rows.translated(self.path):
-            connection = self._open()
+            connection = self._steady()
             try:
-                if not rows.is_journal(connection):
-                    connection.close()
-                    connection = _empty()
                 yield connection
             finally:
                 connection.close()
+
+    def _steady(self) -> sqlite3.Connection:
+        """Open, and begin to read. A writer that comes or goes in between takes away the files on which the way of
+        opening rested; then it is another way the next time."""
+        for left in reversed(range(ATTEMPTS)):
+            with suppress(sqlite3.OperationalError) if left else nullcontext():
+                return self._begun()
+            time.sleep(APART)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _begun(self) -> sqlite3.Connection:
+        connection = self._open()
+        try:
+            connection.execute("BEGIN")  # what is asked now is answered by one and the same state
+            found = rows.is_journal(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if found:
+            return connection
+        connection.close()
+        return _empty()
 
     def _open(self) -> sqlite3.Connection:
         """The way of opening that leaves no trace: `mode=ro` alone would leave `-shm` and `-wal` files behind."""

@@ -15,6 +15,7 @@ from journal_exam import EVENT, JournalExam, Store, another
 
 from reconciler.core.steps import Bootstrapped, Watched
 from reconciler.errors import InvalidConfiguration, JournalBroken, JournalError
+from reconciler.journal.reading import ReadOnlyJournal
 from reconciler.journal.sqlite import open_journal
 from reconciler.journal.store import Journal
 
@@ -261,3 +262,32 @@ def test_waking_touches_a_file_of_the_environment_and_never_fails(store: Store, 
     (path.parent / "wake").rmdir()
     (path.parent / "wake").write_text("in the way")
     journal.wake("production")
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_writer_that_comes_or_goes_while_a_reader_opens_is_no_error(
+    path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Its files appear and vanish between the look at them and the opening: then it is opened another way."""
+    with closing(open_journal(f"sqlite:///{path}")) as journal:
+        journal.append("production", Watched(), actor="writer")
+    opened, left = ReadOnlyJournal._open, iter(range(times))
+
+    def unlucky(self: ReadOnlyJournal) -> sqlite3.Connection:
+        if next(left, None) is None:
+            return opened(self)
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr(ReadOnlyJournal, "_open", unlucky)
+    assert open_journal(f"sqlite:///{path}", read_only=True).last("production") == 2
+
+
+def test_what_can_never_be_opened_is_said_after_a_few_attempts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(_: ReadOnlyJournal) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    path.parent.mkdir()
+    path.write_bytes(b"x")
+    monkeypatch.setattr(ReadOnlyJournal, "_open", never)
+    with pytest.raises(JournalError, match="unable to open"):
+        open_journal(f"sqlite:///{path}", read_only=True).last("production")
