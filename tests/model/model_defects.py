@@ -83,6 +83,11 @@ def kept_waiting(s: Situation) -> Answer | None:
     return Wait("Somebody", "somebody decides", blocked=True) if back.go_back(s) else None
 
 
+def told_of(s: Situation) -> Answer | None:
+    """A person is told that the newcomer is bad, by a reason that names one; its users stay with it meanwhile."""
+    return Wait("Paused", "the newcomer is bad", blocked=True) if forward.turn_back(s) else None
+
+
 def started_again(s: Situation) -> Answer | None:
     """What runs is started again at every look, for ever."""
     found, stable = rest.rest(s), s.state.stable

@@ -18,7 +18,7 @@ from model_explore import Graph, explore
 from model_liveness import judge
 from model_loop import Loop
 from model_scenarios import scenario
-from model_world import SHORT
+from model_world import GATES, SHORT
 
 from reconciler.core import arriving, back, diff, forward, gates, history, members, plan, rest
 from reconciler.core.gates import Verdict
@@ -68,6 +68,7 @@ LIMPING = tuple(
 )
 TWO_SPOILED = all_of(spoil(members, "vacate", lambda *_: None), spoil(rest, "vacate", lambda *_: None))
 BAD = {"bad": ("v2",)}
+BAD_UNDER_TRAFFIC = {**BAD, "gates": GATES[1:]}  # nothing tells it from a good one before it has users
 
 MUTANTS = (
     Mutant("a slot is emptied before the other is filled", "1", spoil(forward, "_rung", defects.lower_first)),
@@ -247,4 +248,10 @@ MUTANTS = (
     Mutant("drift at rest is not seen", "liveness", rules=without(rest.drift_at_rest), faults=("moved by hand",)),
     Mutant("a worker that died stays away", "liveness", rules=without(rest.keep_owners), faults=("member dies",)),
     Mutant("a failed newcomer is not turned back", "liveness", rules=without(forward.turn_back), options=BAD),
+    Mutant(
+        "a bad newcomer is only told of",
+        "liveness",
+        rules=instead(forward.turn_back, defects.told_of),
+        options=BAD_UNDER_TRAFFIC,
+    ),
 )
