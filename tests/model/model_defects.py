@@ -181,12 +181,9 @@ def replace_life(life: Life, act: Start) -> Life:
 
 
 def eager_settle(loop: Loop, here: Any, who: int) -> Any:
-    """The effect is on its way before its intent is written."""
+    """What is to be done is known, and done; the journal has none of it yet."""
     after, breaches = SETTLE(loop, here, who)
-    party = after.parties[who]
-    if party.place == "intended":
-        after = loop.with_party(after, who, party._replace(recorded=False))
-    return after, breaches
+    return (after._replace(memory=here.memory) if after.parties[who].place == "intended" else after), breaches
 
 
 def sure(loop: Loop, here: Any, who: int, result: str) -> Any:

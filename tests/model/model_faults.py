@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from model_drivers import ALIVE, UNSURE, busier, changed, pinned
+from model_laws import unrecorded
 from model_loop import Loop
 from model_misreadings import inconclusive, late_verdict, silent, slow, stale_git, torn, unread
 from model_moves import NAMES, NONE, Move, member_name, set_member
@@ -70,17 +71,15 @@ def posting(loop: Loop, here: Here) -> Iterator[tuple[int, Party]]:
 def delayed(loop: Loop, here: Here) -> Iterator[Move]:
     """The sender dies; its request lives on."""
     for who, party in posting(loop, here):
-        yield (
-            f"{NAMES[who]} dies, its request lives on",
-            loop.with_party(loop.posted(here, party), who, Party("dead")),
-            NONE,
-        )
+        sent = loop.with_party(loop.posted(here, party), who, Party("dead"))
+        yield f"{NAMES[who]} dies, its request lives on", sent, unrecorded(loop, here, party)
 
 
 def late(loop: Loop, here: Here) -> Iterator[Move]:
     """The sender gives up waiting; its request arrives all the same, later."""
     for who, party in posting(loop, here):
-        yield f"{NAMES[who]} gives up waiting, its request lives on", unsure(loop, loop.posted(here, party), who), NONE
+        sent = unsure(loop, loop.posted(here, party), who)
+        yield f"{NAMES[who]} gives up waiting, its request lives on", sent, unrecorded(loop, here, party)
 
 
 def duplicate(loop: Loop, here: Here) -> Iterator[Move]:
