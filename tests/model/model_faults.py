@@ -137,6 +137,14 @@ def turns_bad(loop: Loop, here: Here) -> Iterator[Move]:
         yield f"{t.newcomer.version} turns bad", here._replace(bad=(*here.bad, t.newcomer.version)), NONE
 
 
+def turns_good(loop: Loop, here: Here) -> Iterator[Move]:
+    """What the gates found bad is good again: with `turns bad`, health that flaps."""
+    t = loop.memories.states[here.memory].transition
+    if t and t.newcomer.version in here.bad:
+        bad = tuple(version for version in here.bad if version != t.newcomer.version)
+        yield f"{t.newcomer.version} turns good", here._replace(bad=bad), NONE
+
+
 def member_dies(loop: Loop, here: Here) -> Iterator[Move]:
     for i, life in enumerate(here.members):
         if life.status in ALIVE:
@@ -205,6 +213,7 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "takeover": takeover,
     "flap": flap,
     "turns bad": turns_bad,
+    "turns good": turns_good,
     "member dies": member_dies,
     "slot dies": slot_dies,
     "redeployed": redeployed,

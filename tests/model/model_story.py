@@ -26,7 +26,7 @@ def tell(graph: Graph, state: int, step: str = "", law: str = "") -> str:
 
 
 def move(loop: Loop, before: Here, after: Here) -> str:
-    name = next(name for _, (name, found, _) in successors(loop, before) if found == after)
+    name = next(label.name for label, found, _ in successors(loop, before) if found == after)
     changes = "; ".join(difference(before, after))
     return f"{name}{thought(loop, before, name)}" + (f"   [{changes}]" if changes else "")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from model_explore import PARTY, Graph, explore
+from model_explore import PARTY, Graph, Label, explore
 from model_liveness import components, judge
 from model_loop import Loop
 from model_mutants import MUTANTS
@@ -19,7 +19,7 @@ from reconciler.core.situation import Do
 def drawn(edges: list[list[int]]) -> Graph:
     """A graph of nothing but edges."""
     graph = Graph(Loop(scenario("none", (), 0)))
-    graph.states, graph.names = [None] * len(edges), [(PARTY, "A looks")]  # type: ignore[list-item]
+    graph.states, graph.names = [None] * len(edges), [Label(PARTY, "A looks")]  # type: ignore[list-item]
     for targets in edges:
         graph.targets.extend(targets)
         graph.labels.extend([0] * len(targets))
@@ -79,3 +79,8 @@ def test_what_is_decided_is_what_ships() -> None:
     finally:
         plan.decide = original
     assert any(isinstance(original(*given).answer, Do) for given in asked)
+
+
+def test_a_fault_that_never_strikes_is_named() -> None:
+    """Where the world is prompt, nothing changes between two readings of one look."""
+    assert explore(scenario("calm", ("torn", "crash"), 1, prompt=True, steps=SHORT)).unstruck == ("torn",)
