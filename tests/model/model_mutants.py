@@ -7,7 +7,8 @@ those mirror code that has to do I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -43,7 +44,9 @@ class Mutant:
     budget: int = 1
     options: dict[str, Any] = field(default_factory=dict)
 
-    def hunt(self) -> Graph:
+    @contextmanager
+    def hunted(self) -> Iterator[Graph]:
+        """What was found before the law was broken. The defect stays in force meanwhile: its story is told with it."""
         with Patch.context() as patch:
             self.patch(patch)
             chosen = scenario(self.name, self.faults, self.budget, **{"prompt": True, "steps": SHORT, **self.options})
@@ -53,10 +56,11 @@ class Mutant:
             graph = explore(chosen, until=law or "law", loop=loop, limit=200_000)
             if self.law == "liveness":
                 graph.violations += judge(graph).violations
-            return graph
+            yield graph
 
     def killed(self) -> bool:
-        return any(breach.split(":")[0] in (f"law {self.law}", self.law) for _, _, breach in self.hunt().violations)
+        with self.hunted() as graph:
+            return any(said.split(":")[0] in (f"law {self.law}", self.law) for _, _, said in graph.violations)
 
 
 EAGER_BEGIN = instead(rest.begin, lambda s: rest.begin(replace(s, refused=None)))
