@@ -182,6 +182,13 @@ def commit(loop: Loop, here: Here) -> Iterator[Move]:
             yield f"commit {head}", here._replace(head=head), NONE
 
 
+def force_push(loop: Loop, here: Here) -> Iterator[Move]:
+    """The branch is rewritten: back to what was before, or to something else in place of the last commit."""
+    before = loop.scenario.parents[here.head]
+    for head in {before, *loop.scenario.following(before)} - {here.head}:
+        yield f"a force-push to {head}", here._replace(head=head), NONE
+
+
 def asking(verb: Verb) -> Callable[[Loop, Here], Iterator[Move]]:
     def ask(loop: Loop, here: Here) -> Iterator[Move]:
         memory = loop.memories.fold(here.memory, Requested(verb, leave_split=True))
@@ -219,6 +226,7 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "redeployed": redeployed,
     "machine dies": machine_dies,
     "commit": commit,
+    "force push": force_push,
     "abort": asking(Verb.ABORT),
     "pause": asking(Verb.PAUSE),
     "resume": asking(Verb.RESUME),

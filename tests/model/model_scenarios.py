@@ -16,12 +16,14 @@ OWN = ("from_rest", "hosts_fenced", "free", "turns", "prompt")  # a scenario's o
 
 def story(**changes: object) -> tuple[tuple[Commit | None, ...], tuple[int, ...]]:
     """0: blue serves. 1: green@v2 is wanted. Then, in its midst: 2 a revert, 3 another newcomer, 4 another policy,
-    5 another version where stable is, 6 something that nobody can read. And the parent of each."""
+    5 another version where stable is, 6 something that nobody can read; after the revert, 7 green@v2
+    again. And the parent of each."""
     commits = (
         wish(B, **changes), wish(G, green="v2", **changes), wish(B, **changes), wish(G, green="v3", **changes),
         wish(G, green="v2", **changes | {"soak": 2 * UNIT}), wish(B, blue="v3", green="v2", **changes), None,
+        wish(G, green="v2", **changes),
     )  # fmt: skip
-    return commits, (0, 0, 1, 1, 1, 1, 1)
+    return commits, (0, 0, 1, 1, 1, 1, 1, 2)
 
 
 def scenario(
