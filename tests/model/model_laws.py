@@ -174,12 +174,23 @@ def _stopping(loop: Loop, before: Here, state: State, act: Stop) -> list[str]:
         return []  # moved after our look: no gateway can keep a hand from a host's stop
     if percent(before.gateway, slot):
         return [f"law 10: {slot} is stopped with {percent(before.gateway, slot)} %"]
-    if t and slot is t.stable.slot and percent(before.gateway, slot.other):
+    if (
+        t
+        and slot is t.stable.slot
+        and percent(before.gateway, slot.other)
+        and _fit(loop, before, act, t.stable.version)
+    ):
         return [f"law 10: {slot} is the way back, and is stopped"]
     since = state.closed[slot]
     waited = since is not None and since <= -spec.drain_timeout
     busy = before.busy[0 if slot is Slot.BLUE else 1]
     return [f"law 10: {slot} is stopped with requests in flight"] if busy and not waited else []
+
+
+def _fit(loop: Loop, before: Here, act: Stop, version: str) -> bool:
+    """Is anything stopped that runs this version? (Another one in its place is no way back, and has to make room.)"""
+    spec = loop.scenario.known
+    return any(drivers.life_of(before, act.slot, name, spec).version == version for name in act.members)
 
 
 # ---- the journal -------------------------------------------------------------------------------------------------

@@ -39,14 +39,8 @@ TWO_WEB = {"members": (API, WEB, WORKER)}
 HOLD, WARN = {"on_failure": OnFailure.HOLD}, {"drift": DriftMode.WARN}
 FENCES = ("crash", "takeover", "delayed", "late", "duplicate", "reply lost", "abort", "gateway dies")
 FLAPPING = ("flap", "turns bad", "turns good")
-HALVES = (
-    "partial",
-    "torn",
-    "member dies",
-    "request lost",
-    "pause",
-    "resume",
-)  # one of two members, and what holds it up
+# One of two members, and what holds it up.
+HALVES = ("partial", "torn", "member dies", "redeployed", "request lost", "pause", "resume")
 
 # What cannot strike by its nature is not in a list: each one that is must strike (Graph.unstruck).
 #   torn         the members change between two readings: in a slow world, or by another fault
