@@ -94,18 +94,20 @@ def note_verdict(s: Situation) -> Answer | None:
 
 
 def turn_back(s: Situation) -> Answer | None:
-    """Any failure of the newcomer: back to stable, and the version is held. `onFailure: hold` keeps its share first."""
+    """Any failure of the newcomer: back to stable, and the version is held. `onFailure: hold` keeps its share first. So
+    does a migration that stable does not work with, until a person decides."""
     t = forward(s)
     if t is None:
         return None
+    outgrown = s.state.outgrown(s.spec)
     if t.holding_since is not None:
-        over = s.now >= t.holding_since + s.spec.hold_timeout
+        over = not outgrown and s.now >= t.holding_since + s.spec.hold_timeout
         return Record(RollbackBegan(Phase.ROLLED_BACK, "HoldTimeout", t.reason, hold=True)) if over else None
     failed = failure(s, t)
     if failed is None:
         return None
     condition, reason = failed
-    if s.spec.on_failure is OnFailure.HOLD and t.rung:
+    if outgrown or (s.spec.on_failure is OnFailure.HOLD and t.rung):
         return Record(HoldBegan(f"{condition}: {reason}"))
     if both_died(s) and not _tried_before(s, t):
         return Record(RollbackBegan(Phase.ROLLED_BACK, "BothSlotsDied", reason, hold=False))
@@ -159,8 +161,11 @@ def stand_still(s: Situation) -> Answer | None:
     if s.state.paused:
         return Wait("Paused", f"{s.state.paused}; go on with: reconcile resume {name}", blocked=True)
     if t.holding_since is not None:
-        message = f"{t.reason}; reconcile abort {name} goes back, reconcile resume {name} tries on"
-        return Wait("Holding", message, until=t.holding_since + s.spec.hold_timeout, blocked=True, alert=True)
+        outgrown = s.state.outgrown(s.spec)
+        but = f", but {t.stable} does not work with the migrated data" if outgrown else ""
+        message = f"{t.reason}; reconcile abort {name} goes back{but}, reconcile resume {name} tries on"
+        until = None if outgrown else t.holding_since + s.spec.hold_timeout
+        return Wait("Holding", message, until=until, blocked=True, alert=True)
     return None
 
 

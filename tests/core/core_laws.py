@@ -27,6 +27,7 @@ from reconciler.core.steps import (
     CloseGateway,
     Ended,
     Event,
+    Migrate,
     Phase,
     Route,
     SoakBegan,
@@ -230,6 +231,18 @@ def law_21(edge: Edge) -> str:
     return ""
 
 
+def migrated_first(edge: Edge) -> str:
+    """Nothing of a newcomer starts, and nobody gets it, on data that were not made for it; and those only once."""
+    t, step = edge.state.transition, act(edge)
+    waiting = t is not None and edge.spec is not None and edge.spec.migration is not None and not t.migrated
+    if t is None or t.going_back:
+        return "a migration without a transition" if isinstance(step, Migrate) else ""
+    started = isinstance(step, Start) and step.slot is t.newcomer.slot and not step.owner
+    if waiting and (started or (climbs(edge) and not t.rung)):
+        return f"{t.newcomer} is brought up before its data is migrated"
+    return "it is migrated already" if isinstance(step, Migrate) and not waiting else ""
+
+
 def speaks(edge: Edge) -> str:
     """Liveness on one edge: a wait says who or what ends it, and never for a moment that is over."""
     wait = edge.decision.answer
@@ -243,7 +256,7 @@ def speaks(edge: Edge) -> str:
 
 LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
-    "15": law_15, "17": law_17, "19": law_19, "21": law_21, "liveness": speaks,
+    "15": law_15, "17": law_17, "19": law_19, "21": law_21, "liveness": speaks, "migration": migrated_first,
 }  # fmt: skip
 
 

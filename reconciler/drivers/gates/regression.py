@@ -76,7 +76,7 @@ def begin(settings: Settings) -> Weighed:
     return Weighed(Race(alpha, ratio), Race(alpha, ratio), enough, enough, settings.floor)
 
 
-def plan(settings: Settings, roads: Mapping[str, Road], newcomer: Slot) -> Journey | None:  # noqa: ARG001
+def plan(settings: Settings, roads: Mapping[str, Road], begun: Window) -> Journey | None:  # noqa: ARG001
     """The same requests to both slots at the same time; None: users' requests alone are compared."""
     if not settings.journey:
         return None
