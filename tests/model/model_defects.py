@@ -83,6 +83,11 @@ def kept_waiting(s: Situation) -> Answer | None:
     return Wait("Somebody", "somebody decides", blocked=True) if back.go_back(s) else None
 
 
+def told_of(s: Situation) -> Answer | None:
+    """A person is told that the newcomer is bad, by a reason that names one; its users stay with it meanwhile."""
+    return Wait("Paused", "the newcomer is bad", blocked=True) if forward.turn_back(s) else None
+
+
 def started_again(s: Situation) -> Answer | None:
     """What runs is started again at every look, for ever."""
     found, stable = rest.rest(s), s.state.stable
@@ -176,12 +181,9 @@ def replace_life(life: Life, act: Start) -> Life:
 
 
 def eager_settle(loop: Loop, here: Any, who: int) -> Any:
-    """The effect is on its way before its intent is written."""
+    """What is to be done is known, and done; the journal has none of it yet."""
     after, breaches = SETTLE(loop, here, who)
-    party = after.parties[who]
-    if party.place == "intended":
-        after = loop.with_party(after, who, party._replace(recorded=False))
-    return after, breaches
+    return (after._replace(memory=here.memory) if after.parties[who].place == "intended" else after), breaches
 
 
 def sure(loop: Loop, here: Any, who: int, result: str) -> Any:

@@ -31,7 +31,7 @@ class Liveness:
 
 
 def judge(graph: Graph) -> Liveness:
-    fair = [kind in (PARTY, WORLD) for kind, _ in graph.names]
+    fair = [label.kind in (PARTY, WORLD) for label in graph.names]
     component, count = components(graph, fair)
     members: list[list[int]] = [[] for _ in range(count)]
     for state, number in enumerate(component):
@@ -99,7 +99,7 @@ def lasting(graph: Graph, states: list[int], component: array[int], number: int,
     for state in states:
         enabled: dict[int, set[str]] = {PARTY: set(), WORLD: set()}
         for edge in graph.out(state):
-            kind, name = graph.names[graph.labels[edge]]
+            kind, name, _ = graph.names[graph.labels[edge]]
             if not fair[graph.labels[edge]]:
                 continue
             actor = name[0] if kind == PARTY else name  # fairness is per party, and per thing in the world
@@ -215,7 +215,7 @@ def mismatch(graph: Graph, here: Here) -> str:
 def fair_edges(graph: Graph, state: int, fair: list[bool]) -> Iterator[tuple[int, int]]:
     """(looks, target) of each."""
     for edge in graph.out(state):
-        kind, name = graph.names[graph.labels[edge]]
+        kind, name, _ = graph.names[graph.labels[edge]]
         if fair[graph.labels[edge]]:
             yield int(kind == PARTY and name.endswith("looks")), graph.targets[edge]
 

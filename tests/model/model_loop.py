@@ -31,7 +31,7 @@ from dataclasses import replace
 
 import model_drivers as drivers
 from model_drivers import Fenced
-from model_laws import of_effect, of_outcome, of_writing
+from model_laws import of_effect, of_outcome, of_writing, unrecorded
 from model_memory import Memories
 from model_world import FAILED, SUCCESSFUL, Command, Gateway, Here, Life, Look, Party, Scenario
 
@@ -195,7 +195,7 @@ class Loop:
             result, after = self.performed(here, party, members)
         except Fenced:
             return self.out(here, who)
-        breaches = of_effect(self, here, after, party, whole=members is None)
+        breaches = unrecorded(self, here, party) + of_effect(self, here, after, party, whole=members is None)
         if copy:
             after = self.posted(after, after.parties[who])
         return self.told(after, who, result), breaches

@@ -7,7 +7,8 @@ those mirror code that has to do I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +19,7 @@ from model_explore import Graph, explore
 from model_liveness import judge
 from model_loop import Loop
 from model_scenarios import scenario
-from model_world import SHORT
+from model_world import GATES, SHORT
 
 from reconciler.core import arriving, back, diff, forward, gates, history, members, plan, rest
 from reconciler.core.gates import Verdict
@@ -43,7 +44,9 @@ class Mutant:
     budget: int = 1
     options: dict[str, Any] = field(default_factory=dict)
 
-    def hunt(self) -> Graph:
+    @contextmanager
+    def hunted(self) -> Iterator[Graph]:
+        """What was found before the law was broken. The defect stays in force meanwhile: its story is told with it."""
         with Patch.context() as patch:
             self.patch(patch)
             chosen = scenario(self.name, self.faults, self.budget, **{"prompt": True, "steps": SHORT, **self.options})
@@ -53,10 +56,11 @@ class Mutant:
             graph = explore(chosen, until=law or "law", loop=loop, limit=200_000)
             if self.law == "liveness":
                 graph.violations += judge(graph).violations
-            return graph
+            yield graph
 
     def killed(self) -> bool:
-        return any(breach.split(":")[0] in (f"law {self.law}", self.law) for _, _, breach in self.hunt().violations)
+        with self.hunted() as graph:
+            return any(said.split(":")[0] in (f"law {self.law}", self.law) for _, _, said in graph.violations)
 
 
 EAGER_BEGIN = instead(rest.begin, lambda s: rest.begin(replace(s, refused=None)))
@@ -68,6 +72,7 @@ LIMPING = tuple(
 )
 TWO_SPOILED = all_of(spoil(members, "vacate", lambda *_: None), spoil(rest, "vacate", lambda *_: None))
 BAD = {"bad": ("v2",)}
+BAD_UNDER_TRAFFIC = {**BAD, "gates": GATES[1:]}  # nothing tells it from a good one before it has users
 
 MUTANTS = (
     Mutant("a slot is emptied before the other is filled", "1", spoil(forward, "_rung", defects.lower_first)),
@@ -247,4 +252,10 @@ MUTANTS = (
     Mutant("drift at rest is not seen", "liveness", rules=without(rest.drift_at_rest), faults=("moved by hand",)),
     Mutant("a worker that died stays away", "liveness", rules=without(rest.keep_owners), faults=("member dies",)),
     Mutant("a failed newcomer is not turned back", "liveness", rules=without(forward.turn_back), options=BAD),
+    Mutant(
+        "a bad newcomer is only told of",
+        "liveness",
+        rules=instead(forward.turn_back, defects.told_of),
+        options=BAD_UNDER_TRAFFIC,
+    ),
 )

@@ -90,7 +90,6 @@ class Party(NamedTuple):
     same_life: bool = True  # the gateway lives the life that was read
     same_version: bool = True  # and nobody wrote it since
     intent: int = -1  # what it is about to do
-    recorded: bool = True  # the intent was durable before the effect
     result: str = ""  # known before any reading back: refused, conflict, unknown
 
 
