@@ -29,6 +29,7 @@ from reconciler.core.steps import (
     Event,
     Migrate,
     Phase,
+    RollbackBegan,
     Route,
     SoakBegan,
     StagePassed,
@@ -240,7 +241,17 @@ def migrated_first(edge: Edge) -> str:
     started = isinstance(step, Start) and step.slot is t.newcomer.slot and not step.owner
     if waiting and (started or (climbs(edge) and not t.rung)):
         return f"{t.newcomer} is brought up before its data is migrated"
-    return "it is migrated already" if isinstance(step, Migrate) and not waiting else ""
+    if isinstance(step, Migrate) and not waiting:
+        return "it is migrated already"
+    back = event(edge)
+    blind = isinstance(back, RollbackBegan) and back.ends is Phase.ROLLED_BACK and edge.spec is not None
+    return "it goes back onto data that stable does not work with" if blind and _one_way(edge) else ""
+
+
+def _one_way(edge: Edge) -> bool:
+    t, spec = edge.state.transition, edge.spec
+    migration = spec.migration if spec else None
+    return bool(t and migration and not migration.old_version_works and edge.state.migrated == t.newcomer.version)
 
 
 def speaks(edge: Edge) -> str:
@@ -258,7 +269,7 @@ LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "liveness": speaks, "migration": migrated_first,
 }  # fmt: skip
-FOR_FACTS = ("4", "14", "15", "19")  # a fact moves nothing: these alone speak of it
+FOR_FACTS = ("4", "14", "15", "19", "migration")  # a fact moves nothing: these alone speak of it
 FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),

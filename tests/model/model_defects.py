@@ -11,12 +11,13 @@ import pytest
 from model_loop import Loop
 from model_world import Gateway, Life
 
-from reconciler.core import back, forward, gates, history, members, plan, rest
+from reconciler.core import back, forward, gates, history, members, migrating, plan, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.model import (
     GatewayReading,
     MemberReading,
     MemberStatus,
+    MigrationStatus,
     Outcome,
     Pair,
     Release,
@@ -198,10 +199,17 @@ def not_shut_out(loop: Loop, here: Any, who: int, result: str) -> Any:
     return loop.with_party(told, who, told.parties[who]._replace(sealed=sealed))
 
 
+def sure_of_it(s: Situation) -> Answer | None:
+    """A migration whose outcome nobody knows counts as applied."""
+    found = s.observed.migration
+    told = replace(found, status=MigrationStatus.APPLIED) if found.status is MigrationStatus.UNKNOWN else found
+    return MIGRATE(replace(s, observed=replace(s.observed, migration=told)))
+
+
 def unsigned(decision: Any, desired: Any, state: Any = None) -> Any:
     return replace(INTENDED(decision, desired, state), revision="")
 
 
 ENDED, FOLD, READING, DECIDE = history._ended, history._fold, Situation.reading, plan.decide
 VERDICT, STANDING_AT, SETTLE, TOLD = gates.verdict, model_drivers.standing_at, Loop.settle, Loop.told
-INTENDED = plan.intended
+INTENDED, MIGRATE = plan.intended, migrating.migrate

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import model_migration as migration
 from model_drivers import ALIVE, UNSURE, busier, changed, pinned
 from model_laws import unrecorded
 from model_loop import Loop
@@ -198,6 +199,21 @@ def asking(verb: Verb) -> Callable[[Loop, Here], Iterator[Move]]:
     return ask
 
 
+def migration_fails(loop: Loop, here: Here) -> Iterator[Move]:
+    for who, _, version in migration.under_way(here):
+        if version not in here.data:
+            yield f"{NAMES[who]}'s migration fails", migration.ended(here, who, "failed", applied=False), NONE
+
+
+def migration_in_doubt(loop: Loop, here: Here) -> Iterator[Move]:
+    """The check cannot tell, whatever was done."""
+    for who, _, _ in migration.under_way(here):
+        for applied in (False, True):
+            told = "is applied, and" if applied else "ends, and"
+            doubt = migration.ended(here, who, "unknown", applied=applied)
+            yield f"{NAMES[who]}'s migration {told} nobody can tell", doubt, NONE
+
+
 FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "crash": crash,
     "request lost": request_lost,
@@ -231,4 +247,6 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "pause": asking(Verb.PAUSE),
     "resume": asking(Verb.RESUME),
     "suspend": asking(Verb.SUSPEND),
+    "migration fails": migration_fails,
+    "migration in doubt": migration_in_doubt,
 }

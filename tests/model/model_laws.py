@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING
 import model_drivers as drivers
 from model_world import BY_HAND, READY, Gateway, Here, Life, Party, of_slot, percent, weights
 
-from reconciler.core.model import SetWeight, Slot, Traffic, Weights, all_on, share
+from reconciler.core.model import Release, SetWeight, Slot, Traffic, Weights, all_on, share
 from reconciler.core.state import State, Transition
-from reconciler.core.steps import Applied, Intended, Result, Route, Stop
+from reconciler.core.steps import Applied, Intended, Result, Route, Start, Stop
 
 if TYPE_CHECKING:
     from model_loop import Loop
@@ -82,7 +82,18 @@ def of_effect(loop: Loop, before: Here, after: Here, party: Party, *, whole: boo
         found += _routing(loop, before, after, party, state, intent)
     if isinstance(intent.act, Stop):
         found += _stopping(loop, before, state, intent.act)
+    if isinstance(intent.act, Start):
+        found += _starting(loop, before, state, intent.act)
     return tuple(found)
+
+
+def _starting(loop: Loop, before: Here, state: State, act: Start) -> list[str]:
+    """What core_laws says of the decision, on what the data really are."""
+    t = state.transition
+    if t is None or t.going_back or loop.scenario.known.migration is None or act.owner:
+        return []
+    ready = t.newcomer != Release(act.slot, act.version) or act.version in before.data
+    return [] if ready else [f"law migration: {t.newcomer} starts on data that were not made for it"]
 
 
 def _sending(loop: Loop, before: Here, after: Here, party: Party, whole: bool) -> list[str]:

@@ -131,7 +131,7 @@ REPEATS = "something is done again and again"
 # What a person is waited for by; docs/reasons.md says what to type.
 PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
 PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
-PEOPLE |= {"NotReady", "VersionMismatch"}
+PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown"}
 
 
 def restlessness(graph: Graph, states: list[int]) -> str:
@@ -241,8 +241,10 @@ def longest(
 def longest_way_back(
     graph: Graph, fair: list[bool], component: array[int], count: int, members: list[list[int]]
 ) -> int:
-    """K_rb: looks until a newcomer that is bad has no users any more. `onFailure: hold` and suspension are left out."""
-    if graph.loop.scenario.known.on_failure is OnFailure.HOLD:
+    """K_rb: looks until a newcomer that is bad has no users any more. What holds (`onFailure: hold`, a migration
+    without a way back) and suspension are left out."""
+    known = graph.loop.scenario.known
+    if known.on_failure is OnFailure.HOLD or (known.migration and not known.migration.old_version_works):
         return 0
     far = array("i", [0]) * count
     for number in range(count):

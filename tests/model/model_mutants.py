@@ -18,14 +18,15 @@ from model_defects import Patch, all_of, before, instead, spoil, without
 from model_explore import Graph, explore
 from model_liveness import judge
 from model_loop import Loop
-from model_scenarios import scenario
+from model_scenarios import AT_ONCE, BOTH_WORK, ONE_WAY, scenario
 from model_world import GATES, SHORT
 
-from reconciler.core import arriving, back, diff, forward, gates, history, members, plan, rest
+from reconciler.core import arriving, back, diff, forward, gates, history, members, migrating, plan, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Situation
+from reconciler.core.state import State
 
 
 def untouched(_: Patch) -> None:
@@ -241,6 +242,20 @@ MUTANTS = (
         "21",
         spoil(Situation, "reading", defects.absent_if_unread),
         faults=("unread",),
+    ),
+    Mutant("a newcomer does not wait for its data", "migration", rules=without(migrating.migrate), options=BOTH_WORK),
+    Mutant(
+        "a doubt is taken for a yes",
+        "migration",
+        rules=instead(migrating.migrate, defects.sure_of_it),
+        faults=("migration in doubt",),
+        options=BOTH_WORK,
+    ),
+    Mutant(
+        "a failure goes back onto data that stable does not bear",
+        "migration",
+        spoil(State, "outgrown", lambda *_: False),
+        options={**ONE_WAY, **BAD_UNDER_TRAFFIC, "steps": AT_ONCE},
     ),
     Mutant("stable is not started again", "liveness", rules=without(arriving.start_stable), faults=("slot dies",)),
     Mutant(

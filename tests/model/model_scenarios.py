@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from model_faults import FAULTS
 from model_world import API, GATES, LADDER, SHORT, UNIT, WEB, WORKER, B, G, Scenario, wish
 
-from reconciler.core.model import DriftMode, OnFailure
+from reconciler.core.model import DriftMode, HandOver, Migration, OnFailure, SetWeight
 from reconciler.core.model import Spec as Commit
 
-EVERY = frozenset(FAULTS)
+OF_DATA = {"migration fails", "migration in doubt"}  # where there is a migration
+EVERY = frozenset(FAULTS) - OF_DATA
 OWN = ("from_rest", "hosts_fenced", "free", "turns", "prompt")  # a scenario's own options; all others are a commit's
 
 
@@ -40,6 +41,10 @@ HOLD, WARN = {"on_failure": OnFailure.HOLD}, {"drift": DriftMode.WARN}
 FENCES = ("crash", "takeover", "delayed", "late", "duplicate", "reply lost", "abort", "gateway dies")
 FLAPPING = ("flap", "turns bad", "turns good")
 # One of two members, and what holds it up.
+BOTH_WORK, ONE_WAY = ({"migration": Migration("migrate", "migrated", works)} for works in (True, False))
+AT_ONCE = (SetWeight(100), HandOver(("worker",)))
+MIGRATING = ("crash", "takeover", "reply lost", "request lost", "abort", "commit", "machine dies", *sorted(OF_DATA))
+NO_WAY_BACK = (*MIGRATING, "turns bad", "member dies", "slot dies", "gateway dies")
 HALVES = ("partial", "torn", "member dies", "redeployed", "request lost", "pause", "resume")
 
 # What cannot strike by its nature is not in a list: each one that is must strike (Graph.unstruck).
@@ -66,6 +71,8 @@ SMALL = (
     scenario("any two faults of crash and fence", FENCES[:4], 2, prompt=True, steps=SHORT),
     scenario("any two faults that part two web members", HALVES, 2, prompt=True, steps=SHORT, **TWO_WEB),
     scenario("health that flaps, from bad", FLAPPING, 2, **BAD, prompt=True, steps=SHORT),
+    scenario("a migration", MIGRATING, prompt=True, steps=SHORT, **BOTH_WORK),
+    scenario("a migration without a way back", NO_WAY_BACK, prompt=True, steps=AT_ONCE, **ONE_WAY),
     scenario("a slow world", ("crash", "request lost", "member dies", "torn"), steps=SHORT),
 )
 
@@ -73,6 +80,9 @@ LARGE = (  # the largest first, so that two processes end together
     scenario("any two faults, two web members", EVERY, 2, prompt=True, steps=SHORT, **TWO_WEB),
     scenario("any two faults, from nothing", PAIRED, 2, prompt=True, steps=SHORT, from_rest=False),
     scenario("three faults around the fences", FENCES, 3, prompt=True, steps=SHORT),
+    scenario("any two faults of a migration", MIGRATING, 2, prompt=True, steps=SHORT, **BOTH_WORK),
+    scenario("any two faults of a migration without a way back", NO_WAY_BACK, 2, prompt=True, steps=AT_ONCE, **ONE_WAY),
+    scenario("any fault, a migration, a slow world", SLOW | OF_DATA, steps=SHORT, **BOTH_WORK),
     scenario("any two faults", PAIRED, 2, prompt=True, steps=SHORT),
     scenario("any fault, from nothing, a slow world", SLOW, steps=LADDER, from_rest=False),
     scenario("any two faults, a bad version", PAIRED, 2, **BAD, prompt=True, steps=SHORT),
