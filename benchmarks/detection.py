@@ -19,6 +19,7 @@ from random import Random
 from typing import Any
 
 import rivals
+from figures import p95
 from rollouts import (
     LOOKS,
     NEW,
@@ -126,10 +127,6 @@ def summary(decisions: Sequence[Decision | None], bound: float) -> dict[str, Any
         "errors": round(statistics.fmean(one.errors for one in done), 1),
         "times_wald": round(mean / bound, 2),
     }
-
-
-def p95(values: Sequence[float]) -> float:
-    return sorted(values)[math.ceil(0.95 * len(values)) - 1]
 
 
 def late(chance: float, count: int, seed: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reconciler.configuration import load
@@ -79,11 +79,15 @@ class Rig:
 
 
 @contextlib.contextmanager
-def rig(gateway: str = "envoy") -> Iterator[tuple[Rig, Processes]]:
-    """Built, running, and torn down again whatever happens. `gateway` is a kind."""
-    places.MANIFEST = PLAIN.replace("kind: envoy", f"kind: {gateway}")
+def rig(
+    gateway: str = "envoy", manifest: str = PLAIN, furnish: Callable[[Place], None] = lambda _: None
+) -> Iterator[tuple[Rig, Processes]]:
+    """Built, running, and torn down again whatever happens. `gateway` is a kind; `furnish` may change the place before
+    anything runs there."""
+    places.MANIFEST = manifest.replace("kind: envoy", f"kind: {gateway}")
     with tempfile.TemporaryDirectory(prefix="reconcile-bench-") as folder:
         place = build(Path(folder) / "bench")
+        furnish(place)
         processes = Processes(place)
         try:
             processes.start_loop()

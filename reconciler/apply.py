@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.core.model import GatewayReading, MemberStatus, Pin, Slot, Spec
-from reconciler.core.steps import Act, Applied, CloseGateway, Result, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.model import GatewayReading, MemberStatus, Pin, Release, Slot, Spec
+from reconciler.core.steps import Act, Applied, CloseGateway, Migrate, Result, Route, StageFiles, Start, Stop, Warm
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
 from reconciler.world import World
 
@@ -44,6 +44,8 @@ def _perform(world: World, spec: Spec, act: Act, reading: GatewayReading | None,
         case Stop(slot, members):
             for name in members:
                 world.hosts[name].stop(slot)
+        case Migrate(slot, version, transition):
+            world.migrate(Release(slot, version), transition)
         case Warm(slot, _):
             world.warm(slot)
         case Route(_, after):

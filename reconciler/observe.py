@@ -51,6 +51,7 @@ def observe(
         members=_members(members),
         gates=gates,
         serving=serving(previous, reading),
+        migration=world.migrator.read(),
         detail=why,
     )
 

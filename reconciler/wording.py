@@ -30,6 +30,8 @@ from reconciler.core.steps import (
     HoldBegan,
     Intended,
     Judged,
+    Migrate,
+    Migrated,
     PausedByRule,
     Rebound,
     Requested,
@@ -80,6 +82,8 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"start {', '.join(members)} {version} in {slot}"
         case Stop(slot, members):
             return f"stop {', '.join(members)} in {slot}"
+        case Migrate(_, version):
+            return f"migrate the data for {version}"
         case Warm(slot, version):
             return f"warm {slot} up: first requests to {version}"
         case Route(before, after):
@@ -116,6 +120,8 @@ def _decided(what: Act | Event | StrategyStep) -> str:
             return f"policy changed at {revision[:12]}: same weight, new window"
         case StagePassed(stage, evidence):
             return f"{stage} passed{_because(evidence)}"
+        case Migrated(version, evidence):
+            return f"the data is migrated for {version}{_because(evidence)}"
         case StepPassed(cursor, evidence, handed):
             passed = f"{', '.join(handed)} handed over" if handed else f"step {cursor + 1} passed"
             return f"{passed}{_because(evidence)}"

@@ -11,8 +11,9 @@ import httpx
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration
-from reconciler.core.model import Pair, Slot
+from reconciler.core.model import Pair, Release, Slot
 from reconciler.desired.manifest import GateDriver, Manifest, MemberDriver
+from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.protocols import (
     Endpoint,
     Gate,
@@ -25,7 +26,8 @@ from reconciler.drivers.protocols import (
 )
 from reconciler.drivers.registry import driver
 from reconciler.drivers.roads import UPSTREAM_HEADER
-from reconciler.errors import Refused, Unreachable
+from reconciler.drivers.words import named
+from reconciler.errors import InvalidConfiguration, Refused, Unreachable
 from reconciler.measure.ledger import Ledger
 from reconciler.measure.rounds import Rounds
 from reconciler.measure.samplers import Samplers
@@ -46,9 +48,16 @@ class World:
         gates: Rounds,
         samplers: Samplers,
         ledger: Ledger,
+        migrator: Migrator,
+        migrating: Callable[[Release, str], Migrating],
     ) -> None:
         self.manifest, self.gateway, self.hosts = manifest, gateway, hosts
         self.endpoints, self.gates, self.samplers, self.ledger = endpoints, gates, samplers, ledger
+        self.migrator, self._migrating = migrator, migrating
+
+    def migrate(self, newcomer: Release, transition: str) -> None:
+        """Begin its migration, by the commands that the manifest names now. Raises Refused, Unreachable."""
+        self.migrator.begin(self._migrating(newcomer, transition), transition)
 
     def warm(self, slot: Slot) -> None:
         """First requests to each weighted member of a slot, by the forced road. Raises Unreachable until then."""
@@ -91,16 +100,31 @@ def open_world(
     alarm: Callable[[], None] | None = None,
     clock: Clock = SYSTEM,
 ) -> World:
-    """Open every driver that a manifest names. `previous`: its gateway is kept, lock and all, if it is the same."""
+    """Open every driver that a manifest names. `previous`: its gateway is kept, lock and all, if it is the same, and so
+    is what is sampled for gates that are."""
     state = configuration.state_dir / manifest.name
     hosts = {member.name: _host(manifest, member, configuration, state) for member in manifest.members}
     endpoints = endpoints_of(manifest, hosts)
+    earlier = previous.samplers.untouched(manifest.spec.gates) if previous else {}
     gateway = _kept(previous, manifest) or gateway_of(manifest, configuration, journal, endpoints, read_only=read_only)
     ways = partial(roads, gateway, endpoints)
-    samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock)
+    samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock, earlier=earlier)
     ledger = Ledger(manifest.spec.gates)
     gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers, ledger) for gate in manifest.gates}
-    return World(manifest, gateway, hosts, endpoints, Rounds(gates, clock), samplers, ledger)
+    migrator = previous.migrator if previous else Migrator(state)
+    migrating = partial(_migrating, manifest, configuration)
+    return World(manifest, gateway, hosts, endpoints, Rounds(gates, clock), samplers, ledger, migrator, migrating)
+
+
+def _migrating(manifest: Manifest, configuration: Configuration, newcomer: Release, transition: str) -> Migrating:
+    wanted = manifest.spec.migration
+    if wanted is None:
+        raise Refused("the manifest in force has no `migrate`")
+    try:
+        command, check = (configuration.named("commands", name) for name in (wanted.command, wanted.check))
+    except InvalidConfiguration as error:
+        raise Refused(str(error)) from error
+    return Migrating(wanted.command, command, check, named(manifest.name, newcomer, transition))
 
 
 def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:
@@ -192,6 +216,7 @@ def _gate(
         newcomer_road=lambda window: ways()[str(window.newcomer.slot)],
         allowed=configuration.allowed,
         samples=samplers.of,
+        sessions=samplers.of,
         evidence=ledger.of,
         warm_up=manifest.spec.warm_up,
         deadline=GATE_DEADLINE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from itertools import groupby
+from itertools import groupby, islice
 
 import pytest
 
@@ -18,6 +18,7 @@ os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 3000 * WORKER}-{22999 + 3000 * 
 TOLD = "told"
 ALONE = ("e2e", "examples")  # long ones that share nothing: each by itself, and first
 LONG = ("simulation", "core", "demo", "model", "hostile")  # then these, by files: their tests share what is costly
+ROOMS = (*ALONE, *LONG)
 
 
 @pytest.fixture
@@ -36,13 +37,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long ones first, dealt out evenly: else one process is left with them when the others have ended."""
     hands = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if hands > 1:
-        units = [list(unit) for _, unit in groupby(sorted(items, key=_length), key=_unit)]
-        items[:] = [item for hand in range(hands) for unit in units[hand::hands] for item in unit]
+        items.sort(key=_length)
+        items[:] = _dealt([item for item in items if _length(item) < len(ROOMS)], hands, items)
+
+
+def _dealt(long: list[pytest.Item], hands: int, items: list[pytest.Item]) -> list[pytest.Item]:
+    """In turn, each hand's long ones and then as many short ones as make its share: xdist gives every process equally
+    many, and would else cut a hand in two."""
+    units = [list(unit) for _, unit in groupby(long, key=_unit)]
+    short, found = iter(items[len(long) :]), list[pytest.Item]()
+    for hand in range(hands):
+        first = [item for unit in units[hand::hands] for item in unit]
+        share = (len(items) - len(found)) // (hands - hand)
+        found += [*first, *islice(short, max(0, share - len(first)))]
+    return [*found, *short]
 
 
 def _length(item: pytest.Item) -> int:
-    rooms = (*ALONE, *LONG)
-    return rooms.index(item.path.parent.name) if item.path.parent.name in rooms else len(rooms)
+    room = item.path.parent.name
+    return ROOMS.index(room) if room in ROOMS else len(ROOMS)
 
 
 def _unit(item: pytest.Item) -> str:

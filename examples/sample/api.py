@@ -10,6 +10,7 @@ from http.cookies import CookieError, SimpleCookie
 
 import folder
 from jobs import Jobs
+from notes import Notes
 from serving import Answer, Given, Member, Request, answer
 
 CORPUS = (
@@ -23,6 +24,7 @@ CORPUS = (
     "the journal remembers every step and its reason",
 )
 FILES = "/api/files/"
+ATTRIBUTES = "Path=/; HttpOnly; SameSite=Lax"
 
 
 class Api(Member):
@@ -30,21 +32,33 @@ class Api(Member):
 
     def __init__(self, given: Given) -> None:
         super().__init__(given)
-        self.files, self.sessions, self.jobs = given.data / "files", given.data / "sessions", Jobs(given.data)
+        self.files, self.jobs = given.data / "files", Jobs(given.data)
+        own = f"sessions-of-{given.me.version}" if given.told.forget_sessions else "sessions"
+        self.sessions = given.data / own
         self._searches = itertools.count(1)
+        self.notes = Notes(given.data, given.schema) if given.schema else None
+        if self.notes and self.notes.problem:
+            raise SystemExit(f"the notes' database is not ready: {self.notes.problem}")
 
     def get(self, request: Request) -> Answer | None:
         if request.path == "/api/search":
             return self._search(request.query.get("q", ""))
         if request.path == "/api/session":
             return self._session(request)
+        if request.path == "/api/notes" and self.notes:
+            return answer(200, {"notes": self.notes.all()})
         if request.path.startswith(FILES):
             return self._download(request.path.removeprefix(FILES))
         return None
 
     def post(self, request: Request) -> Answer | None:
+        if request.path == "/api/session":
+            return self._session(request)
         if request.path == "/api/jobs":
             return self._enqueue(request.body)
+        if request.path == "/api/notes" and self.notes:
+            self.notes.add(request.body.decode(errors="replace"), request.query.get("author", ""))
+            return answer(201, {})
         if request.path.startswith(FILES):
             return self._upload(request.path.removeprefix(FILES), request.body)
         return None
@@ -81,15 +95,17 @@ class Api(Member):
         return answer(202, {"job": self.jobs.add(id)})
 
     def _session(self, request: Request) -> Answer:
-        """The content of a session never changes: whoever holds its id gets the same back, from either slot."""
+        """Whoever holds a session's id gets its content back, from either slot; a basket that is posted replaces the
+        one in it. Whoever holds none, or one that is not known here, is given a new one."""
         sid = _cookie(request.headers.get("cookie", ""))
         kept = folder.contents(folder.named(self.sessions, sid))
-        if kept is not None:
+        if kept is not None and not request.body:
             return Answer(200, kept)
-        sid = secrets.token_hex(16)
-        content = json.dumps({"sid": sid, "basket": secrets.token_hex(8)}).encode()
+        new = {} if kept is not None else {"Set-Cookie": f"sid={(sid := secrets.token_hex(16))}; {ATTRIBUTES}"}
+        basket = request.body.decode("utf-8", "replace") or secrets.token_hex(8)
+        content = json.dumps({"sid": sid, "basket": basket}).encode()
         folder.put(self.sessions / sid, content)
-        return Answer(200, content, headers={"Set-Cookie": f"sid={sid}; Path=/; HttpOnly; SameSite=Lax"})
+        return Answer(200, content, headers=new)
 
 
 def _cookie(header: str) -> str:

@@ -19,7 +19,10 @@ class Misbehave:
     delay_ms: float = 0.0  # added to every answer but /healthz
     die_at_start: bool = False
     never_ready: bool = False
+    forget_sessions: bool = False  # knows no session but those that this version opened
     report_version: str = ""  # calls itself this instead of its version
+    migrate_s: float = 0.0  # its migration takes so long
+    migrate_fails: bool = False
     die_after_s: float = 0.0  # exits abruptly this long after its start; 0: does not
 
 
@@ -33,6 +36,12 @@ def read(folder: Path) -> Misbehave:
     if unknown:
         raise SystemExit(f"{path}: unknown misbehaviour {', '.join(sorted(unknown))}")
     return Misbehave(**said)
+
+
+def schema(folder: Path) -> int:
+    """The schema of the notes' database that this version needs; 0: it has nothing to do with them."""
+    path = folder / FILE
+    return int(json.loads(path.read_text(encoding="utf-8")).get("schema", 0)) if path.exists() else 0
 
 
 def write_release(folder: Path, version: str, **misbehave: Any) -> Path:

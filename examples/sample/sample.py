@@ -42,8 +42,9 @@ def main() -> int:
     if told.die_at_start:
         print(f"{given.member} {given.version}: dies at start, as {release.FILE} tells it", flush=True)
         return 3
+    schema = release.schema(given.release)
     me = serving.Me(given.member, told.report_version or given.version, given.slot)
-    member = MEMBERS[given.member](serving.Given(me, given.data, release.config(given.config), told))
+    member = MEMBERS[given.member](serving.Given(me, given.data, release.config(given.config), told, schema))
     try:
         server = serving.Server(given.port, member)
     except OSError as problem:

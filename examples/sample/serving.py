@@ -42,6 +42,7 @@ class Given:
     data: Path  # shared by both slots
     config: Mapping[str, str]
     told: Misbehave
+    schema: int = 0  # of the notes' database that this version needs
 
 
 @dataclass(frozen=True)

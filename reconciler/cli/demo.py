@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.screen import console
-from reconciler.demo.place import Place, build
+from reconciler.demo.place import SESSIONS, Place, build
 from reconciler.demo.processes import Processes, tear_down
 from reconciler.demo.screen import Screen
 from reconciler.demo.story import Account, Story
@@ -78,6 +78,7 @@ def _show(found: Account, place: Place, keep: bool) -> None:
     jobs = found.jobs
     lines = (
         f"jobs: {jobs.once} done once, {jobs.lost} lost, {jobs.twice} twice; two owners at once: {found.two_owners}",
+        f"sessions that were opened before the good switch: {found.sessions_kept} of {SESSIONS} kept id and content",
         f"from `git commit` being typed to the first answer of the new slot: {_ms(found.commit_to_traffic_ms)}",
         _bad(found),
         f"the bad version was {'rolled back, and is held' if found.rolled_back else 'NOT ROLLED BACK'}",

@@ -19,7 +19,7 @@ from reconciler.core.preview import Preview, preview, rollback_seconds
 from reconciler.core.rest import rollback_refusal
 from reconciler.core.simulate import WhatIf
 from reconciler.core.state import State
-from reconciler.core.steps import Began
+from reconciler.core.steps import Began, Migrate
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.session import Session
 from reconciler.wording import describe, duration
@@ -134,6 +134,10 @@ class Report:
         spec, road = self.spec, self.road
         if spec is None or road is None:
             return "unknown"
+        if road.state.outgrown(spec) or (spec.migration and not spec.migration.old_version_works and _migrates(road)):
+            return (
+                "no: once its data is migrated the old version does not work (oldVersionWorks: false); a failure holds"
+            )
         under_way = self.state.transition is not None or any(isinstance(p.what, Began) for p in road.steps)
         stable = self.state.in_charge
         if under_way and stable:
@@ -166,6 +170,10 @@ class Report:
         still = "nothing to do" if self.exit_code == IN_SYNC else "nothing can be done"
         lines.append(f"  comes to rest on {rest}" if road.steps else f"  {still}: {rest}")
         return [*lines, f"  gateway: {self.fence}"] if self.fence else lines
+
+
+def _migrates(road: Preview) -> bool:
+    return any(isinstance(planned.what, Migrate) for planned in road.steps)
 
 
 def _step(planned: Any) -> dict[str, Any]:

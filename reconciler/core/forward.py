@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import confident, due, stage, verdict
+from reconciler.core.gates import alerts, confident, due, stage, verdict
 from reconciler.core.judging import both_died, failure
 from reconciler.core.members import prepare, take_over
 from reconciler.core.model import (
@@ -94,18 +94,20 @@ def note_verdict(s: Situation) -> Answer | None:
 
 
 def turn_back(s: Situation) -> Answer | None:
-    """Any failure of the newcomer: back to stable, and the version is held. `onFailure: hold` keeps its share first."""
+    """Any failure of the newcomer: back to stable, and the version is held. `onFailure: hold` keeps its share first. So
+    does a migration that stable does not work with, until a person decides."""
     t = forward(s)
     if t is None:
         return None
+    outgrown = s.state.outgrown(s.spec)
     if t.holding_since is not None:
-        over = s.now >= t.holding_since + s.spec.hold_timeout
+        over = not outgrown and s.now >= t.holding_since + s.spec.hold_timeout
         return Record(RollbackBegan(Phase.ROLLED_BACK, "HoldTimeout", t.reason, hold=True)) if over else None
     failed = failure(s, t)
     if failed is None:
         return None
     condition, reason = failed
-    if s.spec.on_failure is OnFailure.HOLD and t.rung:
+    if outgrown or (s.spec.on_failure is OnFailure.HOLD and t.rung):
         return Record(HoldBegan(f"{condition}: {reason}"))
     if both_died(s) and not _tried_before(s, t):
         return Record(RollbackBegan(Phase.ROLLED_BACK, "BothSlotsDied", reason, hold=False))
@@ -159,8 +161,11 @@ def stand_still(s: Situation) -> Answer | None:
     if s.state.paused:
         return Wait("Paused", f"{s.state.paused}; go on with: reconcile resume {name}", blocked=True)
     if t.holding_since is not None:
-        message = f"{t.reason}; reconcile abort {name} goes back, reconcile resume {name} tries on"
-        return Wait("Holding", message, until=t.holding_since + s.spec.hold_timeout, blocked=True, alert=True)
+        outgrown = s.state.outgrown(s.spec)
+        but = f", but {t.stable} does not work with the migrated data" if outgrown else ""
+        message = f"{t.reason}; reconcile abort {name} goes back{but}, reconcile resume {name} tries on"
+        until = None if outgrown else t.holding_since + s.spec.hold_timeout
+        return Wait("Holding", message, until=until, blocked=True, alert=True)
     return None
 
 
@@ -267,7 +272,7 @@ def soak(s: Situation) -> Answer | None:
     if t.phase is not Phase.SOAKING:
         return Record(SoakBegan())
     if s.now < t.since + s.spec.soak:
-        return Wait("Soaking", f"{s.spec.soak:g} s at full weight", until=t.since + s.spec.soak)
+        return _soaking(s, t)
     found = verdict(s.spec, t, s.observed.gates)
     owners = all(s.status(t.newcomer.slot, name) is MemberStatus.READY for name in t.handed)
     if not owners:
@@ -275,3 +280,9 @@ def soak(s: Situation) -> Answer | None:
     if not found.good:
         return Wait(f"Gate{found.outcome}", found.reason)
     return _unfit(s, t.newcomer) or Record(Ended(Phase.SUCCEEDED, found.reason))
+
+
+def _soaking(s: Situation, t: Transition) -> Wait:
+    said = alerts(t, s.observed.gates)
+    message = f"{s.spec.soak:g} s at full weight{'; ' + said if said else ''}"
+    return Wait("Soaking", message, until=t.since + s.spec.soak, alert=bool(said))

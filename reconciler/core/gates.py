@@ -38,18 +38,37 @@ def stage(transition: Transition) -> Stage:
     return Stage.SHIFT if climbing or transition.rung else Stage.PREFLIGHT
 
 
+def pending(spec: Spec, transition: Transition) -> bool:
+    """The newcomer's data is still to be migrated."""
+    return spec.migration is not None and not transition.migrated
+
+
 def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
-    """The gates to be read now: those of this stage, and again those of every stage before it."""
-    if transition.phase is Phase.ROLLING_BACK or not (transition.up or transition.rung):
+    """The gates to be read now: those of this stage, and again those of every stage before it. What was asked before
+    the migration is not asked again: it was about data that are gone."""
+    if transition.phase is Phase.ROLLING_BACK:
         return ()
-    reached = list(Stage).index(stage(transition))
-    return tuple(gate for gate in spec.gates if list(Stage).index(gate.stage) <= reached)
+    reached = _reached(spec, transition)
+    return tuple(gate for gate in spec.gates if gate.stage in reached)
+
+
+def _reached(spec: Spec, transition: Transition) -> tuple[Stage, ...]:
+    before = (Stage.MIGRATE,) if pending(spec, transition) and Stage.MIGRATE not in transition.passed else ()
+    if not _judged(spec, transition):
+        return before
+    stages = (Stage.PREFLIGHT, Stage.SHIFT, Stage.POSTFLIGHT)
+    return (*before, *stages[: stages.index(stage(transition)) + 1])
+
+
+def _judged(spec: Spec, transition: Transition) -> bool:
+    """The newcomer itself is: it has users, or it is up on data that were made for it."""
+    return transition.rung > 0 or (transition.up and not pending(spec, transition))
 
 
 def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
     """One outcome for the present window. A reading about another window, version or rung does not count."""
     current = {reading.name: reading for reading in readings if reading.window == transition.window}
-    if not (transition.up or transition.rung):
+    if not (transition.up or transition.rung or pending(spec, transition)):
         return Verdict(Outcome.PENDING, f"{transition.newcomer} is not up yet")
     enforced = [gate for gate in due(spec, transition) if gate.mode is Mode.ENFORCE]
     worst = Verdict(Outcome.SUCCESSFUL, evidence(tuple(current.values())))
@@ -101,6 +120,11 @@ def lacking(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
         if gate.limits.must_have_data and gate.mode is Mode.ENFORCE and _without_data(found):
             return f"{sentence(found) if found else gate.name + ': not read'}; it must have data"
     return ""
+
+
+def alerts(transition: Transition, readings: tuple[GateReading, ...]) -> str:
+    """What gates want somebody to look at, in this window; empty when there is nothing."""
+    return "; ".join(f"{one.name}: {one.alert}" for one in readings if one.alert and one.window == transition.window)
 
 
 def _without_data(found: GateReading | None) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from reconciler.core.model import (
     Pause,
     Release,
+    Stage,
 )
 from reconciler.core.outcomes import applied, at_step, drifted, intended
 from reconciler.core.state import Held, Last, Leftover, State, Transition
@@ -25,6 +26,7 @@ from reconciler.core.steps import (
     HoldBegan,
     Intended,
     Judged,
+    Migrated,
     PausedByRule,
     Phase,
     Rebound,
@@ -50,9 +52,11 @@ def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> S
 
 
 def _spend(state: State, transition: Transition, elapsed: float) -> Transition:
-    """The progress deadline counts neither pauses, nor holding, nor soaking, nor the way back."""
+    """The progress deadline counts neither pauses, nor holding, nor a migration, nor soaking, nor the way back."""
     idle = bool(state.paused or state.suspended or state.down) or transition.holding_since is not None
-    if idle or transition.phase in (Phase.SOAKING, Phase.ROLLING_BACK) or isinstance(transition.step, Pause):
+    migrating = Stage.MIGRATE in transition.passed and not transition.migrated  # its command has a time of its own
+    over = transition.phase in (Phase.SOAKING, Phase.ROLLING_BACK)
+    if idle or migrating or over or isinstance(transition.step, Pause):
         return transition
     return replace(transition, spent=transition.spent + elapsed)
 
@@ -120,6 +124,9 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             )  # fmt: skip
         case StagePassed(stage):
             transition = replace(transition, passed=transition.passed | {stage})
+        case Migrated(version):
+            transition = replace(transition, migrated=True, opened=now, since=now)
+            state = replace(state, migrated=version)
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
@@ -186,6 +193,7 @@ def _began(state: State, event: Began) -> State:
     transition = Transition(
         event.transition, event.stable, event.newcomer, event.digest, event.revision, event.steps,
         opened=state.watched, since=state.watched, up=state.warm[event.newcomer.slot] == event.newcomer.version,
+        migrated=state.migrated == event.newcomer.version,
     )  # fmt: skip
     if event.back:
         transition = replace(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import lacking, verdict
-from reconciler.core.model import Analysis, HandOver, MemberStatus, Outcome, Pause, Slot
+from reconciler.core.gates import lacking, pending, verdict
+from reconciler.core.model import Analysis, HandOver, MemberStatus, MigrationStatus, Outcome, Pause, Slot, Stage
 from reconciler.core.situation import Situation
 from reconciler.core.state import Transition
 from reconciler.core.steps import Phase
@@ -14,7 +14,7 @@ STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain
 
 def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
     """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
-    return _broken(s, t) or _condemned(s, t) or _blind(s, t) or _late(s, t)
+    return _broken(s, t) or _unmigrated(s, t) or _condemned(s, t) or _blind(s, t) or _late(s, t)
 
 
 def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
@@ -47,6 +47,12 @@ def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, 
     return "NeverReady", f"{stopped[0]} in {slot} ended each time it was started: {detail}"
 
 
+def _unmigrated(s: Situation, t: Transition) -> tuple[str, str] | None:
+    found = s.observed.migration
+    failed = pending(s.spec, t) and found.transition == t.id and found.status is MigrationStatus.FAILED
+    return ("MigrationFailed", found.detail) if failed else None
+
+
 def stable_fails(s: Situation, t: Transition) -> bool:
     """Stable itself has died, and is being started again: what users meet now may be its doing."""
     return bool(s.having(t.stable.slot, MemberStatus.STOPPED))
@@ -60,7 +66,7 @@ def both_died(s: Situation) -> bool:
 def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
     """What the gates say, and readiness lost for longer than a hiccup."""
     found = verdict(s.spec, t, s.observed.gates)
-    started = t.rung or s.runs(t.newcomer)  # else it is only being started
+    started = t.rung or pending(s.spec, t) or s.runs(t.newcomer)  # else it is only being started
     if found.outcome is Outcome.FAILED and started and not stable_fails(s, t):
         return "AnalysisFailed", found.reason
     if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT and not s.runs(t.newcomer):
@@ -85,7 +91,8 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     if t.phase is Phase.SOAKING:
         late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
     else:
-        counting = not (s.state.paused or isinstance(t.step, Pause))
+        migrating = pending(s.spec, t) and Stage.MIGRATE in t.passed
+        counting = not (s.state.paused or migrating or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
     if not late:
         return None

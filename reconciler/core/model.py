@@ -83,6 +83,7 @@ class Member:
 class Stage(StrEnum):
     """Where gates attach, in the order in which a transition passes them."""
 
+    MIGRATE = "migrate"  # before the newcomer's data is migrated: nothing of it runs yet
     PREFLIGHT = "preflight"
     SHIFT = "shift"
     POSTFLIGHT = "postflight"
@@ -155,6 +156,15 @@ class HandOver:
 StrategyStep = SetWeight | Pause | Analysis | HandOver
 
 
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What makes the data ready for a newcomer: named commands of the operator's file."""
+
+    command: str
+    check: str  # tells whether it was applied, whatever became of the command
+    old_version_works: bool  # stable still serves once it was applied
+
+
 class OnFailure(StrEnum):
     ROLLBACK = "rollback"
     HOLD = "hold"
@@ -187,6 +197,7 @@ class Spec:
     hold_timeout: float = 3600.0
     on_failure: OnFailure = OnFailure.ROLLBACK
     drift: DriftMode = DriftMode.ENABLED
+    migration: Migration | None = None
 
     @property
     def target(self) -> Release:
@@ -303,10 +314,30 @@ class GateReading:
     samples: int = field(default=0, compare=False)
     reason: str = field(default="", compare=False)
     age: float = field(default=0.0, compare=False)  # seconds since it was given
+    alert: str = field(default="", compare=False)  # what somebody should look at, though nothing is decided by it
     confident: bool | None = None  # the evidence rules out that the newcomer is clearly worse; None: it cannot tell
     failures: int = 0  # failed answers in this window, this one among them
     inconclusives: int = 0
     errors: int = 0  # in a row, up to now
+
+
+class MigrationStatus(StrEnum):
+    """What is known of a migration. After a restart of ours that is nothing, and the check is asked."""
+
+    UNASKED = "unasked"
+    RUNNING = "running"
+    APPLIED = "applied"  # the check says so
+    FAILED = "failed"  # it was tried, and the check says that it is not applied
+    UNKNOWN = "unknown"  # the check cannot tell
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReading:
+    """How the migration stands that was begun in `transition`."""
+
+    status: MigrationStatus = MigrationStatus.UNASKED
+    transition: str = ""
+    detail: str = field(default="", compare=False)  # for people: how it ended, its last words
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,4 +348,5 @@ class Observed:
     members: Pair[tuple[MemberReading, ...]]  # in the order of `Spec.members`
     gates: tuple[GateReading, ...] = ()
     serving: Pair[bool | None] = Pair(None, None)  # by the gateway's counters since the last look; None: no telling
+    migration: MigrationReading = MigrationReading()
     detail: str = field(default="", compare=False)  # why the gateway is unknown

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
-from reconciler.core.state import Refusal, State, Transition
+from reconciler.core.state import Refusal, Repeated, State, Transition
 from reconciler.core.steps import (
     Act,
     Applied,
-    CloseGateway,
     DriftFound,
     Intended,
     Phase,
@@ -50,17 +49,17 @@ def intended(state: State, event: Intended) -> State:
                 state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
-    return _spaced(state, event.act) if isinstance(event.act, Start | Stop | CloseGateway) else state
+    return _spaced(state, event.act) if isinstance(event.act, Repeated) else state
 
 
-def _spaced(state: State, act: Start | Stop | CloseGateway) -> State:
+def _spaced(state: State, act: Repeated) -> State:
     """Each slot's members remember when they were started or stopped last; only the latest few matter."""
     others = [(earlier, at) for earlier, at in state.latest if _whom(earlier) != _whom(act)]
     return replace(state, latest=(*others[-7:], (act, state.watched)))
 
 
-def _whom(act: Start | Stop | CloseGateway) -> object:
-    return None if isinstance(act, CloseGateway) else (act.slot, act.members)
+def _whom(act: Repeated) -> object:
+    return (act.slot, act.members) if isinstance(act, Start | Stop) else type(act)
 
 
 def applied(state: State, event: Applied) -> State:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from reconciler.core import arriving, back, forward, rest
+from reconciler.core import arriving, back, forward, migrating, rest
 from reconciler.core.diff import standing
 from reconciler.core.model import Desired, Observed, Pair, Slot
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
@@ -80,6 +80,7 @@ RULES: tuple[Rule, ...] = (
     forward.drift_under_way,
     forward.ask,
     forward.stand_still,
+    migrating.migrate,
     forward.bring_up,
     forward.pass_stage,
     forward.climb,

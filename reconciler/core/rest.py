@@ -19,7 +19,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
-from reconciler.core.steps import Began, DriftFound, RequestRefused, Retired, Route, Stop, Verb
+from reconciler.core.steps import Began, DriftFound, RequestRefused, Retired, Route, StageFiles, Stop, Verb
 
 
 def drift_at_rest(s: Situation) -> Answer | None:
@@ -91,6 +91,9 @@ def rollback_refusal(spec: Spec, state: State, now: float) -> str:
     if stable is None:
         return "nothing serves yet"
     instead = f"commit instead: pin a good version in {stable.slot.other} and set activeSlot: {stable.slot.other}"
+    if state.outgrown(spec):
+        works = f"{left.release} does" if left else "no earlier release does"
+        return f"the data was migrated for {stable}, and {works} not work with it; {instead}"
     if left is None or not left.good:
         return f"there is no earlier release to return to; {instead}"
     if spec.pinned(left.release.slot) != left.release.version:
@@ -139,7 +142,9 @@ def stage_idle(s: Situation) -> Answer | None:
     version = s.spec.pinned(idle)
     if version is None or s.state.is_held(version) or (left and left.release == Release(idle, version)):
         return None
-    return prepare(s, Release(idle, version))
+    step = prepare(s, Release(idle, version))
+    unmigrated = s.spec.migration is not None and s.state.migrated != version  # it is to start on migrated data only
+    return None if unmigrated and not (isinstance(step, Do) and isinstance(step.act, StageFiles)) else step
 
 
 def held_target(s: Situation) -> Answer | None:

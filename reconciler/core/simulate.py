@@ -10,6 +10,8 @@ from reconciler.core.model import (
     GatewayReading,
     MemberReading,
     MemberStatus,
+    MigrationReading,
+    MigrationStatus,
     Observed,
     Outcome,
     Pair,
@@ -18,7 +20,7 @@ from reconciler.core.model import (
     Stamp,
 )
 from reconciler.core.state import State
-from reconciler.core.steps import Act, CloseGateway, Route, Start, Stop
+from reconciler.core.steps import Act, CloseGateway, Migrate, Route, Start, Stop
 
 SETTLED = {MemberStatus.UNREADY: MemberStatus.READY, MemberStatus.STOPPING: MemberStatus.STOPPED}
 
@@ -40,6 +42,8 @@ def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
             return _members(observed, spec, slot, members, MemberReading(MemberStatus.STOPPED))
         case Route():
             return replace(observed, gateway=_routed(observed.gateway, state, act))
+        case Migrate(transition=transition):
+            return replace(observed, migration=MigrationReading(MigrationStatus.APPLIED, transition))
         case CloseGateway() if observed.gateway:
             return replace(observed, gateway=replace(observed.gateway, up=False))
         case _:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.model import Outcome, Pair, Release, Slot, Stage, StrategyStep, Window
-from reconciler.core.steps import Accepted, Act, CloseGateway, DriftFound, Intended, Phase, Start, Stop
+from reconciler.core.model import Outcome, Pair, Release, Slot, Spec, Stage, StrategyStep, Window
+from reconciler.core.steps import Accepted, Act, CloseGateway, DriftFound, Intended, Migrate, Phase, Start, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Transition:
     since: float  # when the present step or phase began
     phase: Phase = Phase.PROGRESSING
     cursor: int = 0  # the strategy step to do next
+    migrated: bool = False  # its data is ready; means something where the manifest has a migration
     up: bool = False  # started, ready and warm: before that no gate is asked about it
     rung: int = 0  # the newcomer's weight that was last written and read back
     spent: float = 0.0  # counts towards the progress deadline
@@ -96,6 +97,7 @@ class Last:
     reason: str
 
 
+Repeated = Start | Stop | Migrate | CloseGateway
 NEITHER: Pair[str | None] = Pair(None, None)
 NEVER: Pair[float | None] = Pair(None, None)
 
@@ -115,7 +117,8 @@ class State:
     held: tuple[Held, ...] = ()
     intent: Intended | None = None
     refusal: Refusal | None = None
-    latest: tuple[tuple[Start | Stop | CloseGateway, float], ...] = ()  # per slot and members, to space repetitions
+    migrated: str = ""  # the version whose migration was applied last
+    latest: tuple[tuple[Repeated, float], ...] = ()  # per slot and members, to space repetitions
     drift: DriftFound | None = None
     files: Pair[str | None] = NEITHER  # the version whose files are staged
     started: Pair[str | None] = NEITHER  # the version started last
@@ -140,6 +143,12 @@ class State:
     def in_charge(self) -> Release | None:
         """The release that must be up: what a rollback returns to."""
         return self.transition.stable if self.transition else self.stable
+
+    def outgrown(self, spec: Spec) -> bool:
+        """The data was migrated for the newcomer, or for stable, and what it would go back to does not work with it."""
+        latest = self.transition.newcomer if self.transition else self.stable
+        one_way = spec.migration is not None and not spec.migration.old_version_works
+        return one_way and latest is not None and latest.version == self.migrated
 
     def is_held(self, version: str) -> Held | None:
         return next((held for held in self.held if held.version == version), None)

@@ -40,6 +40,16 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Migrate:
+    """Ask whether the newcomer's migration is applied, and only if it is not, run it; a later reading says how it
+    went. So it may be repeated, also when nobody knows what became of it."""
+
+    slot: Slot
+    version: str
+    transition: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warm:
     """Send first requests to a slot by the gateway's forced road, and see its members answer."""
 
@@ -61,7 +71,7 @@ class CloseGateway:
     """Stop serving (`reconcile down` only)."""
 
 
-Act = StageFiles | Start | Stop | Warm | Route | CloseGateway
+Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway
 
 
 class Result(StrEnum):
@@ -197,6 +207,14 @@ class StagePassed:
 
 
 @dataclass(frozen=True, slots=True)
+class Migrated:
+    """The check says that the migration of this version is applied; `evidence` is what was seen of it."""
+
+    version: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepPassed:
     """A strategy step that needs no act of its own is over; `handed` members have a new owner."""
 
@@ -300,6 +318,7 @@ Event = (
     | Intended
     | Applied
     | StagePassed
+    | Migrated
     | StepPassed
     | SoakBegan
     | HealthNoted

@@ -19,6 +19,7 @@ GOOD, BETTER, BAD, SUBTLE = "1.0.0", "1.1.0", "1.2.0", "1.2.1"
 MEMBERS = ("api", "frontend", "worker")
 DRAIN = 5.0  # seconds
 BAD_SHARE = 0.2  # of the searches of BAD answer 500
+SESSIONS = 20  # opened before each switch
 SUBTLE_SHARE = 0.025  # of the searches of SUBTLE, which are four of ten requests: 1 % of all
 
 MANIFEST = """\
@@ -52,10 +53,16 @@ spec:
   gates:
     preflight:
       - {{name: alive, kind: http, path: /healthz}}
-    shift:
-{shift}"""
+{gates}"""
 
-JOURNEY = """\
+JOURNEY = f"""\
+      - name: sessions              # opened before anybody moves, used through the switch: none may be lost
+        kind: sessions
+        count: {SESSIONS}
+        rate: 80
+        write: {{method: POST, path: /api/session, body: "{{content}}"}}
+        read: {{path: /api/session}}
+    shift:
       - name: search
         kind: synthetic
         road: both
@@ -64,12 +71,13 @@ JOURNEY = """\
         p95: "<= 1s"
         minimumSamples: 30
         journey:
-          - {name: search, path: "/api/search?q=slot"}
-          - {name: upload, path: "/api/files/{id}", upload: 2048, expectStatus: 201}
-          - {name: download, path: "/api/files/{id}", download: upload}   # byte for byte what was uploaded
+          - {{name: search, path: "/api/search?q=slot"}}
+          - {{name: upload, path: "/api/files/{{id}}", upload: 2048, expectStatus: 201}}
+          - {{name: download, path: "/api/files/{{id}}", download: upload}}   # byte for byte what was uploaded
 """
 
 COMPARISON = """\
+    shift:
       - name: users                 # no fixed limit: is it worse than the version beside it?
         kind: regression
         falseRollbackRisk: 0.001
@@ -142,7 +150,7 @@ class Place:
 
     def write(self, *, active: str, blue: str, green: str, compared: bool = False) -> None:
         """Edit the manifest in the work tree. `compared`: judged beside stable, not by a fixed limit."""
-        policy = {"until": "confident", "shift": COMPARISON} if compared else {"until": "successful", "shift": JOURNEY}
+        policy = {"until": "confident", "gates": COMPARISON} if compared else {"until": "successful", "gates": JOURNEY}
         pins = {"active": active, "blue": blue, "green": green}
         text = MANIFEST.format(name=ENVIRONMENT, port=self.port, drain=DRAIN, **pins, **policy)
         folder = self.repository / "environments"

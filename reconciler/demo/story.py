@@ -15,7 +15,7 @@ from reconciler.core.model import Slot
 from reconciler.core.steps import Applied, Bootstrapped, Ended, Event, Intended, Phase, Result, Warm
 from reconciler.demo import account
 from reconciler.demo.follow import Follower
-from reconciler.demo.place import BAD, BAD_SHARE, BETTER, DRAIN, ENVIRONMENT, GOOD, SUBTLE, Place
+from reconciler.demo.place import BAD, BAD_SHARE, BETTER, DRAIN, ENVIRONMENT, GOOD, SESSIONS, SUBTLE, Place
 from reconciler.demo.processes import RUSH, Processes
 from reconciler.demo.screen import Screen
 from reconciler.evidence.record import judged
@@ -29,6 +29,7 @@ class Account:
     quiet: account.Totals
     good: account.Totals
     bad: account.Totals
+    sessions_kept: int  # through the good switch, of those that were opened before it
     rolled_back: bool
     subtle: account.Totals
     subtle_rolled_back: bool
@@ -44,6 +45,7 @@ class Account:
     def kept_its_word(self) -> bool:
         """The good switch lost nothing, the bad one came back, every job was done once and by one owner at a time."""
         lost = self.good.failed + self.good.unknown + self.jobs.lost + self.jobs.twice + self.two_owners
+        lost += SESSIONS - self.sessions_kept
         return lost == 0 and self.rolled_back and self.subtle_rolled_back and not self.breaches
 
     def as_json(self) -> str:
@@ -82,7 +84,7 @@ class Story:
         self._processes.stop_users()
         self._drain()
         assert good.phase is Phase.SUCCEEDED, good.reason
-        return self._count((began, switched, broken, compared), bad, subtle)
+        return self._count((began, switched, broken, compared), good, bad, subtle)
 
     def _arrive(self) -> None:
         self._screen.chapter("Start: a git repository, an Envoy, two slots")
@@ -124,7 +126,7 @@ class Story:
             threading.Event().wait(0.1)
         threading.Event().wait(0.2)
 
-    def _count(self, marks: tuple[float, ...], bad: Ended, subtle: Ended) -> Account:
+    def _count(self, marks: tuple[float, ...], good: Ended, bad: Ended, subtle: Ended) -> Account:
         """`marks`: when each phase began."""
         requests = [request for file in self._processes.records for request in _read(file)]
         ends = (*marks[1:], float("inf"))
@@ -137,6 +139,7 @@ class Story:
         done = self._done()
         return Account(
             **totals,
+            sessions_kept=SESSIONS if "sessions Successful" in good.reason else 0,  # its limit is all of them
             rolled_back=bad.phase is Phase.ROLLED_BACK,
             subtle_rolled_back=subtle.phase is Phase.ROLLED_BACK,
             evidence=subtle.reason,

@@ -24,6 +24,7 @@ def check(data: Any) -> Saying:
     if steps:
         yield from _weights_climb(steps)
         yield from _handed_over(steps, {str(member.get("name")): member for _, member in members})
+    yield from _one_version_only(_mapping(spec.get("migrate")), steps)
     yield from _gate_names(_mapping(spec.get("gates")))
 
 
@@ -98,6 +99,21 @@ def _not_handed(name: str, members: dict[str, Any], exclusive: list[str], handed
     if members[name].get("traffic") == "weighted":
         return f"member '{name}' is weighted: it moves by setWeight; only exclusive members change hands"
     return f"member '{name}' changes hands twice; remove one" if name in handed else ""
+
+
+def _one_version_only(migrate: dict[str, Any], steps: list[dict[str, Any]]) -> Saying:
+    """At any weight between, both versions would run on one schema, and the old one does not work with it."""
+    if migrate.get("oldVersionWorks") is not False:
+        return
+    if not steps:
+        text = "the default steps would let both versions run on the migrated data; write `steps: [{setWeight: 100}]`"
+        yield ("spec", "migrate", "oldVersionWorks"), False, text
+    for index, step in enumerate(steps):
+        if step.get("setWeight", 100) != 100:
+            text = (
+                "both versions would run on the migrated data (oldVersionWorks: false); only `setWeight: 100` is safe"
+            )
+            yield _step(index, "setWeight"), False, text
 
 
 def _gate_names(gates: dict[str, Any]) -> Saying:

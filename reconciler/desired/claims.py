@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol, TypeVar
 
+from pydantic import BaseModel
+
 from reconciler.desired.manifest import Invalid, Manifest
 from reconciler.desired.yaml_strict import Path
 from reconciler.drivers.named import names
@@ -108,9 +110,11 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
 
 
 def _named(manifest: Manifest) -> Iterator[tuple[Path, str, str]]:
-    """What gateway and gates name of the operator's file: where, in which section, and the name."""
-    gates = ((gate.path, gate.settings) for gate in manifest.gates)
-    for place, settings in ((("spec", "gateway"), manifest.gateway.settings), *gates):
+    """What a manifest names of the operator's file: where, in which section, and the name."""
+    places: list[tuple[Path, BaseModel]] = [(("spec", "gateway"), manifest.gateway.settings)]
+    places += [(gate.path, gate.settings) for gate in manifest.gates]
+    places += [(("spec", "migrate"), manifest.migrate)] if manifest.migrate else []
+    for place, settings in places:
         yield from (((*place, *at), section, name) for at, section, name in names(settings))
 
 

@@ -1,6 +1,6 @@
 """A manifest as it is written: the models from which the published schema is generated.
 
-What comes later (snapshot, migrate, approvals, ...) is not here, and therefore refused: a key that is silently ignored
+What comes later (snapshot, approvals, ...) is not here, and therefore refused: a key that is silently ignored
 would be a promise not kept.
 """
 
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from reconciler.core.model import DriftMode, Mode, OnFailure, Slot, Traffic
+from reconciler.drivers.commands.name import CommandName
 from reconciler.durations import Duration
 
 Name = Annotated[
@@ -159,9 +160,18 @@ Checks = Annotated[tuple[GateChoice, ...], Field(max_length=50)]
 
 
 class Gates(Part):
+    migrate: Checks = ()
     preflight: Checks = ()
     shift: Checks = ()
     postflight: Checks = ()
+
+
+class Migrate(Part):
+    """How the data is made ready for a newcomer, before anything of it starts: commands of the operator's file."""
+
+    command: CommandName
+    check: Annotated[CommandName, Field(description="Its expected exit code: applied. 10: not applied. Else: unknown.")]
+    old_version_works: Annotated[bool, Field(strict=True)]
 
 
 class DriftDetection(Part):
@@ -177,6 +187,7 @@ class Body(Part):
     members: Annotated[tuple[MemberEntry, ...], Field(min_length=1, max_length=100)]
     strategy: Strategy = Strategy()
     gates: Gates = Gates()
+    migrate: Migrate | None = None
     on_failure: OnFailure = OnFailure.ROLLBACK
     drift_detection: DriftDetection = DriftDetection()
 

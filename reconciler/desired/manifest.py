@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.core.model import Mode, Spec, Stage
 from reconciler.desired import schema
 from reconciler.desired.checks import check
-from reconciler.desired.document import Chosen, Document
+from reconciler.desired.document import Chosen, Document, Migrate
 from reconciler.desired.explain import Found, explain
 from reconciler.desired.spec import named_gates, to_spec
 from reconciler.desired.yaml_strict import MOST_PROBLEMS, Parsed, Path, parse
@@ -65,6 +65,7 @@ class Manifest:
     gateway: GatewayDriver
     members: tuple[MemberDriver, ...]
     gates: tuple[GateDriver, ...]
+    migrate: Migrate | None
     parsed: Parsed = field(compare=False, repr=False)  # for the places of what is found wrong later
 
     def problem(self, path: Path, message: str) -> Problem:
@@ -122,7 +123,7 @@ def _understood(parsed: Parsed) -> Manifest | Invalid:
         return _invalid(parsed)
     drivers = list(_drivers(document))
     wrong = [found for _, result in drivers if isinstance(result, list) for found in result]
-    wrong = wrong or list(_never_confident(document))
+    wrong = wrong or [*_never_confident(document), *_begun_too_late(document)]
     if wrong:
         _tell(parsed, wrong)
         return _invalid(parsed)
@@ -157,6 +158,16 @@ def _never_confident(document: Document) -> Iterator[Found]:
             yield ("spec", "strategy", "steps", index, "analysis", "until"), False, text
 
 
+def _begun_too_late(document: Document) -> Iterator[Found]:
+    """Gates that must have begun before the stage in which they stand; every later stage asks them again."""
+    for gate in named_gates(document.spec.gates):
+        begins = getattr(registry.driver("gates", gate.choice.kind), "BEGINS", gate.stage)
+        if gate.stage is not begins:
+            why = f"'{gate.choice.kind}' must begin before traffic moves"
+            text = f"{why}: write it under `{begins}`; every later stage asks it again"
+            yield (*gate.path, "kind"), False, text
+
+
 def _settings(family: str, choice: Chosen, path: Path) -> BaseModel | list[Found]:
     try:
         model = registry.driver(family, choice.kind).Settings
@@ -187,6 +198,7 @@ def _manifest(document: Document, settings: dict[Path, Any], parsed: Parsed) -> 
         gateway=GatewayDriver(body.gateway.kind, settings["spec", "gateway"]),
         members=tuple(MemberDriver(one.name, one.prefix, one.host.kind, chosen) for one, chosen in members),
         gates=tuple(GateDriver(gate.name, gate.choice.kind, chosen, gate.path) for gate, chosen in gates),
+        migrate=body.migrate,
         parsed=parsed,
     )
 

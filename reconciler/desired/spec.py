@@ -20,6 +20,7 @@ from reconciler.core.model import (
     HandOver,
     Limits,
     Member,
+    Migration,
     Pair,
     Pause,
     Pin,
@@ -29,7 +30,7 @@ from reconciler.core.model import (
     StrategyStep,
     Traffic,
 )
-from reconciler.desired.document import Body, Document, GateChoice, Gates, SlotPin, Step
+from reconciler.desired.document import Body, Document, GateChoice, Gates, Migrate, SlotPin, Step
 from reconciler.desired.yaml_strict import Path
 
 Settings = Mapping[Path, BaseModel]
@@ -46,7 +47,7 @@ class NamedGate:
 
 def named_gates(gates: Gates) -> tuple[NamedGate, ...]:
     """Every gate under a name of its own: as written, else its kind, else its kind with a number."""
-    stages = ((Stage.PREFLIGHT, gates.preflight), (Stage.SHIFT, gates.shift), (Stage.POSTFLIGHT, gates.postflight))
+    stages = [(stage, getattr(gates, stage)) for stage in Stage]
     taken = {choice.name for _, choices in stages for choice in choices if choice.name}
     named: list[NamedGate] = []
     for stage, choices in stages:
@@ -86,6 +87,7 @@ def to_spec(document: Document, settings: Settings) -> Spec:
         hold_timeout=strategy.hold_timeout,
         on_failure=body.on_failure,
         drift=body.drift_detection.mode,
+        migration=_migration(body.migrate),
     )
 
 
@@ -94,6 +96,12 @@ def _pin(pin: SlotPin | None) -> Pin | None:
         return None
     config = tuple(sorted(pin.config.items()))
     return Pin(pin.version, config, _digest(pin.config)[:8] if config else "")
+
+
+def _migration(migrate: Migrate | None) -> Migration | None:
+    if migrate is None:
+        return None
+    return Migration(migrate.command, migrate.check, migrate.old_version_works)
 
 
 def _steps(body: Body) -> tuple[StrategyStep, ...]:

@@ -10,6 +10,8 @@ from reconciler.drivers.protocols import Road
 
 MAX_BODY = 1 << 20  # bytes of an answer that are looked at; a longer one is not as expected
 ID = "{id}"  # in a path: the name of what is uploaded, or was
+CONTENT = "{content}"  # in a path or a body: what only one session holds
+USE = "read"  # the name of the step by which a session's content is read back
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Visits:
+    """Who sends a journey's steps: so many visitors, each with a session of its own. Each sends every step once, to
+    open its session, and then the last one again and again."""
+
+    count: int
+    cookie: str  # that names the session; empty: found among those that are set
+    run: str  # another one means other sessions
+
+
+@dataclass(frozen=True, slots=True)
 class Journey:
     """Steps sent one after the other, each road by itself, `rate` requests per second and road."""
 
@@ -36,6 +48,7 @@ class Journey:
     roads: Mapping[str, Road]
     rate: float
     timeout: float  # seconds for one request, from when it is sent to the last byte
+    visits: Visits | None = None  # None: every request is a stranger's
 
     def line(self) -> str:
         """One line of JSON. It holds the roads' secret headers: for a pipe, never for a command line or a log."""
@@ -47,4 +60,5 @@ class Journey:
         found = json.loads(line)
         steps = tuple(Step(**step) for step in found["steps"])
         roads = {name: Road(**road | {"expects": tuple(road["expects"])}) for name, road in found["roads"].items()}
-        return Journey(steps, roads, float(found["rate"]), float(found["timeout"]))
+        visits = Visits(**found["visits"]) if found["visits"] else None
+        return Journey(steps, roads, float(found["rate"]), float(found["timeout"]), visits)

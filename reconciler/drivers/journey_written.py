@@ -42,17 +42,22 @@ Rate = Annotated[
 ]
 
 
-class Request(BaseModel):
-    """One step of the journey."""
+class Asked(BaseModel):
+    """What is sent to a path of the environment's own address, and which status must come back."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
 
-    name: str | None = Field(None, min_length=1, max_length=60)
     method: Literal["GET", "POST"] = "GET"
     path: str = Field(pattern=r"^/[!-~]*$", max_length=2000)
     body: str | None = Field(None, max_length=65536)
     content_type: str = Field("application/json", pattern=r"^[!-~][ -~]*$", max_length=200)
     expect_status: int = Field(200, ge=100, le=599, strict=True)
+
+
+class Request(Asked):
+    """One step of the journey."""
+
+    name: str | None = Field(None, min_length=1, max_length=60)
     contains: str | None = Field(None, min_length=1, max_length=10_000)
     upload: int = Field(
         0, ge=0, le=1 << 19, strict=True, description="POST so many bytes; {id} in the path names them."

@@ -167,6 +167,8 @@ class Sample:
     pending: bool = False  # no answer yet
     void: bool = False  # tells nothing about the road's slot: another one answered, or our sampler ended first
     rung: int | None = None  # the weight at which it was sent, in an earlier window; None: in the window asked about
+    session: int = 0  # which of our sessions sent it, from 1; 0: a stranger
+    lost: bool = False  # its answer shows that this session is gone
 
     @property
     def bad(self) -> bool:
@@ -182,6 +184,32 @@ class Samples(Protocol):
 
     def problem(self) -> str:
         """Why there may be no samples (the sampler is dead, ...); empty when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session of ours, as it was seen until now. Its id is a secret: it is in nobody's hands but the sampler's."""
+
+    number: int  # from 1
+    opened: float | None = None  # seconds, monotonic: when its content was first read back; None: not open yet
+    before: bool = False  # it was seen open while the newcomer had no weight
+    kept: bool = False  # its latest use, sent in the window asked about, brought id and content back
+    uses: int = 0  # answers in that window
+    last: Sample | None = None  # the latest answer, or that there was none
+    slots: frozenset[str] = frozenset()  # that answered it, by the app's own word
+    lost: Sample | None = None  # the first answer that showed that it is gone
+    lost_at: int | None = None  # the newcomer's weight when that was first told of
+    excused: bool = False  # it was lost while gateway or stable failed: nobody knows by whom
+
+
+class Sessions(Protocol):
+    """Sessions that a sampler holds open, as a gate sees them (measure/ has the real ones)."""
+
+    def sessions(self, window: Window) -> Sequence[Session]:
+        """All that were begun for the window's transition. One that is missing is not known of."""
+
+    def problem(self) -> str:
+        """As for `Samples`."""
 
 
 class Evidence(Protocol):
@@ -243,6 +271,7 @@ class GateContext:
     newcomer_road: Callable[[Window], Road]
     allowed: Callable[[str], bool]  # may this host be asked at all?
     samples: Callable[[str], Samples] | None = None
+    sessions: Callable[[str], Sessions] | None = None
     evidence: Callable[[str], Callable[[Window], Any]] | None = None  # by the gate's name: its module's `Evidence`
     warm_up: float = 0.0  # seconds of a window in which latency is not judged yet; errors are, at once
     deadline: float = 5.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from threading import Event as Signal
 from typing import NoReturn
 
 from reconciler.errors import JournalBroken, JournalError
@@ -17,7 +17,7 @@ from reconciler.journal.lock import RunLock
 
 PAGE = 1000  # rows held in memory at once
 BUSY = 10.0  # seconds to wait for another process
-LOOKS, BETWEEN = 50, 0.02  # while another process puts a journal in order; and seconds from one to the next
+ATTEMPTS, APART = 20, 0.01  # at opening while a writer comes or goes; seconds between two
 
 
 class Reading(ABC):
@@ -105,28 +105,32 @@ class ReadOnlyJournal(Reading):
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with rows.translated(self.path):
-            connection = self._found()
+            connection = self._steady()
             try:
                 yield connection
             finally:
                 connection.close()
 
-    def _found(self) -> sqlite3.Connection:
-        """Whoever opens the journal first after a kill puts its files in order; a reader who comes by in that moment
-        would have to write, which he must not, and looks again."""
-        for left in reversed(range(LOOKS)):
-            connection = self._open()
-            try:
-                if rows.is_journal(connection):
-                    return connection
-            except sqlite3.Error as error:
-                connection.close()
-                if not left or not (getattr(error, "sqlite_errorname", None) or "").startswith("SQLITE_READONLY"):
-                    raise
-                Signal().wait(BETWEEN)
-            else:
-                connection.close()
-                break
+    def _steady(self) -> sqlite3.Connection:
+        """Open, and begin to read. A writer that comes or goes in between takes away the files on which the way of
+        opening rested; then it is another way the next time."""
+        for left in reversed(range(ATTEMPTS)):
+            with suppress(sqlite3.OperationalError) if left else nullcontext():
+                return self._begun()
+            time.sleep(APART)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _begun(self) -> sqlite3.Connection:
+        connection = self._open()
+        try:
+            connection.execute("BEGIN")  # what is asked now is answered by one and the same state
+            found = rows.is_journal(connection)
+        except BaseException:
+            connection.close()
+            raise
+        if found:
+            return connection
+        connection.close()
         return _empty()
 
     def _open(self) -> sqlite3.Connection:

@@ -187,6 +187,7 @@ class Keeper:
     def close(self) -> None:
         """Let go of handles; the data plane goes on."""
         if self._world:
+            self._world.migrator.wait()
             self._world.close()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from reconciler.core.situation import Answer, Do, Wait
+from reconciler.core.steps import Phase
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
@@ -148,11 +149,13 @@ def run_to_end(keeper: Keeper, wait: Callable[[float], bool]) -> Tick:
 
 
 def _stuck(found: Tick, keeper: Keeper) -> bool:
-    """Nothing moves. In a transition that is in order, as its deadlines run, unless somebody should be woken."""
+    """Nothing moves. In a transition that is in order, as its deadlines run, unless somebody should be woken; a soak
+    ends in any case."""
     if found.moved and not found.unsure:
         return False
-    answer = found.decision.answer
-    return keeper.state.transition is None or (isinstance(answer, Wait) and answer.alert)
+    answer, transition = found.decision.answer, keeper.state.transition
+    soaking = transition is not None and transition.phase is Phase.SOAKING
+    return transition is None or (isinstance(answer, Wait) and answer.alert and not soaking)
 
 
 def ended(found: Tick, keeper: Keeper) -> bool:

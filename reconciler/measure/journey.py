@@ -2,8 +2,9 @@
 
 One line of JSON on standard input says what to send (`drivers/journey.py`); every request is two lines of JSON on
 standard output: {"sent": its number, "road", "step", "start"} when it goes, so that one which hangs is known of, and
-{"answered": its number, "latency", "status", "ok", "slot", "error", "void"} when it is over; {"unsent": its number,
-"problem"} instead says that this machine could not send it. It ends when standard input does, so it cannot outlive
+{"answered": its number, "latency", "status", "ok", "slot", "error", "void", "lost"} when it is over; {"unsent": its
+number, "problem"} instead says that this machine could not send it. With visits, "sent" has the number of the
+"session" too, and no more of it: its id stays in this process. It ends when standard input does, so it cannot outlive
 its parent.
 
 Requests are due at fixed times. A late one is measured from when it was due, so a slow answer cannot hide those that
@@ -18,15 +19,17 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.clock import SYSTEM
-from reconciler.drivers.journey import Journey, Step
-from reconciler.measure.request import NotSent, send
-from reconciler.measure.uploads import Uploads
+from reconciler.drivers.journey import Journey
+from reconciler.measure.errand import Errand, Strangers
+from reconciler.measure.request import NotSent
+from reconciler.measure.visitor import Visitor
 
 MOST_THREADS = 64  # per road
 
@@ -52,9 +55,9 @@ class Traveller:
     """Sends one road's requests until `stop`."""
 
     def __init__(self, journey: Journey, road: str, begin: float, stop: Event) -> None:
-        self._journey, self._road, self._stop = journey, road, stop
+        self._road, self._stop = road, stop
         self._schedule = Schedule(journey.rate, begin, journey.timeout)
-        self._uploads = Uploads(road)
+        self._errand = _errands(journey, road)
         count = min(MOST_THREADS, math.ceil(journey.rate * journey.timeout) + 1)
         self.threads = [Thread(target=self._travel, daemon=True, name=road) for _ in range(count)]
 
@@ -63,23 +66,29 @@ class Traveller:
             number, due = self._schedule.take(SYSTEM.monotonic())
             if self._stop.wait(max(0.0, due - SYSTEM.monotonic())):
                 return
-            self._go(self._journey.steps[number % len(self._journey.steps)], due)
+            if errand := self._errand(number):
+                self._go(errand, due)
 
-    def _go(self, written: Step, due: float) -> None:
-        step = self._uploads.prepared(written)
-        if step is None:
-            return
+    def _go(self, errand: Errand, due: float) -> None:
         number = next(_numbers)
-        say({"sent": number, "road": self._road, "step": step.name, "start": due})
+        whose = {"session": errand.session} if errand.session else {}
+        say({"sent": number, "road": self._road, "step": errand.step, "start": due, **whose})
         try:
-            reply = send(step, self._journey.roads[self._road], self._journey.timeout)
+            reply = errand.send()
         except NotSent as error:
             say({"unsent": number, "problem": str(error)})
             return
         latency = SYSTEM.monotonic() - due
-        if not reply.error:
-            self._uploads.answered(written, step)
         say({"answered": number, "latency": latency, "ok": not reply.error, **asdict(reply)})
+
+
+def _errands(journey: Journey, road: str) -> Callable[[int], Errand | None]:
+    """What is sent at each turn, by its number."""
+    if journey.visits is None:
+        return Strangers(journey, road).errand
+    visits, way = journey.visits, journey.roads[road]
+    visitors = [Visitor(number + 1, journey, visits, way) for number in range(visits.count)]
+    return lambda turn: visitors[turn % len(visitors)].errand()
 
 
 _turn = Lock()

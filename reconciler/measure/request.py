@@ -1,7 +1,8 @@
-"""One synthetic request: sent on a connection of its own, and accounted for whatever comes back.
+"""One synthetic request: sent on a line to the gateway, and accounted for whatever comes back.
 
-A kept-alive connection that the other side closes at the wrong moment would be an error that no user's browser shows,
-so none is kept. Standard library only: in threads it is the steadiest, and it starts fast.
+A stranger's request has a connection of its own: one that is kept, and that the other side closes at the wrong moment,
+would be an error that no user's browser shows. A visitor keeps his, and does what a browser does then: he asks again.
+Standard library only: in threads it is the steadiest, and it starts fast.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import errno
 import http.client
 import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,45 +30,89 @@ class NotSent(Exception):
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`status` None: no answer. `error` is empty exactly when the answer was the expected one. `void`: it was given by
-    somebody else than the road leads to."""
+    somebody else than the road leads to. `lost`: it shows that the session that asked is gone."""
 
     status: int | None
     slot: str = ""
     error: str = ""
     void: bool = False
+    lost: bool = False
+
+
+Look = Callable[[Step, http.client.HTTPResponse, Reply], Reply]  # what an answer is worth; may read its body
 
 
 def send(step: Step, road: Road, timeout: float) -> Reply:
-    """Takes `timeout` seconds at most, from here to the last byte. Raises NotSent."""
-    address = urlsplit(road.url)
-    host, port = address.hostname or "", address.port or 80
-    reply = Reply(None)
+    """On a connection of its own. Takes `timeout` seconds at most, from here to the last byte. Raises NotSent."""
+    line = Line(road)
     try:
-        with _connect(host, port, timeout) as connection:
-            exchange = http.client.HTTPConnection(host, port)
-            exchange.sock = connection
-            exchange.request(step.method, step.path, body=_body(step), headers=_headers(step, road))
-            with exchange.getresponse() as response:
+        return line.ask(step, timeout, lambda *said: _looked(road, *said), {"Connection": "close"})
+    finally:
+        line.close()
+
+
+class Line:
+    """A connection to a road's address, made when it is needed, and kept while both sides keep it."""
+
+    def __init__(self, road: Road) -> None:
+        address = urlsplit(road.url)
+        self._road = road
+        self._exchange = _Exchange(address.hostname or "", address.port or 80)
+
+    def ask(self, step: Step, timeout: float, look: Look, headers: Mapping[str, str]) -> Reply:
+        """Takes `timeout` seconds at most, from here to the last byte. Raises NotSent."""
+        self._exchange.ends = SYSTEM.monotonic() + timeout
+        kept, reply = self._exchange.sock is not None, Reply(None)
+        try:
+            try:
+                response = self._answered(step, headers)
+            except ConnectionError:
+                if not kept:
+                    raise
+                self.close()  # the other side had closed it meanwhile, which nobody can be blamed for
+                response = self._answered(step, headers)
+            with response:
                 reply = Reply(response.status, response.getheader("X-Slot", "")[:20])
-                if astray := road.astray(response.getheader(UPSTREAM_HEADER)):
-                    return replace(reply, error=astray, void=True)
-                error = _unexpected(step, response)
-        return Reply(reply.status, reply.slot, error)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        if isinstance(error, OSError) and error.errno in OURS:
-            raise NotSent(f"this machine cannot send more requests: {error.strerror}") from error
-        return Reply(reply.status, reply.slot, _reason(error, timeout))
+                found = look(step, response, reply)
+                if not response.isclosed():  # what is left unread would be taken for the next answer
+                    self.close()
+                return found
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            if isinstance(error, OSError) and error.errno in OURS:
+                raise NotSent(f"this machine cannot send more requests: {error.strerror}") from error
+            return Reply(reply.status, reply.slot, _reason(error, timeout))
+
+    def close(self) -> None:
+        self._exchange.close()
+
+    def _answered(self, step: Step, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        whole = {**_headers(step, self._road), **headers}
+        self._exchange.request(step.method, step.path, body=_body(step), headers=whole)
+        return self._exchange.getresponse()
 
 
-def _unexpected(step: Step, response: http.client.HTTPResponse) -> str:
-    """Why this is not the expected answer; empty when it is."""
+def _looked(road: Road, step: Step, response: http.client.HTTPResponse, reply: Reply) -> Reply:
+    if astray := road.astray(response.getheader(UPSTREAM_HEADER)):
+        return replace(reply, error=astray, void=True)
+    body, error = whole(response)
+    return replace(reply, error=error or _unexpected(step, response.status, body))
+
+
+def whole(response: http.client.HTTPResponse) -> tuple[bytes, str]:
+    """An answer's body, and why it is not whole; that is empty when it is."""
     body = response.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
-        return f"an answer of more than {MAX_BODY} bytes"
+        return body, f"an answer of more than {MAX_BODY} bytes"
     if response.length:  # read() does not complain by itself
-        return "an answer that was cut off"
-    if response.status != step.expect_status:
-        return f"status {response.status} instead of {step.expect_status}"
+        return body, "an answer that was cut off"
+    return body, ""
+
+
+def _unexpected(step: Step, status: int, body: bytes) -> str:
+    """Why this is not the expected answer; empty when it is."""
+    if status != step.expect_status:
+        return f"status {status} instead of {step.expect_status}"
     if step.contains is not None and step.contains.encode() not in body:
         return "an answer without the expected text"
     if step.exact is not None and body != step.exact.encode():
@@ -80,7 +126,7 @@ def _body(step: Step) -> bytes | None:
 
 def _headers(step: Step, road: Road) -> dict[str, str]:
     kind = {} if step.body is None else {"Content-Type": step.content_type}
-    return {**kind, **road.headers, "Connection": "close", "User-Agent": "reconciler-journey"}
+    return {**kind, **road.headers, "User-Agent": "reconciler-journey"}
 
 
 def _reason(error: Exception, timeout: float) -> str:
@@ -110,10 +156,20 @@ class _Connection(socket.socket):
         self.settimeout(left)
 
 
-def _connect(host: str, port: int, timeout: float) -> _Connection:
-    ends = SYSTEM.monotonic() + timeout
-    plain = socket.create_connection((host, port), timeout)
-    connection = _Connection(fileno=plain.detach())
-    connection.ends = ends
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
+class _Exchange(http.client.HTTPConnection):
+    """Requests and answers on connections that all end by `ends` (seconds, monotonic), which each request sets anew."""
+
+    ends = 0.0
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.host, self.port), max(0.001, self.ends - SYSTEM.monotonic()))
+        connection = _Connection(fileno=plain.detach())
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = connection
+
+    def request(self, *said: Any, **named: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        assert isinstance(self.sock, _Connection)
+        self.sock.ends = self.ends
+        super().request(*said, **named)

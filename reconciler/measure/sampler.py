@@ -9,15 +9,18 @@ from typing import Any
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Window
 from reconciler.drivers.journey import Journey
-from reconciler.drivers.protocols import Sample
+from reconciler.drivers.protocols import Sample, Session
 from reconciler.measure.generator import COMMAND, GRACE, Generator
+from reconciler.measure.held import Held
 from reconciler.measure.seen import Seen
 
+IDLE = 15.0  # seconds
 BACK_OFF = (0.2, 10.0)  # seconds before a dead generator is started again: first, and at most
 
 
 class Sampler:
-    """Implements `drivers.protocols.Samples`. Nothing runs before the first `aim`, or once nobody asked for `idle` s.
+    """Implements `drivers.protocols.Samples` and `Sessions`. Nothing runs before the first `aim`, or once nobody asked
+    for `idle` seconds.
 
     `on_bad` is called in this object's thread for every sample that is not ok: a hint to look again, no more.
     """
@@ -26,13 +29,13 @@ class Sampler:
         self,
         on_bad: Callable[[Sample], None] | None = None,
         *,
-        idle: float = 15.0,
+        idle: float = IDLE,
         clock: Clock = SYSTEM,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._on_bad, self._idle, self._clock, self._command = on_bad, idle, clock, command
         self._changed = Condition()
-        self._seen = Seen()
+        self._seen, self._held = Seen(), Held()
         self._journey: Journey | None = None
         self._generator: Generator | None = None
         self._thread: Thread | None = None
@@ -45,6 +48,13 @@ class Sampler:
         with self._changed:
             self._asked = self._clock.monotonic()
             return self._seen.since(window, self._asked)
+
+    def sessions(self, window: Window) -> Sequence[Session]:
+        """See `Held.told`. They end with the generator that holds them: another journey, or another life of it, means
+        other sessions."""
+        with self._changed:
+            self._asked = self._clock.monotonic()
+            return self._held.told(window, self._asked)
 
     def problem(self) -> str:
         with self._changed:
@@ -77,7 +87,7 @@ class Sampler:
             Thread(target=_bury, args=(thread, generator), name="a sampler's end").start()
 
     def _turn_to(self, journey: Journey | None) -> None:
-        self._journey, self._problem = journey, ""
+        self._journey, self._problem, self._held = journey, "", Held()
         self._asked = self._heard = self._clock.monotonic()
         if self._generator is not None:
             self._generator.end()
@@ -114,32 +124,41 @@ class Sampler:
                 self._generator = generator = Generator(journey, self._command)
             except OSError as error:
                 return f"the sampler cannot be started: {error.strerror}"
+            store = self._store(journey)
         for record in generator.records():
-            self._take(record)
+            self._take(record, store)
         with self._changed:
             self._generator = None
-            self._seen.abandon("the sampler ended before the answer came")
+            store.abandon("the sampler ended before the answer came")
         return generator.epitaph()
 
-    def _take(self, record: dict[str, Any]) -> None:
+    def _store(self, journey: Journey) -> Seen | Held:
+        """Where a generator's words belong. What one says at its end never mixes with the next one's sessions."""
+        if journey.visits is None:
+            return self._seen
+        self._held = Held(journey.visits.count / journey.rate)
+        return self._held
+
+    def _take(self, record: dict[str, Any], store: Seen | Held) -> None:
         with self._changed:
             self._heard = self._clock.monotonic()
             if self._heard - self._asked > self._idle and self._journey is not None:
                 self._turn_to(None)
             self._problem = str(record.pop("problem", ""))
-            sample = self._note(record)
+            sample = _note(record, store)
         if self._on_bad is not None and sample is not None and not sample.ok:
             self._on_bad(sample)
 
-    def _note(self, said: dict[str, Any]) -> Sample | None:
-        """The sample, if a request came to its end."""
-        if "sent" in said:
-            self._seen.sent(said.pop("sent"), said)
-        elif "unsent" in said:
-            self._seen.unsent(said["unsent"])
-        elif "answered" in said:
-            return self._seen.answered(said.pop("answered"), said)
-        return None
+
+def _note(said: dict[str, Any], store: Seen | Held) -> Sample | None:
+    """The sample, if a request came to its end."""
+    if "sent" in said:
+        store.sent(said.pop("sent"), said)
+    elif "unsent" in said:
+        store.unsent(said["unsent"])
+    elif "answered" in said:
+        return store.answered(said.pop("answered"), said)
+    return None
 
 
 def _bury(thread: Thread, generator: Generator | None) -> None:

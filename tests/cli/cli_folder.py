@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import signal
 import socket
@@ -13,11 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
 
-import pytest
+import typed
 
-from reconciler.cli import main
 from reconciler.demo.place import free_ports
 
 PATIENCE = 40.0  # seconds; a test that needs them has failed
@@ -36,19 +33,8 @@ class Folder:
         self.environ.pop("XDG_CONFIG_HOME", None)
 
     def reconcile(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Type a command: by the console script's own function, in this process, which is many times faster."""
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            mock.patch.object(sys, "argv", ["reconcile", *words]),
-            mock.patch.dict(os.environ, self.environ, clear=True),
-            contextlib.chdir(self.root),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.raises(SystemExit) as ended,
-        ):
-            main()
-        assert isinstance(ended.value.code, int)
-        return subprocess.CompletedProcess(words, ended.value.code, out.getvalue(), err.getvalue())
+        """Type a command, in this process, which is many times faster."""
+        return typed.reconcile(*words, folder=self.root, environ=self.environ)
 
     def process(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The same in a process of its own, for what changes a process."""
@@ -113,13 +99,19 @@ class Folder:
         for loop in self.loops:
             if loop.poll() is None:
                 self.end(loop)
-        if (self.root / "state" / "journal.db").exists():
-            names = self.reconcile("status", "--output", "json").stdout
-            for name in {path.stem for path in (self.root / "environments").glob("*.yaml")}:
-                if name in names:
-                    self.reconcile("down", name, "--yes")
+        if self._went_down():
             self.process("--once", "--apply")
         self._kill_leftovers()
+
+    def _went_down(self) -> bool:
+        """Every environment that ever ran is asked to stop; False: none did."""
+        if not (self.root / "state" / "journal.db").exists():
+            return False
+        known = self.reconcile("status", "--output", "json").stdout
+        names = {path.stem for path in (self.root / "environments").glob("*.yaml") if path.stem in known}
+        for name in names:
+            self.reconcile("down", name, "--yes")
+        return bool(names)
 
     def _kill_leftovers(self) -> None:
         """Whoever works below this folder was started by this test."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
 
@@ -14,6 +14,9 @@ from core_world import B, Edge, G, World, spec
 from reconciler.core.model import (
     DriftMode,
     MemberStatus,
+    Migration,
+    MigrationReading,
+    MigrationStatus,
     OnFailure,
     Outcome,
     Pair,
@@ -27,11 +30,13 @@ from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Do, Wait
 from reconciler.core.steps import Applied, GenerationTaken, Intended, RollbackBegan, Route, Verb, Watched
 
+BOTH_WORK, ONE_WAY = (Migration("migrate", "migrated", works) for works in (True, False))
 HEADS = (
     *(spec(), spec(G, green="v2"), spec(G, green="v2", soak=9.0), spec(G, green="v3"), spec(green="v2"), None),
     *(spec(G, blue="v3", green="v2"), spec(B, blue="v3", green="v2"), spec(G, green="v2", drift=DriftMode.WARN)),
     *(spec(G, green="v2", on_failure=OnFailure.HOLD), spec(G, green="v2", drift=DriftMode.DISABLED)),
     *(spec(G, green="v2", steps=(SetWeight(25), Pause(None), SetWeight(100))), spec(G, green="v2", gateway="other")),
+    *(spec(G, green="v2", migration=BOTH_WORK), spec(G, green="v3", migration=ONE_WAY, steps=(SetWeight(100),))),
 )
 VERSIONS = ("v1", "v2", "v3")
 ALIVE = (MemberStatus.READY, MemberStatus.UNREADY, MemberStatus.STOPPING)
@@ -68,7 +73,7 @@ class Walk:
         return (
             self.crash, self.deafen, self.restart_gateway, self.lose_weights, self.move_weights, self.kill, self.flap,
             self.blind, self.judge, self.commit, self.verb, self.reboot, self.counters, self.frail, self.jump,
-            self.take_generation, self.rewrite,
+            self.take_generation, self.rewrite, self.migration,
         )  # fmt: skip
 
     def _fault(self) -> None:
@@ -133,7 +138,12 @@ class Walk:
         self.world.now += self.random.choice((4.0, 40.0, 250.0))
         self.world.fold(Watched())
 
+    def migration(self) -> None:
+        ends = (MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN)
+        self.world.migrates = self.random.choice(ends)
+
     def take_generation(self) -> None:
+        self.world.observed = replace(self.world.observed, migration=MigrationReading())  # a new process knows of none
         self.world.fold(GenerationTaken(self.world.state.generation + 1))
 
     # ---- and then nothing does
@@ -142,6 +152,7 @@ class Walk:
         world = self.world
         world.deaf, world.crash, world.serving = False, "", Pair(None, None)
         world.unreadable, world.verdicts, world.frail, world.slow = set(), {}, set(), set()
+        world.migrates = MigrationStatus.APPLIED
 
     def _come_to_rest(self, limit: int = 1500) -> int:
         """Decisions until it waits for a named person, or for a timer at rest; -1 with a breach if it never does."""

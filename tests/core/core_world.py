@@ -26,6 +26,8 @@ from reconciler.core.model import (
     Member,
     MemberReading,
     MemberStatus,
+    MigrationReading,
+    MigrationStatus,
     Mode,
     Observed,
     Outcome,
@@ -51,6 +53,7 @@ from reconciler.core.steps import (
     Created,
     Ended,
     Event,
+    Migrate,
     Phase,
     Requested,
     Result,
@@ -117,6 +120,9 @@ class World:
     unreadable: set[Slot] = field(default_factory=set)
     deaf: bool = False  # the gateway does not answer
     serving: Pair[bool | None] = field(default_factory=lambda: Pair(None, None))
+    data: set[str] = field(default_factory=set)  # versions whose migration was applied
+    migrations: list[str] = field(default_factory=list)  # every run of the command itself
+    migrates: MigrationStatus = MigrationStatus.APPLIED  # how it ends
     crash: str = ""  # "before" or "after" the next effect
     edges: list[Edge] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -186,6 +192,8 @@ class World:
     def _act(self, decision: Decision, found: Spec) -> None:
         self.fold(intended(decision, self.desired))
         crash, self.crash = self.crash, ""
+        if crash:  # what was begun ends with us, and a new process knows nothing of it
+            self.observed = replace(self.observed, migration=MigrationReading())
         if crash == "before":
             return
         assert isinstance(decision.answer, Do)
@@ -204,13 +212,30 @@ class World:
                 self.put(slot, status, version if status is UNREADY else None, *members)
             case Stop(slot, members):
                 self.put(slot, MemberStatus.STOPPING, None, *members)
+            case Migrate(version=version, transition=transition):
+                self._migrate(version, transition)
             case _:
                 self.observed = perform(self.observed, found, self.state, act)  # type: ignore[arg-type]
                 counters = Counters()
                 self.observed = replace(self.observed, gateway=replace(self.gateway, counters=Pair(counters, counters)))
 
+    def _migrate(self, version: str, transition: str) -> None:
+        """The driver's word: the check is asked first, and the command only where it is not applied."""
+        if version not in self.data:
+            self.migrations.append(version)
+            self.data |= {version} if self.migrates is MigrationStatus.APPLIED else set()
+        self.observed = replace(self.observed, migration=MigrationReading(MigrationStatus.RUNNING, transition))
+
+    def _end_migration(self) -> None:
+        found, t = self.observed.migration, self.state.transition
+        if found.status is MigrationStatus.RUNNING and t:
+            status = MigrationStatus.APPLIED if t.newcomer.version in self.data else self.migrates
+            ended = MigrationReading(status, found.transition, f"it ended {status}")
+            self.observed = replace(self.observed, migration=ended)
+
     def _settle(self) -> None:
         """What is on its way arrives, but for versions that never do."""
+        self._end_migration()
         before, self.observed = self.observed, settle(self.observed)
         for slot in Slot:
             for member, old in zip((API, WORKER), before.members[slot], strict=True):

@@ -9,7 +9,7 @@ from functools import cache
 from itertools import product
 
 import pytest
-from core_laws import broken
+from core_laws import ABOUT, LAWS, broken
 from core_world import NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, B, Edge, G, spec
 from core_world import WEB as WEB_GATE
 
@@ -25,6 +25,9 @@ from reconciler.core.model import (
     Limits,
     MemberReading,
     MemberStatus,
+    Migration,
+    MigrationReading,
+    MigrationStatus,
     Observed,
     OnFailure,
     Outcome,
@@ -46,6 +49,7 @@ KEPT = 40  # situations per rule that are decided again without the rule
 NOW = 50.0
 TO_GREEN, TO_BLUE = spec(G, green="v2"), spec(B, green="v2")
 ASKS = spec(G, green="v2", gates=(replace(WEB_GATE, limits=Limits(critical=False)),))
+MIGRATES = spec(G, green="v2", migration=Migration("migrate", "migrated", old_version_works=False))
 WARN, HOLD = spec(G, green="v2", drift=DriftMode.WARN), spec(G, green="v2", on_failure=OnFailure.HOLD)
 
 WEB = (
@@ -71,7 +75,8 @@ GATEWAYS = (
     gateway(ON_BLUE, fallback=G),
 )
 
-Context = tuple[str, Desired, State, tuple[GateReading, ...], Pair[bool | None]]
+Context = tuple[MigrationReading, Desired, State, tuple[GateReading, ...], Pair[bool | None]]
+UNASKED = MigrationReading()
 
 
 def transition(rung: int, cursor: int, **changes: object) -> Transition:
@@ -148,24 +153,41 @@ def contexts() -> Iterator[Context]:
         good, t = Desired("r2", found, "", found), state.transition
         outcomes = ASKED if t and not (t.going_back or state.suspended or state.down or state.abort) else (None,)
         for outcome in outcomes:
-            yield "", good, noted(state, outcome), readings(found, state, outcome), silent
+            yield UNASKED, good, noted(state, outcome), readings(found, state, outcome), silent
         if t and t.going_back:
-            yield "", good, state, (), Pair(True, None)
-            yield "", good, state, (), Pair(False, True)
+            yield UNASKED, good, state, (), Pair(True, None)
+            yield UNASKED, good, state, (), Pair(False, True)
         elif t and not state.intent and t.rung == 50:
-            yield "", good, state, readings(found, state, Outcome.SUCCESSFUL), silent  # not noted yet
+            yield UNASKED, good, state, readings(found, state, Outcome.SUCCESSFUL), silent  # not noted yet
             stale = replace(t, opened=1.0, judged=Outcome.PENDING)
-            yield "", good, state, readings(found, replace(state, transition=stale), Outcome.SUCCESSFUL), silent
+            yield UNASKED, good, state, readings(found, replace(state, transition=stale), Outcome.SUCCESSFUL), silent
+    yield from migrating()
     asked = replace(transition(50, 3), digest=ASKS.digest, judged=Outcome.INCONCLUSIVE)
     state = remembered(ASKS, transition=asked)
-    yield "", Desired("r2", ASKS, "", ASKS), state, readings(ASKS, state, Outcome.FAILED), silent
+    yield UNASKED, Desired("r2", ASKS, "", ASKS), state, readings(ASKS, state, Outcome.FAILED), silent
     for state in (remembered(TO_GREEN), remembered(TO_GREEN, transition=transition(50, 3)), State("ours")):
         gates, state = readings(TO_GREEN, state, Outcome.SUCCESSFUL), noted(state, Outcome.SUCCESSFUL)
         force = TO_GREEN if state.accepted else None
-        yield "", Desired("r3", None, "bad", force), state, gates, silent
-        yield "", Desired("r3", spec(G, green="v3"), "", force, forward=False), state, gates, silent
-        yield "", Desired("r3", spec(G, blue="v9", green="v2"), "", force), state, gates, silent
-        yield "", Desired("r3", spec(G, green="v3"), "", force), state, gates, silent
+        yield UNASKED, Desired("r3", None, "bad", force), state, gates, silent
+        yield UNASKED, Desired("r3", spec(G, green="v3"), "", force, forward=False), state, gates, silent
+        yield UNASKED, Desired("r3", spec(G, blue="v9", green="v2"), "", force), state, gates, silent
+        yield UNASKED, Desired("r3", spec(G, green="v3"), "", force), state, gates, silent
+
+
+def migrating() -> Iterator[Context]:
+    """Before, in and after a migration that stable does not work with."""
+    good, silent = Desired("r2", MIGRATES, "", MIGRATES), Pair(None, None)
+    passed = frozenset({Stage.MIGRATE})
+    begun = replace(transition(0, 0, up=False), digest=MIGRATES.digest)
+    for t in (begun, replace(begun, passed=passed)):
+        for status in MigrationStatus:
+            yield MigrationReading(status, t.id), good, remembered(MIGRATES, transition=t), (), silent
+    for t in (replace(begun, migrated=True, passed=passed), replace(transition(100, 5), digest=MIGRATES.digest)):
+        done = replace(t, migrated=True)
+        for each in (done, replace(done, holding_since=40.0)):
+            state = remembered(MIGRATES, transition=each, migrated="v2")
+            yield UNASKED, good, state, readings(MIGRATES, state, Outcome.FAILED), silent
+    yield UNASKED, good, remembered(MIGRATES, started=Pair("v1", None), warm=Pair(None, None)), (), silent
 
 
 def noted(state: State, outcome: Outcome | None) -> State:
@@ -186,15 +208,20 @@ class Survey:
     def __init__(self) -> None:
         self.situations, self.decided, self.breaches = 0, Counter[str](), Counter[str]()
         self.kept: dict[str, list[tuple[Desired, Observed, State, Decision]]] = {}
-        for _, desired, state, gates, serving in contexts():
-            self._context(desired, state, gates, serving)
+        for context in contexts():
+            self._context(*context)
 
     def _context(
-        self, desired: Desired, state: State, gates: tuple[GateReading, ...], serving: Pair[bool | None]
+        self,
+        migration: MigrationReading,
+        desired: Desired,
+        state: State,
+        gates: tuple[GateReading, ...],
+        serving: Pair[bool | None],
     ) -> None:
         found, decided = standing(desired, state).spec, self.decided
         for reading, members in product(GATEWAYS, MEMBERS):
-            observed = Observed(reading, members, gates, serving)
+            observed = Observed(reading, members, gates, serving, migration)
             decision = decide(desired, observed, state, NOW)
             decided[decision.rule] += 1
             if found is not None and not (isinstance(decision.answer, Wait) and decision.answer.until is None):
@@ -247,3 +274,14 @@ def test_the_same_situation_gives_the_same_answer() -> None:
     for kept in survey().kept.values():
         for desired, observed, state, decision in kept:
             assert decide(desired, observed, state, NOW) == decision
+
+
+def test_a_law_that_is_not_asked_about_an_answer_has_nothing_to_say_about_it() -> None:
+    """In every situation that was kept, about every answer that was given anywhere: sensible there or not."""
+    answers = [kept[0][3] for kept in survey().kept.values()]
+    for desired, observed, state, _ in (one for kept in survey().kept.values() for one in kept):
+        found = standing(desired, state).spec
+        for decision in answers if found else ():
+            edge = Edge(desired, found, observed, state, NOW, decision)
+            asked = dict(ABOUT[type(decision.answer)])
+            assert not [number for number, law in LAWS.items() if number not in asked and law(edge)]

@@ -57,6 +57,7 @@ ACTS = st.one_of(
     st.builds(Start, SLOTS, VERSIONS, MEMBERS, st.booleans()),
     st.builds(Stop, SLOTS, MEMBERS, st.booleans()),
     st.builds(Warm, SLOTS, VERSIONS),
+    st.builds(steps.Migrate, SLOTS, VERSIONS, TEXT),
     st.builds(Route, st.none() | WEIGHTS, st.builds(Routing, WEIGHTS, ADMISSIONS, st.none() | SLOTS), st.booleans()),
     st.just(CloseGateway()),
 )
@@ -72,6 +73,7 @@ EVENTS = st.one_of(
     st.builds(Intended, ACTS, TEXT),
     st.builds(Applied, st.sampled_from(steps.Result), TEXT),
     st.builds(StagePassed, st.sampled_from(Stage)),
+    st.builds(steps.Migrated, VERSIONS, TEXT),
     st.builds(StepPassed, st.integers(0, 9), TEXT, MEMBERS),
     st.just(SoakBegan()),
     st.builds(HealthNoted, st.booleans()),

@@ -15,6 +15,7 @@ from core_world import ON_BLUE, READY, UNREADY, B, Edge, G, World, at, serving, 
 
 from reconciler.core import arriving, back, diff, forward, members, preview, rest
 from reconciler.core.gates import Verdict
+from reconciler.core.migrating import migrate
 from reconciler.core.model import Counters, Observed, Outcome, Pair, Release, Routing, SetWeight, share
 from reconciler.core.plan import RULES, Rule, close_intent, decide, intended, suspended
 from reconciler.core.simulate import perform
@@ -313,6 +314,11 @@ def test_law_20_every_change_of_weight_is_on_record(monkeypatch: Patch) -> None:
     assert all(earlier[1] == later[0] for earlier, later in pairwise(chain))
     spoil(monkeypatch, "intended", lambda d, _: replace(intended(d, world.desired), revision=""), core_world)
     assert Walk(3).run().unrecorded > 0
+
+
+def test_the_data_is_migrated_before_anything_starts_on_it() -> None:
+    """Without the rule newcomers start on data that were not made for them."""
+    assert walked("migration", without(migrate))
 
 
 def test_law_21_one_owner(monkeypatch: Patch) -> None:

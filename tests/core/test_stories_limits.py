@@ -121,3 +121,13 @@ def test_on_failure_hold_also_holds_for_missing_data() -> None:
 
 def test_a_switch_without_limits_is_as_it_was() -> None:
     assert switching().ended() is Phase.SUCCEEDED
+
+
+def test_what_a_gate_wants_looked_at_alerts_in_the_soak_and_decides_nothing() -> None:
+    world = switching().until(at(100, Phase.SOAKING))
+    assert not world.waits("Soaking").alert
+    world.telling = {"alert": "it fails more often than was known"}
+    wait = world.waits("Soaking")
+    assert wait.alert
+    assert "web: it fails more often than was known" in wait.message
+    assert world.ended() is Phase.SUCCEEDED

@@ -17,6 +17,7 @@ GOOD = Account(
     quiet=ALL_OK,
     good=ALL_OK,
     bad=Totals(9, 7, 2, 0),
+    sessions_kept=20,
     rolled_back=True,
     subtle=Totals(9, 8, 1, 0),
     subtle_rolled_back=True,
@@ -39,6 +40,7 @@ def test_bad_answers_of_the_bad_version_are_what_the_demo_is_about() -> None:
     [
         replace(GOOD, good=Totals(9, 8, 1, 0)),
         replace(GOOD, good=Totals(9, 8, 0, 1)),
+        replace(GOOD, sessions_kept=19),
         replace(GOOD, rolled_back=False),
         replace(GOOD, subtle_rolled_back=False),
         replace(GOOD, jobs=Jobs(asked=3, promised=3, once=2, lost=1, twice=0)),
@@ -49,6 +51,7 @@ def test_bad_answers_of_the_bad_version_are_what_the_demo_is_about() -> None:
     ids=[
         "failed",
         "unknown",
+        "a session lost",
         "not rolled back",
         "subtle one not rolled back",
         "job lost",

@@ -9,6 +9,7 @@ from reconciler.core.model import (
     Analysis,
     DriftMode,
     HandOver,
+    Migration,
     Mode,
     OnFailure,
     Pause,
@@ -209,6 +210,16 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
             "analysis: {until: confident, atMost: 1m}\n",
             "17:27: no enforced gate under `shift` can tell",
         ),
+        (
+            "  strategy:\n",
+            "  gates: {shift: [{kind: sessions, write: {path: '/a?b={content}'}, read: {path: /}}]}\n  strategy:\n",
+            "15:26: 'sessions' must begin before traffic moves: write it under `preflight`",
+        ),
+        (
+            "  strategy:\n",
+            "  gates: {preflight: [{kind: sessions, retention: '>= 5s', write: {path: /}}]}\n  strategy:\n",
+            "15:51: '>= 5s', expected",
+        ),
         ("setWeight: 10\n", "analysis: {}\n", "17:19: missing key 'atMost' in analysis"),
         (
             "  strategy:\n",
@@ -228,9 +239,29 @@ def test_a_mistake_is_told_with_place_expectation_and_nearest_name(
     )
 
 
-@pytest.mark.parametrize("key", ["snapshot", "migrate", "approvals", "critical"])
+@pytest.mark.parametrize("key", ["snapshot", "approvals", "critical"])
 def test_what_only_comes_later_is_refused_and_not_ignored(manifest: str, key: str) -> None:
     assert told(with_spec(manifest, f"{key}: {{}}"))[0].startswith(f"20:3: unknown key '{key}'")
+
+
+def test_a_migration_becomes_part_of_the_spec(manifest: str) -> None:
+    said = "migrate: {command: upgrade, check: upgraded, oldVersionWorks: true}"
+    assert good(with_spec(manifest, said)).spec.migration == Migration("upgrade", "upgraded", old_version_works=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("{command: upgrade, oldVersionWorks: true}", "20:12: missing key 'check' in migrate"),
+        ("{command: upgrade, check: upgraded}", "20:12: missing key 'oldVersionWorks' in migrate"),
+        ("{command: /bin/sh, check: upgraded, oldVersionWorks: true}", "20:22: '/bin/sh'"),
+        ("{command: a, check: b, oldVersionWorks: false}", "17:20: both versions would run on the migrated data"),
+        ("{command: a, check: b, oldVersionWorks: maybe}", "20:52: expected true or false"),
+    ],
+)
+def test_a_migration_that_makes_no_sense_is_refused_with_its_place(manifest: str, said: str, problem: str) -> None:
+    found = told(with_spec(manifest, f"migrate: {said}"))
+    assert any(one.startswith(problem) for one in found), found
 
 
 @pytest.mark.parametrize(

@@ -216,6 +216,10 @@ def test_what_is_not_known_yet_is_never_good_and_the_account_balances(samples: l
     assert found.samples == len(samples) - samples.count(PENDING)
 
 
+def begun(slot: Slot) -> Window:
+    return replace(WINDOW, newcomer=replace(WINDOW.newcomer, slot=slot))
+
+
 @pytest.mark.parametrize(
     ("road", "slot", "names"),
     [
@@ -228,7 +232,7 @@ def test_what_is_not_known_yet_is_never_good_and_the_account_balances(samples: l
 def test_a_plan_takes_the_roads_that_are_judged(road: str, slot: Slot, names: list[str]) -> None:
     roads = {name: Road(f"http://{name}", {"x": SECRET}) for name in ("users", "blue", "green")}
     said = {"journey": [*JOURNEY, {"method": "POST", "path": "/jobs", "body": "{}"}], "road": road, "rate": "20/s"}
-    plan = synthetic.plan(synthetic.Settings.model_validate(said), roads, slot)
+    plan = synthetic.plan(synthetic.Settings.model_validate(said), roads, begun(slot))
     assert dict(plan.roads) == {name: roads[name] for name in names}
     assert (plan.rate, plan.timeout) == (20.0, 2.0)
     assert [(step.name, step.method, step.body) for step in plan.steps] == [
@@ -275,9 +279,7 @@ UPLOAD = {"name": "upload", "path": "/files/{id}", "upload": 64, "expectStatus":
 
 def test_a_journey_may_upload_and_ask_for_it_again() -> None:
     said = {"journey": [UPLOAD, {"path": "/files/{id}", "download": "upload"}]}
-    found = synthetic.plan(
-        synthetic.Settings.model_validate(said), {"green": Road("g"), "users": Road("u")}, Slot.GREEN
-    )
+    found = synthetic.plan(synthetic.Settings.model_validate(said), {"green": Road("g"), "users": Road("u")}, WINDOW)
     up, down = found.steps
     assert (up.method, up.upload, down.method, down.download) == ("POST", 64, "GET", "upload")
 

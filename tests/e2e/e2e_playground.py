@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import psutil
+import typed
 from e2e_judged import objections
 from e2e_manifest import manifest
 from e2e_users import Users
@@ -73,10 +74,10 @@ class Playground:
         self.place.git("commit", "--quiet", "-m", f"change {path}")
         return self.place.git("rev-parse", "HEAD")
 
-    def release(self, version: str, **misbehave: Any) -> None:
+    def release(self, version: str, schema: int = 0, **misbehave: Any) -> None:
         folder = self.root / "releases" / version
-        folder.mkdir()
-        said = {"version": version, "misbehave": misbehave}
+        folder.mkdir(exist_ok=True)
+        said = {"version": version, "schema": schema, "misbehave": misbehave}
         (folder / "release.json").write_text(json.dumps(said), encoding="utf-8")
 
     def second_system(self, name: str) -> int:
@@ -91,8 +92,17 @@ class Playground:
                 file.write(app.replace("[apps.demo-", f"[apps.{name}-"))
         return port
 
+    def command(self, name: str, *argv: str) -> None:
+        """Define a command in the operator's file."""
+        with self.place.config.open("a", encoding="utf-8") as file:
+            file.write(f"\n[commands.{name}]\nargv = {json.dumps(argv)}\n")
+
     def reconcile(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Type a command to its end."""
+        """Type a command to its end: a question, or a word into the journal. Whatever acts is a process (`run`)."""
+        return typed.reconcile("--config", str(self.place.config), *words, folder=self.root)
+
+    def process(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The same in a process of its own."""
         command = [*RECONCILE, "--config", str(self.place.config), *words]
         return subprocess.run(command, capture_output=True, text=True, cwd=self.root, timeout=PATIENCE, check=False)
 
@@ -229,6 +239,10 @@ class Playground:
         assert identity.signal(number), "it had ended already"
         if number == signal.SIGKILL:
             until(lambda: not identity.alive(), "the end of a killed process", self.story)
+
+    def processes(self) -> list[list[str]]:
+        """The command line of everything that works in this test's folder."""
+        return list(dict(_look_around(str(self.root))).values())
 
     # ---- users -------------------------------------------------------------------------------------------------------
 

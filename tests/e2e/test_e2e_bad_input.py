@@ -113,7 +113,7 @@ def test_a_bad_version_comes_back_only_when_somebody_says_retry(playground: Play
 def test_a_second_run_on_the_same_journal_is_refused_and_the_first_goes_on(playground: Playground) -> None:
     playground.serving()
     first = playground.runs[-1]
-    second = playground.reconcile("run")
+    second = playground.process("run")
     assert second.returncode == 1
     assert f"pid {first.pid}" in second.stderr
     playground.commit("green", "1.0.0", "1.1.0")

@@ -36,6 +36,12 @@ PROMISES = {
         "HAProxy accepts it",
         "frontend production",
     ),
+    "06-a-migration": (
+        "migrate the data for 1.1.0",
+        "migration Successful",
+        "the data is migrated for 1.1.0: 'upgrade' ended with exit code 0",
+        "20 x Hello from version 1.1.0 in the green slot",
+    ),
 }
 
 pytestmark = pytest.mark.real

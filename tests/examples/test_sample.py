@@ -145,6 +145,27 @@ def test_a_session_keeps_its_id_and_content_across_the_slots(run: Callable[..., 
     assert (status, again, headers["Set-Cookie"]) == (200, opened, None)
 
 
+def test_a_session_holds_what_was_posted_into_it(run: Callable[..., Running]) -> None:
+    blue, green = run("api", slot="blue").ready(), run("api", slot="green").ready()
+    _, opened, headers = blue.ask("POST", "/api/session", b"three apples")
+    cookie = headers["Set-Cookie"].split(";")[0]
+    assert json.loads(opened)["basket"] == "three apples"
+    _, _, headers = green.ask("POST", "/api/session", b"four pears", Cookie=cookie)
+    assert "Set-Cookie" not in headers
+    assert json.loads(blue.ask("GET", "/api/session", Cookie=cookie)[1])["basket"] == "four pears"
+
+
+def test_a_version_that_forgets_sessions_knows_its_own_alone(run: Callable[..., Running]) -> None:
+    good, bad = run("api", "1.0", "blue").ready(), run("api", "2.0", "green", forget_sessions=True).ready()
+    cookie = good.ask("GET", "/api/session")[2]["Set-Cookie"].split(";")[0]
+    status, _, headers = bad.ask("GET", "/api/session", Cookie=cookie)
+    assert status == 200
+    other = headers["Set-Cookie"].split(";")[0]
+    assert other != cookie
+    assert "Set-Cookie" not in bad.ask("GET", "/api/session", Cookie=other)[2]
+    assert "Set-Cookie" not in good.ask("GET", "/api/session", Cookie=cookie)[2]
+
+
 def test_an_unknown_session_id_is_not_taken_over(run: Callable[..., Running]) -> None:
     _, body, headers = run("api").ready().ask("GET", "/api/session", Cookie="sid=../../etc/passwd")
     assert json.loads(body)["sid"] in headers["Set-Cookie"]

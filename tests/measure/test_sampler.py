@@ -139,7 +139,7 @@ def test_every_request_that_was_sent_has_exactly_one_sample(site: Site, sampler:
     assert len(samples) == site.asked
     assert [sample.id for sample in samples] == list(range(1, site.asked + 1))
     assert {sample.road for sample in samples} == {"green", "users"}
-    assert [sample for sample in samples if not sample.ok] == bad
+    assert [sample for sample in samples if not sample.ok] == sorted(bad, key=lambda one: one.id)
     assert {(sample.status, sample.ok, sample.error) for sample in samples} == {
         (200, True, ""),
         (500, False, "status 500 instead of 200"),
@@ -251,6 +251,13 @@ def test_nothing_runs_when_nobody_asks(site: Site) -> None:
     sampler.close()
     sampler.aim(site.journey())
     assert not generators(sampler)
+
+
+def test_what_is_asked_seldom_does_not_end_between_two_questions() -> None:
+    spec = replace(gates()[0], interval=60.0)
+    samplers = Samplers([spec], dict)
+    assert samplers.of("journey").sampler._idle > 60.0
+    samplers.close()
 
 
 def test_closing_waits_for_nothing_and_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ How to read it, from the nouns to the verdict:
     model_memory     the journal as a number: State normalised; one look settled by the shipped functions
     model_drivers    the world's side of the contracts: gateway with seal and compare-and-set, hosts
     model_loop       the tick in micro-steps, line by line beside loop/tick.py, loop/keeper.py and apply.py
+    model_migration  what a process knows of a migration, and what the data really are
     model_moves      what the world does by itself between two of them
     model_faults     what goes wrong there; model_misreadings  looks that are not what the world is
     model_mirror     the real tick beside the model on random histories, so that model_loop cannot drift from it

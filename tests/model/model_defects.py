@@ -11,12 +11,13 @@ import pytest
 from model_loop import Loop
 from model_world import Gateway, Life
 
-from reconciler.core import back, forward, gates, history, members, plan, rest
+from reconciler.core import back, forward, gates, history, members, migrating, plan, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.model import (
     GatewayReading,
     MemberReading,
     MemberStatus,
+    MigrationStatus,
     Outcome,
     Pair,
     Release,
@@ -81,6 +82,11 @@ def remembered(s: Situation, t: Any, weight: int, *, advance: bool = False) -> R
 def kept_waiting(s: Situation) -> Answer | None:
     """The way back waits for a person whom nobody knows."""
     return Wait("Somebody", "somebody decides", blocked=True) if back.go_back(s) else None
+
+
+def told_of(s: Situation) -> Answer | None:
+    """A person is told that the newcomer is bad, by a reason that names one; its users stay with it meanwhile."""
+    return Wait("Paused", "the newcomer is bad", blocked=True) if forward.turn_back(s) else None
 
 
 def started_again(s: Situation) -> Answer | None:
@@ -176,12 +182,9 @@ def replace_life(life: Life, act: Start) -> Life:
 
 
 def eager_settle(loop: Loop, here: Any, who: int) -> Any:
-    """The effect is on its way before its intent is written."""
+    """What is to be done is known, and done; the journal has none of it yet."""
     after, breaches = SETTLE(loop, here, who)
-    party = after.parties[who]
-    if party.place == "intended":
-        after = loop.with_party(after, who, party._replace(recorded=False))
-    return after, breaches
+    return (after._replace(memory=here.memory) if after.parties[who].place == "intended" else after), breaches
 
 
 def sure(loop: Loop, here: Any, who: int, result: str) -> Any:
@@ -196,10 +199,17 @@ def not_shut_out(loop: Loop, here: Any, who: int, result: str) -> Any:
     return loop.with_party(told, who, told.parties[who]._replace(sealed=sealed))
 
 
+def sure_of_it(s: Situation) -> Answer | None:
+    """A migration whose outcome nobody knows counts as applied."""
+    found = s.observed.migration
+    told = replace(found, status=MigrationStatus.APPLIED) if found.status is MigrationStatus.UNKNOWN else found
+    return MIGRATE(replace(s, observed=replace(s.observed, migration=told)))
+
+
 def unsigned(decision: Any, desired: Any, state: Any = None) -> Any:
     return replace(INTENDED(decision, desired, state), revision="")
 
 
 ENDED, FOLD, READING, DECIDE = history._ended, history._fold, Situation.reading, plan.decide
 VERDICT, STANDING_AT, SETTLE, TOLD = gates.verdict, model_drivers.standing_at, Loop.settle, Loop.told
-INTENDED = plan.intended
+INTENDED, MIGRATE = plan.intended, migrating.migrate

@@ -8,6 +8,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from model_faults import FAULTS
 from model_laws import of_state
@@ -20,28 +21,44 @@ MOVING = (*MID_TICK, "idle", "dead")
 PARTY, WORLD, COMMIT, FAULT = range(4)  # kinds of edges; the first two are fair: they happen in the end
 
 
-def successors(loop: Loop, here: Here) -> Iterator[tuple[int, Move]]:
+class Label(NamedTuple):
+    """What an edge is called. `fault` is the key in FAULTS, where it is one: many names are of one kind."""
+
+    kind: int
+    name: str
+    fault: str = ""
+
+
+Edge = tuple[Label, Here, tuple[str, ...]]  # what happens, what is then, and the laws that this broke
+
+
+def successors(loop: Loop, here: Here) -> Iterator[Edge]:
     if loop.scenario.prompt:
         now = next(world_moves(loop, here, prompt=True), None) if nobody_in_mid_tick(here) else None
         if now is not None:
-            yield WORLD, now
+            yield edge(WORLD, now)
             return
     alone = undisturbed(here)
     for who in (0, 1) if alone is None else (alone,):
         step = loop.step(here, who)
         if step is not None:
-            yield PARTY, (f"{NAMES[who]} {verb(here.parties[who])}", *step)
+            yield Label(PARTY, f"{NAMES[who]} {verb(here.parties[who])}"), *step
     if alone is not None:
         return
     for move in world_moves(loop, here, prompt=False if loop.scenario.prompt else None):
-        yield WORLD, move
+        yield edge(WORLD, move)
     for move in commits(loop, here):
-        yield COMMIT, move
+        yield edge(COMMIT, move)
     if here.budget:
         poorer = here._replace(budget=here.budget - 1)
         for fault in loop.scenario.faults:
             for move in FAULTS[fault](loop, poorer):
-                yield FAULT, move
+                yield edge(FAULT, move, fault)
+
+
+def edge(kind: int, move: Move, fault: str = "") -> Edge:
+    name, after, breaches = move
+    return Label(kind, name, fault), after, breaches
 
 
 def undisturbed(here: Here) -> int | None:
@@ -104,11 +121,17 @@ class Graph:
     offsets: array[int] = field(default_factory=lambda: array("I", [0]))
     targets: array[int] = field(default_factory=lambda: array("I"))
     labels: array[int] = field(default_factory=lambda: array("H"))
-    names: list[tuple[int, str]] = field(default_factory=list)  # (kind, name) of each label
+    names: list[Label] = field(default_factory=list)  # of each number in `labels`
     violations: list[tuple[int, str, str]] = field(default_factory=list)  # state, step, law
 
     def out(self, state: int) -> range:
         return range(self.offsets[state], self.offsets[state + 1])
+
+    @property
+    def unstruck(self) -> tuple[str, ...]:
+        """Faults that were to strike, and did on no edge: what was claimed of them was claimed of nothing."""
+        struck = {label.fault for label in self.names}
+        return tuple(fault for fault in self.loop.scenario.faults if fault not in struck)
 
 
 def explore(scenario: Scenario, *, limit: int = 3_000_000, until: str = "", loop: Loop | None = None) -> Graph:
@@ -123,7 +146,7 @@ class Search:
     def __init__(self, graph: Graph, limit: int, until: str) -> None:
         self.graph, self.limit, self.until = graph, limit, until
         self.numbers: dict[Here, int] = {}
-        self.labels: dict[tuple[int, str], int] = {}
+        self.labels: dict[Label, int] = {}
         self.parts: dict[object, object] = {}
         self.seen: set[str] = set()
 
@@ -133,11 +156,11 @@ class Search:
         self.add(begin, -1)
         at = 0
         while at < len(graph.states):
-            for kind, (name, after, breaches) in successors(loop, graph.states[at]):
-                graph.labels.append(self.label(kind, name))
+            for label, after, breaches in successors(loop, graph.states[at]):
+                graph.labels.append(self.label(label))
                 graph.targets.append(self.add(after, at))
                 for breach in breaches:
-                    self.violated(at, name, breach)
+                    self.violated(at, label.name, breach)
             graph.offsets.append(len(graph.targets))
             if self.until in self.seen:
                 break
@@ -170,9 +193,8 @@ class Search:
             self.seen.add(law)
             self.graph.violations.append((state, step, breach))
 
-    def label(self, kind: int, name: str) -> int:
-        key = (kind, name)
-        if key not in self.labels:
-            self.labels[key] = len(self.graph.names)
-            self.graph.names.append(key)
-        return self.labels[key]
+    def label(self, label: Label) -> int:
+        if label not in self.labels:
+            self.labels[label] = len(self.graph.names)
+            self.graph.names.append(label)
+        return self.labels[label]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import model_migration as migration
 from model_drivers import ALIVE, UNSURE, busier, changed, pinned
+from model_laws import unrecorded
 from model_loop import Loop
 from model_misreadings import inconclusive, late_verdict, silent, slow, stale_git, torn, unread
 from model_moves import NAMES, NONE, Move, member_name, set_member
@@ -70,17 +72,15 @@ def posting(loop: Loop, here: Here) -> Iterator[tuple[int, Party]]:
 def delayed(loop: Loop, here: Here) -> Iterator[Move]:
     """The sender dies; its request lives on."""
     for who, party in posting(loop, here):
-        yield (
-            f"{NAMES[who]} dies, its request lives on",
-            loop.with_party(loop.posted(here, party), who, Party("dead")),
-            NONE,
-        )
+        sent = loop.with_party(loop.posted(here, party), who, Party("dead"))
+        yield f"{NAMES[who]} dies, its request lives on", sent, unrecorded(loop, here, party)
 
 
 def late(loop: Loop, here: Here) -> Iterator[Move]:
     """The sender gives up waiting; its request arrives all the same, later."""
     for who, party in posting(loop, here):
-        yield f"{NAMES[who]} gives up waiting, its request lives on", unsure(loop, loop.posted(here, party), who), NONE
+        sent = unsure(loop, loop.posted(here, party), who)
+        yield f"{NAMES[who]} gives up waiting, its request lives on", sent, unrecorded(loop, here, party)
 
 
 def duplicate(loop: Loop, here: Here) -> Iterator[Move]:
@@ -138,6 +138,14 @@ def turns_bad(loop: Loop, here: Here) -> Iterator[Move]:
         yield f"{t.newcomer.version} turns bad", here._replace(bad=(*here.bad, t.newcomer.version)), NONE
 
 
+def turns_good(loop: Loop, here: Here) -> Iterator[Move]:
+    """What the gates found bad is good again: with `turns bad`, health that flaps."""
+    t = loop.memories.states[here.memory].transition
+    if t and t.newcomer.version in here.bad:
+        bad = tuple(version for version in here.bad if version != t.newcomer.version)
+        yield f"{t.newcomer.version} turns good", here._replace(bad=bad), NONE
+
+
 def member_dies(loop: Loop, here: Here) -> Iterator[Move]:
     for i, life in enumerate(here.members):
         if life.status in ALIVE:
@@ -175,6 +183,13 @@ def commit(loop: Loop, here: Here) -> Iterator[Move]:
             yield f"commit {head}", here._replace(head=head), NONE
 
 
+def force_push(loop: Loop, here: Here) -> Iterator[Move]:
+    """The branch is rewritten: back to what was before, or to something else in place of the last commit."""
+    before = loop.scenario.parents[here.head]
+    for head in {before, *loop.scenario.following(before)} - {here.head}:
+        yield f"a force-push to {head}", here._replace(head=head), NONE
+
+
 def asking(verb: Verb) -> Callable[[Loop, Here], Iterator[Move]]:
     def ask(loop: Loop, here: Here) -> Iterator[Move]:
         memory = loop.memories.fold(here.memory, Requested(verb, leave_split=True))
@@ -182,6 +197,21 @@ def asking(verb: Verb) -> Callable[[Loop, Here], Iterator[Move]]:
             yield f"an operator asks to {verb}", loop.written(here, None, memory), NONE
 
     return ask
+
+
+def migration_fails(loop: Loop, here: Here) -> Iterator[Move]:
+    for who, _, version in migration.under_way(here):
+        if version not in here.data:
+            yield f"{NAMES[who]}'s migration fails", migration.ended(here, who, "failed", applied=False), NONE
+
+
+def migration_in_doubt(loop: Loop, here: Here) -> Iterator[Move]:
+    """The check cannot tell, whatever was done."""
+    for who, _, _ in migration.under_way(here):
+        for applied in (False, True):
+            told = "is applied, and" if applied else "ends, and"
+            doubt = migration.ended(here, who, "unknown", applied=applied)
+            yield f"{NAMES[who]}'s migration {told} nobody can tell", doubt, NONE
 
 
 FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
@@ -206,13 +236,17 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "takeover": takeover,
     "flap": flap,
     "turns bad": turns_bad,
+    "turns good": turns_good,
     "member dies": member_dies,
     "slot dies": slot_dies,
     "redeployed": redeployed,
     "machine dies": machine_dies,
     "commit": commit,
+    "force push": force_push,
     "abort": asking(Verb.ABORT),
     "pause": asking(Verb.PAUSE),
     "resume": asking(Verb.RESUME),
     "suspend": asking(Verb.SUSPEND),
+    "migration fails": migration_fails,
+    "migration in doubt": migration_in_doubt,
 }

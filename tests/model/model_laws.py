@@ -9,8 +9,8 @@ law  where
 5    effect: nothing that a generation sends takes effect once a later one has looked; journal: nor does it write
 6    effect: nothing computed from one life of the gateway takes effect in another
 7    effect: nothing takes effect on a gateway that was written since it was read; decision: nothing is written unread
-8    journal: never two open intents, nothing decided on a journal that moved on; effect: its intent is durable;
-     outcome: `done` only if the gateway stands so
+8    journal: never two open intents, nothing decided on a journal that moved on; sending: the intent stands open in the
+     journal; outcome: `done` only if the gateway stands so
 9    effect: performed once more on the same world, it changes nothing more
 10   decision (law_10); effect: no stop of a slot that has traffic or undrained requests, or of stable under way
 11   decision (law_11); effect: no raise of a newcomer whose way back is on record
@@ -34,9 +34,9 @@ from typing import TYPE_CHECKING
 import model_drivers as drivers
 from model_world import BY_HAND, READY, Gateway, Here, Life, Party, of_slot, percent, weights
 
-from reconciler.core.model import SetWeight, Slot, Traffic, Weights, all_on, share
+from reconciler.core.model import Release, SetWeight, Slot, Traffic, Weights, all_on, share
 from reconciler.core.state import State, Transition
-from reconciler.core.steps import Applied, Intended, Result, Route, Stop
+from reconciler.core.steps import Applied, Intended, Result, Route, Start, Stop
 
 if TYPE_CHECKING:
     from model_loop import Loop
@@ -58,6 +58,17 @@ def of_state(loop: Loop, here: Here) -> tuple[str, ...]:
     return NONE
 
 
+# ---- sending ----------------------------------------------------------------------------------------------------
+
+
+def unrecorded(loop: Loop, here: Here, party: Party) -> tuple[str, ...]:
+    """Whatever is sent stands in the journal, as the open intent. (Who was overtaken may find its own closed by
+    another; until then this held of it.)"""
+    opened, mine = loop.memories.states[here.memory].intent, loop.memories.intents[party.intent]
+    durable = opened is not None and (opened.act, opened.rule) == (mine.act, mine.rule)
+    return NONE if durable or not party.current else ("law 8: it is sent, and the journal holds no intent of it",)
+
+
 # ---- effects -----------------------------------------------------------------------------------------------------
 
 
@@ -71,13 +82,22 @@ def of_effect(loop: Loop, before: Here, after: Here, party: Party, *, whole: boo
         found += _routing(loop, before, after, party, state, intent)
     if isinstance(intent.act, Stop):
         found += _stopping(loop, before, state, intent.act)
+    if isinstance(intent.act, Start):
+        found += _starting(loop, before, state, intent.act)
     return tuple(found)
+
+
+def _starting(loop: Loop, before: Here, state: State, act: Start) -> list[str]:
+    """What core_laws says of the decision, on what the data really are."""
+    t = state.transition
+    if t is None or t.going_back or loop.scenario.known.migration is None or act.owner:
+        return []
+    ready = t.newcomer != Release(act.slot, act.version) or act.version in before.data
+    return [] if ready else [f"law migration: {t.newcomer} starts on data that were not made for it"]
 
 
 def _sending(loop: Loop, before: Here, after: Here, party: Party, whole: bool) -> list[str]:
     found = []
-    if not party.recorded:
-        found.append("law 8: an effect without a durable intent")
     if party.generation < before.owner and before.gateway != after.gateway:
         found.append(f"law 5: generation {party.generation} changes the gateway after {before.owner} has looked")
     again = _again(loop, after, party) if whole else after
@@ -165,12 +185,23 @@ def _stopping(loop: Loop, before: Here, state: State, act: Stop) -> list[str]:
         return []  # moved after our look: no gateway can keep a hand from a host's stop
     if percent(before.gateway, slot):
         return [f"law 10: {slot} is stopped with {percent(before.gateway, slot)} %"]
-    if t and slot is t.stable.slot and percent(before.gateway, slot.other):
+    if (
+        t
+        and slot is t.stable.slot
+        and percent(before.gateway, slot.other)
+        and _fit(loop, before, act, t.stable.version)
+    ):
         return [f"law 10: {slot} is the way back, and is stopped"]
     since = state.closed[slot]
     waited = since is not None and since <= -spec.drain_timeout
     busy = before.busy[0 if slot is Slot.BLUE else 1]
     return [f"law 10: {slot} is stopped with requests in flight"] if busy and not waited else []
+
+
+def _fit(loop: Loop, before: Here, act: Stop, version: str) -> bool:
+    """Is anything stopped that runs this version? (Another one in its place is no way back, and has to make room.)"""
+    spec = loop.scenario.known
+    return any(drivers.life_of(before, act.slot, name, spec).version == version for name in act.members)
 
 
 # ---- the journal -------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class Liveness:
 
 
 def judge(graph: Graph) -> Liveness:
-    fair = [kind in (PARTY, WORLD) for kind, _ in graph.names]
+    fair = [label.kind in (PARTY, WORLD) for label in graph.names]
     component, count = components(graph, fair)
     members: list[list[int]] = [[] for _ in range(count)]
     for state, number in enumerate(component):
@@ -99,7 +99,7 @@ def lasting(graph: Graph, states: list[int], component: array[int], number: int,
     for state in states:
         enabled: dict[int, set[str]] = {PARTY: set(), WORLD: set()}
         for edge in graph.out(state):
-            kind, name = graph.names[graph.labels[edge]]
+            kind, name, _ = graph.names[graph.labels[edge]]
             if not fair[graph.labels[edge]]:
                 continue
             actor = name[0] if kind == PARTY else name  # fairness is per party, and per thing in the world
@@ -131,7 +131,7 @@ REPEATS = "something is done again and again"
 # What a person is waited for by; docs/reasons.md says what to type.
 PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
 PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
-PEOPLE |= {"NotReady", "VersionMismatch"}
+PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown"}
 
 
 def restlessness(graph: Graph, states: list[int]) -> str:
@@ -215,7 +215,7 @@ def mismatch(graph: Graph, here: Here) -> str:
 def fair_edges(graph: Graph, state: int, fair: list[bool]) -> Iterator[tuple[int, int]]:
     """(looks, target) of each."""
     for edge in graph.out(state):
-        kind, name = graph.names[graph.labels[edge]]
+        kind, name, _ = graph.names[graph.labels[edge]]
         if fair[graph.labels[edge]]:
             yield int(kind == PARTY and name.endswith("looks")), graph.targets[edge]
 
@@ -241,8 +241,10 @@ def longest(
 def longest_way_back(
     graph: Graph, fair: list[bool], component: array[int], count: int, members: list[list[int]]
 ) -> int:
-    """K_rb: looks until a newcomer that is bad has no users any more. `onFailure: hold` and suspension are left out."""
-    if graph.loop.scenario.known.on_failure is OnFailure.HOLD:
+    """K_rb: looks until a newcomer that is bad has no users any more. What holds (`onFailure: hold`, a migration
+    without a way back) and suspension are left out."""
+    known = graph.loop.scenario.known
+    if known.on_failure is OnFailure.HOLD or (known.migration and not known.migration.old_version_works):
         return 0
     far = array("i", [0]) * count
     for number in range(count):

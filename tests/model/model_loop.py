@@ -30,15 +30,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import model_drivers as drivers
+import model_migration as migration
 from model_drivers import Fenced
-from model_laws import of_effect, of_outcome, of_writing
+from model_laws import of_effect, of_outcome, of_writing, unrecorded
 from model_memory import Memories
 from model_world import FAILED, SUCCESSFUL, Command, Gateway, Here, Life, Look, Party, Scenario
 
 from reconciler.core.model import Spec
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Record
-from reconciler.core.steps import Applied, Result, Route
+from reconciler.core.steps import Applied, Began, Ended, Migrate, Result, Route
 
 Step = tuple[Here, tuple[str, ...]]  # what is then, and the laws that this broke
 NONE: tuple[str, ...] = ()
@@ -120,7 +121,7 @@ class Loop:
         return here, NONE
 
     def plain(self, party: Party) -> Party:
-        return Party("idle", party.generation, party.opened, party.sealed)
+        return Party("idle", party.generation, party.opened, party.sealed, migration=party.migration)
 
     def look(
         self, here: Here, who: int, *, head: int | None = None, gateway: Gateway | str | None = "",
@@ -139,12 +140,13 @@ class Loop:
             except Fenced:
                 return self.out(here, who)
         read = here.gateway if gateway == "" else gateway
-        look = Look(seen, read, members or here.members, gates or self.verdict(here), here.busy)  # type: ignore[arg-type]
+        verdict, known = gates or self.verdict(here), party.migration[0]
+        look = Look(seen, read, members or here.members, verdict, here.busy, known)  # type: ignore[arg-type]
         elapsed = party.elapsed + int((party.waited or slow) and read is not None)
         here = here._replace(owner=max(here.owner, party.generation))
         party = Party(
             "looked", party.generation, opened if opened >= 0 else party.opened, sealed, False,
-            self.memories.worn(memory, elapsed), memory, True, look,
+            self.memories.worn(memory, elapsed), memory, True, look, migration=party.migration,
         )  # fmt: skip
         return self.with_party(here, who, party), NONE
 
@@ -159,7 +161,7 @@ class Loop:
         party = here.parties[who]
         assert party.look
         found = self.memories.settle(party.view, party.look, party.elapsed)
-        idle = Party("idle", party.generation, party.opened, party.sealed, elapsed=party.elapsed)
+        idle = self.plain(party)._replace(elapsed=party.elapsed)
         if not found.events:
             return self.with_party(here, who, idle._replace(waited=True)), found.breaches
         if self.journal_moved(party):
@@ -170,6 +172,8 @@ class Loop:
         breaches = (*found.breaches, *of_writing(here, party))
         turns = (0 if found.accepted else here.turns) + found.turned
         here = self.written(here, who, memory)._replace(turns=min(turns, self.scenario.turns + 1))
+        if any(isinstance(event, Began | Ended) for event in found.events):
+            party, idle = migration.outdated(party), migration.outdated(idle)
         if found.intent < 0:
             waited = not any(isinstance(one.answer, Record) for one in found.decisions)
             return self.with_party(here, who, idle._replace(elapsed=0, waited=waited)), breaches
@@ -195,7 +199,7 @@ class Loop:
             result, after = self.performed(here, party, members)
         except Fenced:
             return self.out(here, who)
-        breaches = of_effect(self, here, after, party, whole=members is None)
+        breaches = unrecorded(self, here, party) + of_effect(self, here, after, party, whole=members is None)
         if copy:
             after = self.posted(after, after.parties[who])
         return self.told(after, who, result), breaches
@@ -213,6 +217,8 @@ class Loop:
             act = replace(act, members=members)  # type: ignore[call-arg]
         if self.host_refuses(here, party, act):
             raise Fenced
+        if isinstance(act, Migrate):
+            return migration.begin(here, party, act)
         return drivers.perform(here, act, party, self.spec(party))
 
     def host_refuses(self, here: Here, party: Party, act: object) -> bool:

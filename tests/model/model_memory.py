@@ -8,6 +8,7 @@ and how long ago something was once that is longer than anything that is waited 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from core_laws import broken
 from core_world import Edge
@@ -16,11 +17,35 @@ from model_world import SUCCESSFUL, UNIT, Look, Scenario, of_slot, reading, slot
 from reconciler.core import history, plan
 from reconciler.core.diff import standing
 from reconciler.core.gates import due
-from reconciler.core.model import Analysis, Desired, GateReading, Observed, Outcome, Pair, Pause, Slot, Spec
+from reconciler.core.model import (
+    Analysis,
+    Desired,
+    GateReading,
+    MigrationReading,
+    MigrationStatus,
+    Observed,
+    Outcome,
+    Pair,
+    Pause,
+    Slot,
+    Spec,
+)
 from reconciler.core.plan import Decision
 from reconciler.core.situation import REPEAT_AFTER, Do, Record, Wait
 from reconciler.core.state import Last, State, Transition
-from reconciler.core.steps import Accepted, Applied, Created, Event, Intended, Phase, Result, Route, Start, Watched
+from reconciler.core.steps import (
+    Accepted,
+    Applied,
+    Created,
+    Event,
+    Intended,
+    Migrate,
+    Phase,
+    Result,
+    Route,
+    Start,
+    Watched,
+)
 from reconciler.loop.tick import RECORDS, heartbeat
 
 BEFORE = -1.0  # when the present window opened: earlier than anything that is decided in this look
@@ -38,7 +63,7 @@ def normal(state: State, spec: Spec) -> State:
     """The same memory, as seen from now, without what no rule reads."""
     now = state.watched
     latest = tuple(sorted(
-        ((act, max(at - now, -REPEAT_AFTER)) for act, at in state.latest
+        ((_nameless(act), max(at - now, -REPEAT_AFTER)) for act, at in state.latest
          if at - now > -REPEAT_AFTER or (isinstance(act, Start) and act.owner)), key=repr,
     ))  # fmt: skip
     left, refusal, drift = state.leftover, state.refusal, state.drift
@@ -47,13 +72,19 @@ def normal(state: State, spec: Spec) -> State:
         transition=_normal_transition(state.transition, now, spec) if state.transition else None,
         leftover=left and replace(left, since=0.0 if left.stopped else max(left.since - now, -spec.scale_down_delay)),
         held=tuple(replace(held, reason="") for held in state.held),
-        intent=state.intent and replace(state.intent, reason="", revision=said(state.intent.revision)),
+        intent=state.intent
+        and replace(state.intent, act=_nameless(state.intent.act), reason="", revision=said(state.intent.revision)),
         refusal=refusal and replace(refusal, reason="", at=max(refusal.at - now, -320.0), times=min(refusal.times, 7)),
         drift=drift, closed=Pair(*(age(state.closed[slot], now, spec.drain_timeout) for slot in Slot)),
         paused=said(state.paused), suspended=said(state.suspended), down=said(state.down), abort=said(state.abort),
         rollback=said(state.rollback), request_refused="",
         last=state.last and Last("", "", state.last.newcomer, Phase.PENDING, ""),
     )  # fmt: skip
+
+
+def _nameless(act: Any) -> Any:
+    """A transition's id says nothing: there is one at a time."""
+    return replace(act, transition="t") if isinstance(act, Migrate) else act
 
 
 def _normal_transition(t: Transition, now: float, spec: Spec) -> Transition:
@@ -132,7 +163,7 @@ class Memories:
         return self._numbers[found]
 
     def intent_number(self, intent: Intended) -> int:
-        plain = replace(intent, reason=said(intent.reason))
+        plain = replace(intent, act=_nameless(intent.act), reason=said(intent.reason))
         if plain not in self._intent_numbers:
             self._intent_numbers[plain] = len(self.intents)
             self.intents.append(plain)
@@ -174,7 +205,9 @@ class Memories:
         members = Pair(*(slot_readings(of_slot(look.members, slot)) for slot in Slot))
         gateway = reading(look.gateway, look.busy) if look.gateway else None
         gates = self._gates(memory, look, spec) if gateway and gateway.up else ()
-        return Observed(gateway, members, gates)
+        stale = look.migration == "stale"
+        migration = MigrationReading(MigrationStatus("running" if stale else look.migration), "old" if stale else "t")
+        return Observed(gateway, members, gates, migration=migration)
 
     def _gates(self, memory: int, look: Look, spec: Spec) -> tuple[GateReading, ...]:
         t = self.states[memory].transition

@@ -67,9 +67,9 @@ class Twin(Real):
 
     def step(self) -> str:
         """Choose what happens next; do it in the model, and to the real world unless the reconciler does it."""
-        found = [(kind, *move) for kind, move in successors(self.loop, self.here)]
-        calm = [one for one in found if one[0] != FAULT]
-        kind, name, after, _ = self.random.choice(found if not calm or self.random.random() < 0.15 else calm)
+        found = list(successors(self.loop, self.here))
+        calm = [one for one in found if one[0].kind != FAULT]
+        (kind, name, _), after, _ = self.random.choice(found if not calm or self.random.random() < 0.15 else calm)
         before, self.here = self.here, after
         self.story.append(name)
         if " looks" in name:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import model_migration as migration
 from model_drivers import Fenced, write
 from model_laws import of_effect
 from model_loop import Loop
@@ -27,6 +28,8 @@ def world_moves(loop: Loop, here: Here, prompt: bool | None = None) -> Iterator[
         if here.busy[i] and percent(here.gateway, slot) == 0:
             busy = (False, here.busy[1]) if i == 0 else (here.busy[0], False)
             yield f"{slot} is drained", here._replace(busy=busy), NONE
+    for who, _, version in migration.under_way(here) if prompt is not False else ():
+        yield f"{NAMES[who]}'s data are ready for {version}", migration.ended(here, who, "applied", applied=True), NONE
     if here.wire and not prompt:
         yield deliver(loop, here)
 

@@ -7,7 +7,8 @@ those mirror code that has to do I/O.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,14 +18,15 @@ from model_defects import Patch, all_of, before, instead, spoil, without
 from model_explore import Graph, explore
 from model_liveness import judge
 from model_loop import Loop
-from model_scenarios import scenario
-from model_world import SHORT
+from model_scenarios import AT_ONCE, BOTH_WORK, ONE_WAY, scenario
+from model_world import GATES, SHORT
 
-from reconciler.core import arriving, back, diff, forward, gates, history, members, plan, rest
+from reconciler.core import arriving, back, diff, forward, gates, history, members, migrating, plan, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Situation
+from reconciler.core.state import State
 
 
 def untouched(_: Patch) -> None:
@@ -43,7 +45,9 @@ class Mutant:
     budget: int = 1
     options: dict[str, Any] = field(default_factory=dict)
 
-    def hunt(self) -> Graph:
+    @contextmanager
+    def hunted(self) -> Iterator[Graph]:
+        """What was found before the law was broken. The defect stays in force meanwhile: its story is told with it."""
         with Patch.context() as patch:
             self.patch(patch)
             chosen = scenario(self.name, self.faults, self.budget, **{"prompt": True, "steps": SHORT, **self.options})
@@ -53,10 +57,11 @@ class Mutant:
             graph = explore(chosen, until=law or "law", loop=loop, limit=200_000)
             if self.law == "liveness":
                 graph.violations += judge(graph).violations
-            return graph
+            yield graph
 
     def killed(self) -> bool:
-        return any(breach.split(":")[0] in (f"law {self.law}", self.law) for _, _, breach in self.hunt().violations)
+        with self.hunted() as graph:
+            return any(said.split(":")[0] in (f"law {self.law}", self.law) for _, _, said in graph.violations)
 
 
 EAGER_BEGIN = instead(rest.begin, lambda s: rest.begin(replace(s, refused=None)))
@@ -68,6 +73,7 @@ LIMPING = tuple(
 )
 TWO_SPOILED = all_of(spoil(members, "vacate", lambda *_: None), spoil(rest, "vacate", lambda *_: None))
 BAD = {"bad": ("v2",)}
+BAD_UNDER_TRAFFIC = {**BAD, "gates": GATES[1:]}  # nothing tells it from a good one before it has users
 
 MUTANTS = (
     Mutant("a slot is emptied before the other is filled", "1", spoil(forward, "_rung", defects.lower_first)),
@@ -237,6 +243,20 @@ MUTANTS = (
         spoil(Situation, "reading", defects.absent_if_unread),
         faults=("unread",),
     ),
+    Mutant("a newcomer does not wait for its data", "migration", rules=without(migrating.migrate), options=BOTH_WORK),
+    Mutant(
+        "a doubt is taken for a yes",
+        "migration",
+        rules=instead(migrating.migrate, defects.sure_of_it),
+        faults=("migration in doubt",),
+        options=BOTH_WORK,
+    ),
+    Mutant(
+        "a failure goes back onto data that stable does not bear",
+        "migration",
+        spoil(State, "outgrown", lambda *_: False),
+        options={**ONE_WAY, **BAD_UNDER_TRAFFIC, "steps": AT_ONCE},
+    ),
     Mutant("stable is not started again", "liveness", rules=without(arriving.start_stable), faults=("slot dies",)),
     Mutant(
         "a gateway that ended stays down", "liveness", rules=without(arriving.reopen_gateway), faults=("gateway dies",)
@@ -247,4 +267,10 @@ MUTANTS = (
     Mutant("drift at rest is not seen", "liveness", rules=without(rest.drift_at_rest), faults=("moved by hand",)),
     Mutant("a worker that died stays away", "liveness", rules=without(rest.keep_owners), faults=("member dies",)),
     Mutant("a failed newcomer is not turned back", "liveness", rules=without(forward.turn_back), options=BAD),
+    Mutant(
+        "a bad newcomer is only told of",
+        "liveness",
+        rules=instead(forward.turn_back, defects.told_of),
+        options=BAD_UNDER_TRAFFIC,
+    ),
 )

@@ -19,6 +19,7 @@ from reconciler.core.model import (
     GateSpec,
     GatewayReading,
     MemberReading,
+    MigrationReading,
     Outcome,
     Pin,
     Routing,
@@ -65,6 +66,7 @@ class Real:
             gateway=self,
             hosts=hosts,
             gates=self,
+            migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),  # no migration in the model
             ledger=Ledger(()),
             warm=self.warm,
             close=lambda: None,

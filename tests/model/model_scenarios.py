@@ -7,21 +7,24 @@ from collections.abc import Iterable
 from model_faults import FAULTS
 from model_world import API, GATES, LADDER, SHORT, UNIT, WEB, WORKER, B, G, Scenario, wish
 
-from reconciler.core.model import DriftMode, OnFailure
+from reconciler.core.model import DriftMode, HandOver, Migration, OnFailure, SetWeight
 from reconciler.core.model import Spec as Commit
 
-EVERY = frozenset(FAULTS)
+OF_DATA = {"migration fails", "migration in doubt"}  # where there is a migration
+EVERY = frozenset(FAULTS) - OF_DATA
 OWN = ("from_rest", "hosts_fenced", "free", "turns", "prompt")  # a scenario's own options; all others are a commit's
 
 
 def story(**changes: object) -> tuple[tuple[Commit | None, ...], tuple[int, ...]]:
     """0: blue serves. 1: green@v2 is wanted. Then, in its midst: 2 a revert, 3 another newcomer, 4 another policy,
-    5 another version where stable is, 6 something that nobody can read. And the parent of each."""
+    5 another version where stable is, 6 something that nobody can read; after the revert, 7 green@v2
+    again. And the parent of each."""
     commits = (
         wish(B, **changes), wish(G, green="v2", **changes), wish(B, **changes), wish(G, green="v3", **changes),
         wish(G, green="v2", **changes | {"soak": 2 * UNIT}), wish(B, blue="v3", green="v2", **changes), None,
+        wish(G, green="v2", **changes),
     )  # fmt: skip
-    return commits, (0, 0, 1, 1, 1, 1, 1)
+    return commits, (0, 0, 1, 1, 1, 1, 1, 2)
 
 
 def scenario(
@@ -36,25 +39,56 @@ BAD = {"bad": ("v2",), "gates": GATES[1:]}  # found out under traffic only
 TWO_WEB = {"members": (API, WEB, WORKER)}
 HOLD, WARN = {"on_failure": OnFailure.HOLD}, {"drift": DriftMode.WARN}
 FENCES = ("crash", "takeover", "delayed", "late", "duplicate", "reply lost", "abort", "gateway dies")
+FLAPPING = ("flap", "turns bad", "turns good")
+# One of two members, and what holds it up.
+BOTH_WORK, ONE_WAY = ({"migration": Migration("migrate", "migrated", works)} for works in (True, False))
+AT_ONCE = (SetWeight(100), HandOver(("worker",)))
+MIGRATING = ("crash", "takeover", "reply lost", "request lost", "abort", "commit", "machine dies", *sorted(OF_DATA))
+NO_WAY_BACK = (*MIGRATING, "turns bad", "member dies", "slot dies", "gateway dies")
+HALVES = ("partial", "torn", "member dies", "redeployed", "request lost", "pause", "resume")
+
+# What cannot strike by its nature is not in a list: each one that is must strike (Graph.unstruck).
+#   torn         the members change between two readings: in a slow world, or by another fault
+#   partial      one command has two members: two web members
+#   resume       something is paused or held: by another fault, or by `onFailure: hold`
+#   turns good   a newcomer is bad; turns bad: it is not yet, or a commit brings another
+PAIRED = EVERY - {"partial"}
+SLOW = PAIRED - {"resume", "turns good"}
+LONE = SLOW - {"torn"}
+
+
+def bad_one(faults: frozenset[str]) -> frozenset[str]:
+    """The same, where the newcomer is bad from the beginning."""
+    return faults - {"turns bad"} | {"turns good"}
+
 
 SMALL = (
-    scenario("any fault, from nothing", prompt=True, steps=LADDER, from_rest=False),
-    scenario("any fault, a bad version", **BAD, prompt=True, steps=LADDER),
-    scenario("any fault, two web members", prompt=True, steps=SHORT, **TWO_WEB),
-    scenario("any fault, onFailure: hold", **BAD, prompt=True, steps=SHORT, **HOLD),
-    scenario("any fault, driftDetection: warn", prompt=True, steps=SHORT, **WARN),
+    scenario("any fault, from nothing", LONE, prompt=True, steps=LADDER, from_rest=False),
+    scenario("any fault, a bad version", bad_one(LONE), **BAD, prompt=True, steps=LADDER),
+    scenario("any fault, two web members", LONE | {"partial"}, prompt=True, steps=SHORT, **TWO_WEB),
+    scenario("any fault, onFailure: hold", bad_one(LONE) | {"resume"}, **BAD, prompt=True, steps=SHORT, **HOLD),
+    scenario("any fault, driftDetection: warn", LONE, prompt=True, steps=SHORT, **WARN),
     scenario("any two faults of crash and fence", FENCES[:4], 2, prompt=True, steps=SHORT),
-    scenario("a slow world", ("crash", "request lost", "member dies"), steps=SHORT),
+    scenario("any two faults that part two web members", HALVES, 2, prompt=True, steps=SHORT, **TWO_WEB),
+    scenario("health that flaps, from bad", FLAPPING, 2, **BAD, prompt=True, steps=SHORT),
+    scenario("a migration", MIGRATING, prompt=True, steps=SHORT, **BOTH_WORK),
+    scenario("a migration without a way back", NO_WAY_BACK, prompt=True, steps=AT_ONCE, **ONE_WAY),
+    scenario("a slow world", ("crash", "request lost", "member dies", "torn"), steps=SHORT),
 )
 
 LARGE = (  # the largest first, so that two processes end together
-    scenario("any two faults, from nothing", budget=2, prompt=True, steps=SHORT, from_rest=False),
+    scenario("any two faults, two web members", EVERY, 2, prompt=True, steps=SHORT, **TWO_WEB),
+    scenario("any two faults, from nothing", PAIRED, 2, prompt=True, steps=SHORT, from_rest=False),
     scenario("three faults around the fences", FENCES, 3, prompt=True, steps=SHORT),
-    scenario("any two faults", budget=2, prompt=True, steps=SHORT),
-    scenario("any fault, from nothing, a slow world", steps=LADDER, from_rest=False),
-    scenario("any two faults, a bad version", budget=2, **BAD, prompt=True, steps=SHORT),
-    scenario("any fault, two web members, a slow world", steps=SHORT, **TWO_WEB),
-    scenario("any fault, a bad version, a slow world", **BAD, steps=LADDER),
-    scenario("any fault, onFailure: hold, a slow world", **BAD, steps=SHORT, **HOLD),
-    scenario("any fault, driftDetection: warn, a slow world", steps=SHORT, **WARN),
+    scenario("any two faults of a migration", MIGRATING, 2, prompt=True, steps=SHORT, **BOTH_WORK),
+    scenario("any two faults of a migration without a way back", NO_WAY_BACK, 2, prompt=True, steps=AT_ONCE, **ONE_WAY),
+    scenario("any fault, a migration, a slow world", SLOW | OF_DATA, steps=SHORT, **BOTH_WORK),
+    scenario("any two faults", PAIRED, 2, prompt=True, steps=SHORT),
+    scenario("any fault, from nothing, a slow world", SLOW, steps=LADDER, from_rest=False),
+    scenario("any two faults, a bad version", PAIRED, 2, **BAD, prompt=True, steps=SHORT),
+    scenario("any fault, two web members, a slow world", SLOW | {"partial"}, steps=SHORT, **TWO_WEB),
+    scenario("any fault, a bad version, a slow world", bad_one(SLOW), **BAD, steps=LADDER),
+    scenario("any fault, onFailure: hold, a slow world", bad_one(SLOW) | {"resume"}, **BAD, steps=SHORT, **HOLD),
+    scenario("health that flaps five times", FLAPPING, 5, prompt=True, steps=SHORT, gates=GATES[1:]),
+    scenario("any fault, driftDetection: warn, a slow world", SLOW, steps=SHORT, **WARN),
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from model_drivers import read_back
 from model_explore import Graph, successors
 from model_loop import Loop
-from model_world import B, G, Gateway, Here, Life, of_slot
+from model_world import B, G, Gateway, Here, Life, Look, Party, of_slot
 
 from reconciler.core.situation import Do, Record, Wait
 
@@ -19,30 +20,74 @@ def tell(graph: Graph, state: int, step: str = "", law: str = "") -> str:
     path.reverse()
     lines = [f"scenario {graph.loop.scenario.name}", "   0  " + world(graph.states[path[0]])]
     for number, (one, two) in enumerate(pairwise(path), 1):
-        lines.append(f"{number:4}  {move(graph.loop, graph.states[one], graph.states[two])}")
+        lines.append(f"{number:4}  {move(graph.loop, graph.states[one], after=graph.states[two])}")
     if step:
-        lines.append(f"then  {step}{thought(graph.loop, graph.states[state], step)}")
+        lines.append(f"then  {move(graph.loop, graph.states[state], name=step)}")
     return "\n".join([*lines, law])
 
 
-def move(loop: Loop, before: Here, after: Here) -> str:
-    name = next(name for _, (name, found, _) in successors(loop, before) if found == after)
-    changes = "; ".join(difference(before, after))
-    return f"{name}{thought(loop, before, name)}" + (f"   [{changes}]" if changes else "")
+def move(loop: Loop, before: Here, *, after: Here | None = None, name: str = "") -> str:
+    """The step from `before` that leads to `after`, or bears this name: what was seen or done, and what came of it."""
+    label, found, _ = next(one for one in successors(loop, before) if one[1] == after or one[0].name == name)
+    changes = "; ".join(difference(before, found))
+    told = label.name + sight(loop, before, found) + thought(loop, before, found, label.name)
+    return ("FAULT " if label.fault else "") + told + (f"   [{changes}]" if changes else "")
 
 
-def thought(loop: Loop, before: Here, name: str) -> str:
-    """What the party that moves has decided, or is about to do."""
+# ---- what a party saw --------------------------------------------------------------------------------------------
+
+
+def sight(loop: Loop, before: Here, after: Here) -> str:
+    """What the party that has looked in this step read."""
+    for was, now in zip(before.parties, after.parties, strict=True):
+        if now.look and now.place == "looked" and now.look != was.look:
+            return ": reads " + "; ".join(read(loop, after, now.look))
+    return ""
+
+
+def read(loop: Loop, here: Here, look: Look) -> list[str]:
+    """Part by part as it was read; where that is not what is, both."""
+    transition = loop.memories.states[here.memory].transition
+    parts = [("git", str(look.head), str(here.head)), ("gateway", reading(look.gateway), shown(here.gateway))]
+    parts += [(str(slot), lives(of_slot(look.members, slot)), lives(of_slot(here.members, slot))) for slot in (B, G)]
+    parts += [("in flight", flying(look.busy), flying(here.busy))]
+    parts += [("gates", look.gates, loop.verdict(here))] if transition else []
+    return [f"{name} {saw}" + (f" (NOT SO: {really})" if saw != really else "") for name, saw, really in parts]
+
+
+def reading(gateway: Gateway | None) -> str:
+    return "silent" if gateway is None else shown(gateway)
+
+
+def flying(busy: tuple[bool, bool]) -> str:
+    return " and ".join(str(slot) for slot, one in zip((B, G), busy, strict=True) if one) or "nothing"
+
+
+# ---- what it thought and did -------------------------------------------------------------------------------------
+
+
+def thought(loop: Loop, before: Here, after: Here, name: str) -> str:
+    """What the party that moves has decided, does, or puts on record."""
     who = "AB".find(name[:1])
     if who < 0 or name[1:2] not in (" ", "'"):
         return ""
-    party = before.parties[who]
+    party, then = before.parties[who], after.parties[who]
     if name.endswith("settles") and party.look:
         found = loop.memories.settle(party.view, party.look, party.elapsed)
         return ": " + ", then ".join(f"{one.rule} {answer(one.answer)}" for one in found.decisions)
-    if party.place in ("checked", "effected"):
-        return f": {loop.memories.intents[party.intent].act}"
+    if name.endswith("checks"):
+        return ": the journal has " + ("moved on" if then.place == "idle" else "nothing newer")
+    if party.place == "checked":
+        known = "fenced off" if then.place == "out" else then.result
+        return f": {loop.memories.intents[party.intent].act}" + (f", result {known}" if known else "")
+    if party.place == "effected":
+        return ": " + (outcome(loop, before, party) if party.current else "nothing, the journal has moved on")
     return ""
+
+
+def outcome(loop: Loop, here: Here, party: Party) -> str:
+    act = loop.memories.intents[party.intent].act
+    return f"{type(act).__name__} {party.result or read_back(here, act, loop.spec(party)) + ', as read back'}"
 
 
 def answer(found: object) -> str:

@@ -72,6 +72,7 @@ class Look(NamedTuple):
     members: tuple[Life, ...]
     gates: str  # an Outcome, or "late": a good verdict, but about an earlier window
     busy: tuple[bool, bool] = (False, False)
+    migration: str = "unasked"  # a MigrationStatus, or "stale": one of an earlier transition still runs
 
 
 class Party(NamedTuple):
@@ -90,8 +91,8 @@ class Party(NamedTuple):
     same_life: bool = True  # the gateway lives the life that was read
     same_version: bool = True  # and nobody wrote it since
     intent: int = -1  # what it is about to do
-    recorded: bool = True  # the intent was durable before the effect
     result: str = ""  # known before any reading back: refused, conflict, unknown
+    migration: tuple[str, str] = ("unasked", "")  # what this process knows of one, and for which version
 
 
 class Command(NamedTuple):
@@ -119,6 +120,7 @@ class Here(NamedTuple):
     wire: tuple[Command, ...]
     budget: int  # faults that may still happen
     turns: int  # changes of direction under the desired digest in force
+    data: tuple[str, ...] = ()  # versions that they were migrated for
 
 
 API, WEB, WORKER = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from model_explore import PARTY, Graph, explore
+from model_explore import PARTY, Graph, Label, explore
 from model_liveness import components, judge
 from model_loop import Loop
 from model_mutants import MUTANTS
@@ -19,7 +19,7 @@ from reconciler.core.situation import Do
 def drawn(edges: list[list[int]]) -> Graph:
     """A graph of nothing but edges."""
     graph = Graph(Loop(scenario("none", (), 0)))
-    graph.states, graph.names = [None] * len(edges), [(PARTY, "A looks")]  # type: ignore[list-item]
+    graph.states, graph.names = [None] * len(edges), [Label(PARTY, "A looks")]  # type: ignore[list-item]
     for targets in edges:
         graph.targets.extend(targets)
         graph.labels.extend([0] * len(targets))
@@ -48,9 +48,10 @@ def test_normalising_twice_is_normalising_once() -> None:
 
 def test_a_counterexample_is_told_step_by_step() -> None:
     mutant = next(one for one in MUTANTS if one.name == "no compare-and-set")
-    graph = mutant.hunt()
-    story = tell(graph, *next(found for found in graph.violations if found[2].startswith("law 7")))
-    assert "somebody moves green to" in story
+    with mutant.hunted() as graph:
+        story = tell(graph, *next(found for found in graph.violations if found[2].startswith("law 7")))
+    assert "FAULT somebody moves green to" in story
+    assert "A looks: reads git 1; gateway up" in story
     assert "A settles: " in story
     assert story.splitlines()[-1].startswith("law 7: ")
 
@@ -63,8 +64,8 @@ def test_the_number_of_states_is_the_same_each_time() -> None:
 
 def test_a_loop_of_work_is_no_rest() -> None:
     mutant = next(one for one in MUTANTS if one.name == "a rollback is begun and not done")
-    graph = mutant.hunt()
-    assert any("liveness" in said for _, _, said in graph.violations)
+    with mutant.hunted() as graph:
+        assert any("liveness" in said for _, _, said in graph.violations)
     assert judge(explore(scenario("calm", (), 0, prompt=True, steps=SHORT))).violations == []
 
 
@@ -79,3 +80,24 @@ def test_what_is_decided_is_what_ships() -> None:
     finally:
         plan.decide = original
     assert any(isinstance(original(*given).answer, Do) for given in asked)
+
+
+def test_a_story_shows_what_was_read_beside_what_is() -> None:
+    """Each misreading is told as one: the part that was misread is marked, and no other."""
+    marked = {
+        "silent": "gateway silent (NOT SO: up",
+        "unread": "blue unknown unknown (NOT SO: ",
+        "late verdict": "gates late (NOT SO: ",
+    }
+    for fault, mark in marked.items():
+        graph = explore(scenario(fault, (fault,), 1, prompt=True, steps=SHORT))
+        struck = next(i for i, label in enumerate(graph.names) if label.fault == fault)
+        edge = list(graph.labels).index(struck)
+        story = tell(graph, graph.targets[edge]).splitlines()[-1]
+        assert mark in story
+        assert story.count("NOT SO") == 1
+
+
+def test_a_fault_that_never_strikes_is_named() -> None:
+    """Where the world is prompt, nothing changes between two readings of one look."""
+    assert explore(scenario("calm", ("torn", "crash"), 1, prompt=True, steps=SHORT)).unstruck == ("torn",)

@@ -49,6 +49,7 @@ spec:
     holdTimeout: 8s
   onFailure: {on_failure}
   driftDetection: {{mode: {drift}}}{gates}
+{migrate}
 """
 INVALID = (
     (b"activeSlot:", b"activeSlt:"),
@@ -72,18 +73,26 @@ class Wish:
     def text(self, name: str) -> bytes:
         pinned = [(slot, version) for slot, version in (("blue", self.blue), ("green", self.green)) if version]
         draw = Random(self.policy)
+        ladder = draw.choice(LADDERS)
         filled = MANIFEST.format(
             name=name,
             active=self.active,
             slots=", ".join(f'{slot}: {{version: "{version}"}}' for slot, version in pinned),
             port=8080 + (name != "prod"),
-            ladder=draw.choice(LADDERS),
+            ladder=ladder,
             soak=draw.choice((1, 3, 9)),
             on_failure=draw.choice(("rollback", "rollback", "hold")),
             drift=draw.choice(("enabled", "enabled", "warn", "disabled")),
             gates=GATES if self.policy % 4 else "",
+            migrate=self._migrate(one_step=ladder == LADDERS[-1]),
         )
         return filled.encode()
+
+    def _migrate(self, *, one_step: bool) -> str:
+        """Every third policy has a migration. Where all users move at once, the old version does not bear it."""
+        if self.policy % 3 != 1:
+            return ""
+        return f"  migrate: {{command: upgrade, check: upgraded, oldVersionWorks: {str(not one_step).lower()}}}\n"
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ MUTANTS = {
     "write to the journal without expected=": Mutant(
         SqliteJournal, "extend", expect_nothing, ("law 19", "the judge: law 19", "law 8"), hint=61
     ),
-    "take a lost reply for done": Mutant(keeper, "apply", believe_in_silence, ("law 8",), hint=6),
+    "take a lost reply for done": Mutant(keeper, "apply", believe_in_silence, ("law 8",), hint=61),
     "act before the intent is durable": Mutant(tick, "_act", act_first, ("law 8",), hint=0),
     "drop the compare-and-set": Mutant(keeper, "apply", compare_with_nothing, ("law 7", "law 8", "law 2"), hint=6),
     "take an unreadable member for stopped": Mutant(Keeper, "observe", take_unknown_for_stopped, ("law 21",), hint=4),
@@ -166,6 +166,6 @@ MUTANTS = {
         run.Runner, "look_and_wake", die_of_the_journal, ("liveness",), hint=18
     ),
     "count time that nobody watched": Mutant(stopwatch, "LONGEST", 1e9, ("law 18",), hint=3),
-    "take a verdict about another window": Mutant(rounds.Rounds, "_answer", any_window, ("law 3",), hint=64),
+    "take a verdict about another window": Mutant(rounds.Rounds, "_answer", any_window, ("law 3",), hint=202),
     "sign with no revision": Mutant(tick, "intended", without_a_revision, ("law 20",), hint=2),
 }

@@ -14,9 +14,10 @@ from sim_gates import open_rounds
 from sim_gateway import Handle
 from sim_git import Reader
 from sim_members import Host
+from sim_migration import Migrator
 from sim_world import Place
 
-from reconciler.core.model import Slot
+from reconciler.core.model import Release, Slot
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.errors import ReconcilerError, Unreachable
@@ -65,13 +66,18 @@ class Opened(World):
         hosts = {member.name: Host(place, process, member.name) for member in manifest.members}
         rounds = open_rounds(place, manifest, process.clock)
         samplers: Any = SimpleNamespace(close=lambda: None)
-        super().__init__(manifest, gateway, hosts, (), rounds, samplers, Ledger(()))
+        migrator: Any = previous.migrator if previous else Migrator(place, process)
+        super().__init__(manifest, gateway, hosts, (), rounds, samplers, Ledger(()), migrator, _version)  # type: ignore[arg-type]
         self._place, self._process = place, process
 
     def warm(self, slot: Slot) -> None:
         self._process.may_die("before warming up")
         if self._place.weather.strikes("warm-fails", 3) or not self._place.answers(slot):
             raise Unreachable(f"{slot} does not answer through the gateway")
+
+
+def _version(newcomer: Release, _: str) -> str:
+    return newcomer.version
 
 
 class Simulated(Session):

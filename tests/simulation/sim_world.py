@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sim_faults import Weather
 from sim_gateway import Product
 from sim_members import Members, Releases
+from sim_migration import Data
 from sim_time import Timeline
 
 from reconciler.core.model import GateReading, MemberStatus, Slot
@@ -32,6 +33,7 @@ class Place:
         self.releases = Releases(weather)
         self.good: list[GateReading] = []  # what gates really said, when it was Successful
         self.members = Members(self)
+        self.data = Data()
         self.gateway = Product(self, fence, managed=draw.random() < 0.8)
 
     def say(self, who: str, what: Callable[[], str]) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
-
-from pydantic import Field
 
 from reconciler.core.model import GateReading, Outcome, Window
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.run import Ended, run
-from reconciler.drivers.named import Name, Named
 from reconciler.drivers.protocols import GateContext, reading
 from reconciler.drivers.words import words
 from reconciler.errors import ReconcilerError, Refused
 
-CommandName = Annotated[Name, Named("commands"), Field(description="[commands.NAME] of the operator's file.")]
 LONGEST = 200  # characters of its last line, in a reason
 
 

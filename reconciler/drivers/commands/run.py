@@ -44,12 +44,14 @@ class Ended:
     stopped: str = ""
 
 
-def run(command: Command, values: Mapping[str, str], clock: Clock = SYSTEM) -> Ended:
-    """Raises Refused when it cannot be started, naming the program and never its arguments; Unreachable when not even
+def run(command: Command, values: Mapping[str, str], clock: Clock = SYSTEM, token: str = "") -> Ended:
+    """`token`: what its processes are to be known by; one of its own, when nobody says.
+
+    Raises Refused when it cannot be started, naming the program and never its arguments; Unreachable when not even
     force ends it."""
     began = clock.monotonic()
     tail = Tail(command.env.values())
-    with _started(command, values) as (child, leader):
+    with _started(command, values, token or secrets.token_hex(16)) as (child, leader):
         stopped = _follow(child, leader, tail, command.timeout, clock)
     return Ended(None if stopped else child.returncode, clock.monotonic() - began, tail.text(), stopped)
 
@@ -58,11 +60,10 @@ def run(command: Command, values: Mapping[str, str], clock: Clock = SYSTEM) -> E
 
 
 @contextmanager
-def _started(command: Command, values: Mapping[str, str]) -> Iterator[tuple[Child, Identity | None]]:
+def _started(command: Command, values: Mapping[str, str], token: str) -> Iterator[tuple[Child, Identity | None]]:
     """The command as it runs; nobody of it is left afterwards. None: it has ended already."""
     if sys.platform == "win32":
         raise Refused("commands are run on Linux and macOS only")
-    token = secrets.token_hex(16)
     with _ward(token) as ward:
         child = _spawned(command, values, token)
         leader = Identity.of(child.pid)

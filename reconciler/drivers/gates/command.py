@@ -7,7 +7,8 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from reconciler.drivers.commands.gate import CommandGate, CommandName, Words
+from reconciler.drivers.commands.gate import CommandGate, Words
+from reconciler.drivers.commands.name import CommandName
 from reconciler.drivers.protocols import GateContext
 
 WORDS = Words(what="the command", good="it ended as expected", bad="it did not end as expected")

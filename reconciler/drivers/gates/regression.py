@@ -28,6 +28,7 @@ from reconciler.durations import Duration
 
 CONFIDENT = True  # it can say that the evidence is enough
 BETA = 0.05  # chance to call one that is clearly worse good enough
+ALARM = "it fails more often than was known of stable before, who has no users to compare with now"
 MOST = 19.0  # percent; five times as many would be all
 
 
@@ -76,7 +77,7 @@ def begin(settings: Settings) -> Weighed:
     return Weighed(Race(alpha, ratio), Race(alpha, ratio), enough, enough, settings.floor)
 
 
-def plan(settings: Settings, roads: Mapping[str, Road], newcomer: Slot) -> Journey | None:  # noqa: ARG001
+def plan(settings: Settings, roads: Mapping[str, Road], begun: Window) -> Journey | None:  # noqa: ARG001
     """The same requests to both slots at the same time; None: users' requests alone are compared."""
     if not settings.journey:
         return None
@@ -96,7 +97,9 @@ class RegressionGate:
         ours, problem = self._ours(window)
         outcome, reason = self._judge(window, users, ours, problem)
         sure = users.enough.sure or (ours is not None and ours.enough.sure)
+        alarm = users.baseline is not None and users.baseline.alarm
         shown = {"value": self._value(users), "limit": self._limit(), "samples": _samples(users, ours)}
+        shown |= {"alert": ALARM if alarm else ""}
         return reading(window, name, outcome, reason, confident=sure, **shown)
 
     def _ours(self, window: Window) -> tuple[Compared | None, str]:
@@ -129,9 +132,7 @@ class RegressionGate:
         if seen < least:
             blind = f"; {users.blind} looks told nothing" if users.blind else ""
             return Outcome.INCONCLUSIVE, f"{seen} of {least} requests of the new version at this weight{blind}"
-        alarm = users.baseline is not None and users.baseline.alarm
-        alert = "; ALERT: it fails more often than was known of stable before, who has no users to compare with now"
-        return Outcome.SUCCESSFUL, said + (alert if alarm else "")
+        return Outcome.SUCCESSFUL, said
 
     def _explained(self, window: Window, source: str, metric: Metric, race: Race) -> str:
         said = explain(race, metric, newcomer=str(window.newcomer.slot), stable=str(window.stable.slot))

@@ -64,10 +64,10 @@ class Settings(BaseModel):
         return forced if self.road is Roads.FORCED else (*forced, USERS)
 
 
-def plan(settings: Settings, roads: Mapping[str, Road], newcomer: Slot) -> Journey:
+def plan(settings: Settings, roads: Mapping[str, Road], begun: Window) -> Journey:
     """What a sampler must send for this gate to be judged."""
     steps = tuple(request.step() for request in settings.journey)
-    wanted = {name: roads[name] for name in settings.names(newcomer)}
+    wanted = {name: roads[name] for name in settings.names(begun.newcomer.slot)}
     return Journey(steps, wanted, settings.rate, settings.timeout)
 
 

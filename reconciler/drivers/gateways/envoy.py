@@ -21,7 +21,7 @@ from reconciler.drivers.local.addresses import host_and_port, url
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.lock import OwnerLock
 from reconciler.drivers.protocols import Capabilities, Fence, Gateway, GatewayContext, Road
-from reconciler.drivers.roads import ROAD_HEADER, road
+from reconciler.drivers.roads import ROAD_HEADER, STICKY_COOKIE, road
 from reconciler.errors import Refused
 
 __all__ = ["Envoy", "Settings", "open"]
@@ -45,7 +45,7 @@ class Envoy:
         self._server = Server(self._folder, self._plan(settings), settings.workers)
         self._lock = OwnerLock(self._folder.lock, f"the gateway of environment '{context.environment}'")
         sticky = settings.sessions == "sticky"
-        self._cookie = "reconciler-" + re.sub(r"[^A-Za-z0-9_-]", "_", context.environment) if sticky else None
+        self._cookie = STICKY_COOKIE + re.sub(r"[^A-Za-z0-9_-]", "_", context.environment) if sticky else None
         self.capabilities = Capabilities(
             Fence.OWNER_LOCK, fine_weights=True, sticky=sticky, drain_proof=True, managed=True
         )

@@ -28,7 +28,7 @@ from reconciler.drivers.haproxy.table import Table
 from reconciler.drivers.local.addresses import host_and_port, url
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.protocols import Capabilities, Fence, Gateway, GatewayContext, Road
-from reconciler.drivers.roads import ROAD_HEADER, road
+from reconciler.drivers.roads import ROAD_HEADER, STICKY_COOKIE, road
 from reconciler.errors import Conflict, Refused, Unreachable
 
 __all__ = ["HAProxy", "Settings", "open"]
@@ -230,7 +230,7 @@ class HAProxy:
             endpoints=self._context.endpoints,
             map_=self._map.path if self._map else MAPS / names.map_file(environment),
             secret=self._secret(),
-            cookie=f"reconciler-{environment}" if sticky else None,
+            cookie=f"{STICKY_COOKIE}{environment}" if sticky else None,
             log=log if self._settings.access_log else None,
         )
 
