@@ -17,6 +17,7 @@ from reconciler.errors import ReconcilerError, UsageError
 ENVIRONMENT = "demo"
 GOOD, BETTER, BAD, SUBTLE = "1.0.0", "1.1.0", "1.2.0", "1.2.1"
 MEMBERS = ("api", "frontend", "worker")
+DRAIN = 5.0  # seconds
 BAD_SHARE = 0.2  # of the searches of BAD answer 500
 SESSIONS = 20  # opened before each switch
 SUBTLE_SHARE = 0.025  # of the searches of SUBTLE, which are four of ten requests: 1 % of all
@@ -46,7 +47,7 @@ spec:
       - handOver: [worker]
     warmUp: 500ms
     soak: 3s
-    drainTimeout: 5s
+    drainTimeout: {drain:g}s
     scaleDownDelay: 10m
     progressDeadline: 60s
   gates:
@@ -151,7 +152,7 @@ class Place:
         """Edit the manifest in the work tree. `compared`: judged beside stable, not by a fixed limit."""
         policy = {"until": "confident", "gates": COMPARISON} if compared else {"until": "successful", "gates": JOURNEY}
         pins = {"active": active, "blue": blue, "green": green}
-        text = MANIFEST.format(name=ENVIRONMENT, port=self.port, **pins, **policy)
+        text = MANIFEST.format(name=ENVIRONMENT, port=self.port, drain=DRAIN, **pins, **policy)
         folder = self.repository / "environments"
         folder.mkdir(exist_ok=True)
         (folder / f"{ENVIRONMENT}.yaml").write_text(text, encoding="utf-8")

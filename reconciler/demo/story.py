@@ -15,7 +15,7 @@ from reconciler.core.model import Slot
 from reconciler.core.steps import Applied, Bootstrapped, Ended, Event, Intended, Phase, Result, Warm
 from reconciler.demo import account
 from reconciler.demo.follow import Follower
-from reconciler.demo.place import BAD, BAD_SHARE, BETTER, ENVIRONMENT, GOOD, SESSIONS, SUBTLE, Place
+from reconciler.demo.place import BAD, BAD_SHARE, BETTER, DRAIN, ENVIRONMENT, GOOD, SESSIONS, SUBTLE, Place
 from reconciler.demo.processes import RUSH, Processes
 from reconciler.demo.screen import Screen
 from reconciler.evidence.record import judged
@@ -38,7 +38,7 @@ class Account:
     bad_to_safe_ms: float
     jobs: account.Jobs
     two_owners: int
-    breaches: list[str]  # laws that journal and access log together show broken
+    breaches: list[str]  # laws that journal and access log together show broken, and what kept them from showing any
     journal: str
 
     @property
@@ -147,7 +147,7 @@ class Story:
             bad_to_safe_ms=_ms(first, last) or 0.0,
             jobs=account.jobs(requests, done),
             two_owners=account.overlaps(done),
-            breaches=[str(breach) for breach in judged(load(self._place.config), ENVIRONMENT)],
+            breaches=judged(load(self._place.config), ENVIRONMENT, drain=DRAIN).objections(),
             journal=str(self._place.state / "journal.db"),
         )
 

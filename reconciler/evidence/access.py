@@ -6,6 +6,7 @@ Never evidence by itself, for that reason; beside the journal it tells who answe
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,17 +14,20 @@ from typing import Any
 
 from reconciler.core.model import Slot
 
+ADDRESS = re.compile(r".+:[1-9]\d*")  # else the gateway answered by itself: null, or `-:-`
 PROBES = "probe/"  # routes that are forced roads: what goes there is no user's
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A user's request as the gateway saw it. `slot` None: nobody answered but the gateway itself."""
+    """A user's request as the gateway saw it. `slot` None: nobody answered but the gateway itself, or a stranger."""
 
     start: float  # seconds since 1970, by the wall clock of the gateway's machine
     slot: Slot | None
     status: int
     id: str = ""
+    seconds: float = 0.0  # until it was over
+    stranger: str = ""  # the address that answered, when it is nobody's
 
 
 def read(lines: Iterable[str], slots: Mapping[str, Slot]) -> Iterator[Served]:
@@ -32,8 +36,15 @@ def read(lines: Iterable[str], slots: Mapping[str, Slot]) -> Iterator[Served]:
     for line in lines:
         said = _object(line)
         if said and not str(said.get("route") or "").startswith(PROBES):
-            slot = slots.get(str(said.get("upstream")))
-            yield Served(moment(said["start"]), slot, int(said["status"]), str(said["id"]))
+            yield _served(said, slots)
+
+
+def _served(said: Mapping[str, Any], slots: Mapping[str, Slot]) -> Served:
+    upstream = str(said.get("upstream"))
+    slot = slots.get(upstream)
+    stranger = upstream if slot is None and ADDRESS.fullmatch(upstream) else ""
+    seconds = float(said.get("milliseconds") or 0) / 1000
+    return Served(moment(said["start"]), slot, int(said["status"]), str(said["id"]), seconds, stranger)
 
 
 def moment(text: str) -> float:

@@ -10,55 +10,57 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.core.history import fold
 from reconciler.core.model import SetWeight, Slot, StrategyStep
-from reconciler.core.state import State
 from reconciler.core.steps import Applied, Began, CloseGateway, GenerationTaken, Intended, Route, Start, Stop
 from reconciler.evidence.access import Served
+from reconciler.evidence.course import backwards, turns
+from reconciler.evidence.standing import misplaced
+from reconciler.evidence.step import Breach, Step, steps
 from reconciler.evidence.timeline import Timeline
+from reconciler.evidence.witness import Stops, Witness
 from reconciler.journal.entry import Entry
 
 NOT_GOOD = ("Failed", "Inconclusive", "Error", "Running")
 
 
 @dataclass(frozen=True, slots=True)
-class Breach:
-    """A law that was broken, and the journal's entry by which it shows."""
+class Verdict:
+    """What was broken, and how much there was to judge: of nothing, nothing is proved."""
 
-    law: int
-    seq: int
-    message: str
+    breaches: tuple[Breach, ...]
+    entries: int  # of the journal
+    answers: int = 0  # of slots to users, each held against the journal
+    strangers: tuple[str, ...] = ()  # addresses that answered users, and are no member's
 
-    def __str__(self) -> str:
-        return f"law {self.law}, entry {self.seq}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One entry of one environment, and what was remembered before it."""
-
-    before: State
-    entry: Entry
-
-    @property
-    def route(self) -> Route | None:
-        event = self.entry.event
-        return event.act if isinstance(event, Intended) and isinstance(event.act, Route) else None
+    def objections(self, *, users: bool = True) -> list[str]:
+        """Why this is no success; empty when it is. `users`: there were some, so the access log must tell of them."""
+        found = [str(breach) for breach in self.breaches]
+        found += [f"{one} answered users, and is nobody's address" for one in self.strangers]
+        if not self.entries:
+            found.append("the journal has no entry: nothing was judged")
+        if users and not self.answers:
+            found.append("no line of the access log tells of a slot that answered a user: nothing was compared")
+        return found
 
 
-def judge(entries: Sequence[Entry], served: Iterable[Served] = (), *, sticky: bool = False) -> list[Breach]:
-    """Every breach in the records of one environment; `entries` from its first on. Empty: all laws held."""
-    steps = list(_steps(entries))
-    found = [Breach(law, step.entry.seq, said) for step in steps for law, rule in LAWS for said in rule(step)]
-    found += [Breach(21, step.entry.seq, said) for step, said in _owners(steps)]
-    return sorted([*found, *_strangers(entries, served, sticky)], key=lambda breach: (breach.seq, breach.law))
+def judge(
+    entries: Sequence[Entry], served: Iterable[Served] = (), *, sticky: bool = False, drain: float | None = None
+) -> Verdict:
+    """The records of one environment; `entries` from its first on. `drain`: the manifest's `drainTimeout`, which is not
+    in the journal; None leaves unjudged whether a slot was drained before it was stopped."""
+    found = list(steps(entries))
+    witness = Witness(Timeline(entries, sticky=sticky), Stops(found, drain))
+    for one in served:
+        witness.hear(one)
+    breaches = sorted([*_by_journal(found), *witness.breaches], key=lambda breach: (breach.seq, breach.law))
+    return Verdict(tuple(breaches), len(entries), witness.answers, tuple(sorted(witness.strangers)))
 
 
-def _steps(entries: Sequence[Entry]) -> Iterator[Step]:
-    state = State()
-    for entry in entries:
-        yield Step(state, entry)
-        state = fold(state, entry.event, elapsed=entry.elapsed, seq=entry.seq)
+def _by_journal(found: Sequence[Step]) -> Iterator[Breach]:
+    for step in found:
+        yield from (Breach(law, step.entry.seq, said) for law, rule in LAWS for said in rule(step))
+    for whole in WHOLE:
+        yield from (Breach(law, step.entry.seq, said) for law, step, said in whole(found))
 
 
 def _capacity(step: Step) -> Iterator[str]:
@@ -156,7 +158,7 @@ def _both(route: Route) -> tuple[int, int]:
     return route.after.weights.blue, route.after.weights.green
 
 
-def _owners(steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
+def _owners(steps: Sequence[Step]) -> Iterator[tuple[int, Step, str]]:
     """An exclusive member is started in a slot only after it was stopped, or never started, in the other."""
     runs: set[tuple[str, Slot]] = set()
     for step in steps:
@@ -164,17 +166,10 @@ def _owners(steps: Sequence[Step]) -> Iterator[tuple[Step, str]]:
         if isinstance(act, Start) and act.owner:
             for name in act.members:
                 if (name, act.slot.other) in runs and step.before.forced is not act.slot.other:
-                    yield step, f"{name} is started in {act.slot} and was not stopped in {act.slot.other}"
+                    yield 21, step, f"{name} is started in {act.slot} and was not stopped in {act.slot.other}"
                 runs.add((name, act.slot))
         elif isinstance(act, Stop):
             runs -= {(name, act.slot) for name in act.members}
 
 
-def _strangers(entries: Sequence[Entry], served: Iterable[Served], sticky: bool) -> Iterator[Breach]:
-    """Law 20 from the other side: who answers a user was given traffic by an entry of the journal."""
-    timeline = Timeline(entries, sticky=sticky)
-    for one in served:
-        allowed = timeline.allowed(one.start)
-        if one.slot is not None and allowed is not None and one.slot not in allowed:
-            said = f"{one.slot} answered request {one.id}, and no entry had given it users then"
-            yield Breach(20, timeline.entry(one.start), said)
+WHOLE: tuple[Callable[[Sequence[Step]], Iterator[tuple[int, Step, str]]], ...] = (_owners, misplaced, turns, backwards)

@@ -5,6 +5,7 @@ from __future__ import annotations
 ANALYSIS = "analysis: {until: successful, atMost: 20s}"
 STEPS = ("setWeight: 25", ANALYSIS, "setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
 PARKED = ("setWeight: 50", "pause: {}", "setWeight: 100", "handOver: [worker]")  # at 50 % until `promote`
+DRAIN = 3.0  # seconds
 RUNGS = {0, 25, 50, 100}
 PARKED_RUNGS = {0, 50, 100}
 
@@ -42,7 +43,7 @@ spec:
 {steps}
     warmUp: 0s
     soak: {soak}
-    drainTimeout: 3s
+    drainTimeout: {drain:g}s
     scaleDownDelay: {scale_down}
     progressDeadline: {deadline}
   gates:
@@ -69,5 +70,5 @@ def manifest(
     climbing = "\n".join(f"      - {step}" for step in steps)
     return TEXT.format(
         name=name, active=active, blue=blue, green=green, port=port, steps=climbing, sessions=sessions, gateway=gateway,
-        soak=soak, deadline=deadline, scale_down=scale_down, gates=gates,
+        soak=soak, drain=DRAIN, deadline=deadline, scale_down=scale_down, gates=gates,
     )  # fmt: skip

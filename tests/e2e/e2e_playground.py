@@ -19,17 +19,16 @@ from typing import Any, TypeVar
 
 import psutil
 import typed
+from e2e_judged import objections
 from e2e_manifest import manifest
 from e2e_users import Users
 
-from reconciler.configuration import load
 from reconciler.core.history import fold
 from reconciler.core.model import Release, Slot
 from reconciler.core.state import State
 from reconciler.core.steps import Event
 from reconciler.demo.place import APP, ENVIRONMENT, MEMBERS, Place, build, free_ports, sample
 from reconciler.drivers.identity import Identity
-from reconciler.evidence.record import judged
 from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal
 
@@ -50,8 +49,9 @@ class Playground:
         self.root = root
         self.runs: list[Run] = []
         self._users: list[Users] = []
-        self.judged = True  # False: the test spoils the records themselves
         self.sticky = False
+        self._ports = {self.place.port: ENVIRONMENT}  # whose gateway listens there
+        self._asked: set[str] = set()  # environments that had users
         self._states: dict[str, State] = {}
         self._entries: dict[str, list[Entry]] = {}
 
@@ -83,6 +83,7 @@ class Playground:
     def second_system(self, name: str) -> int:
         """Apps for another environment in the operator's file, on ports of their own; a port for its gateway."""
         port, *ports = free_ports(1 + 2 * len(MEMBERS))
+        self._ports[port] = name
         quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(self.root / name))}
         (self.root / name).mkdir()
         with self.place.config.open("a", encoding="utf-8") as file:
@@ -248,6 +249,7 @@ class Playground:
     def users(self, port: int = 0, rate: float = 60.0) -> Users:
         users = Users(port or self.place.port, self.root / f"users-{len(self._users)}.jsonl", rate)
         self._users.append(users)
+        self._asked.add(self._ports[port or self.place.port])
         until(lambda: len(users.so_far()) > rate / 2, "the first users", self.story)
         return users
 
@@ -262,26 +264,26 @@ class Playground:
 
     def tear_down(self) -> None:
         """End everything, by what is on record; then nobody may be left, and the judge has the last word."""
-        for users in self._users:
-            users.stop()
+        troubles = [said for users in self._users if (said := _trouble(users))]
         for run in self.runs:
             _end(run)
         time.sleep(0.3)  # the gateway writes its access log five times a second
-        breaches = self.breaches()
         for identity in self.data_plane().values():
             identity.signal(signal.SIGKILL)
         until(lambda: not self.data_plane(), "the end of the data plane", lambda: str(self.data_plane()))
         left = _working_in(self.root)
         assert not left, f"processes that nobody has on record: {left}"
-        assert not breaches, "\n".join(breaches)
+        troubles += objections(self.place.config, self._asked, sticky=self.sticky)
+        assert not troubles, "\n".join(troubles)
 
-    def breaches(self) -> list[str]:
-        """The laws that journal and access logs show broken, of every environment; of whatever test this was."""
-        if not self.judged or not (self.place.state / "journal.db").exists():
-            return []
-        configuration = load(self.place.config)
-        folders = [path.parent.name for path in self.place.state.glob("*/gateway")]
-        return [f"{name}: {one}" for name in folders for one in judged(configuration, name, sticky=self.sticky)]
+
+def _trouble(users: Users) -> str:
+    """Users who do not end as they should must not keep the rest from being ended and judged."""
+    try:
+        users.stop()
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 def until(look: Callable[[], T | None], what: str, story: Callable[[], str] | str = "") -> T:

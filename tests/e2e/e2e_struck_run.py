@@ -1,8 +1,8 @@
 """`reconcile run` that is struck at a named boundary: python e2e_struck_run.py CONFIG POINT COUNT BLOW [PID-FILE].
 
 The blow falls on the process itself (`kill`, `stop`: SIGKILL, SIGSTOP) or on its gateway (`gateway`: SIGKILL to the
-process of the identity in PID-FILE), when it comes by POINT for the COUNTth time. When a gateway is struck stands in
-struck.txt, by the machine's monotonic clock. `count` strikes nothing and writes every boundary's name to PID-FILE.
+process of the identity in PID-FILE), when it comes by POINT for the COUNTth time. That it fell, where, and when by the
+machine's monotonic clock, stands in struck.txt. `count` strikes nothing and writes every boundary's name to PID-FILE.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from reconciler.session import Session
 
 class Blow:
     def __init__(self, point: str, count: str, blow: str, file: str = "") -> None:
-        self.point, self.left, self.blow, self.file = point, int(count), blow, Path(file)
+        self.point, self.count, self.blow, self.file = point, int(count), blow, Path(file)
+        self.left = self.count
 
     def __call__(self, name: str) -> None:
         if self.blow == "count":
@@ -34,10 +35,10 @@ class Blow:
             self._strike()
 
     def _strike(self) -> None:
+        Path("struck.txt").write_text(f"{self.point} {self.count} {SYSTEM.monotonic()!r}", encoding="utf-8")
         if self.blow == "gateway":
             identity = Identity.load(self.file.read_text(encoding="utf-8"))
             assert identity is not None
-            Path("struck.txt").write_text(repr(SYSTEM.monotonic()), encoding="utf-8")
             assert identity.signal(signal.SIGKILL)
         else:
             os.kill(os.getpid(), {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}[self.blow])

@@ -39,7 +39,11 @@ class Users:
         """Let every request end; all of them."""
         if self._process.stdin and not self._process.stdin.closed:
             self._process.stdin.close()
-        code = self._process.wait(30)
+        try:
+            code = self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
         assert code == 0, f"the load generator ended with {code}"
         return self.so_far()
 

@@ -6,14 +6,30 @@ import json
 from dataclasses import replace
 
 import pytest
+from evidence_record import (
+    BACK,
+    BEGINNING,
+    BLUE,
+    CLIMB,
+    DONE,
+    GREEN,
+    HOME,
+    NEW,
+    OLD,
+    OPEN,
+    STEPS,
+    at,
+    laws,
+    record,
+    starts,
+    stops,
+    to,
+)
 
-from reconciler.core.model import Admission, Analysis, Pair, Release, Routing, SetWeight, Slot, all_on, share
+from reconciler.core.model import Admission, Pair, Routing, all_on, share
 from reconciler.core.steps import (
-    Accepted,
     Applied,
     Began,
-    Bootstrapped,
-    Created,
     DriftFound,
     Ended,
     Event,
@@ -22,69 +38,17 @@ from reconciler.core.steps import (
     Phase,
     Requested,
     Result,
-    RollbackBegan,
     Route,
-    Start,
-    StepPassed,
-    Stop,
     Verb,
 )
 from reconciler.evidence import access
 from reconciler.evidence.access import Served
 from reconciler.evidence.judge import judge
-from reconciler.journal.entry import Entry
-
-BLUE, GREEN = Slot.BLUE, Slot.GREEN
-OLD, NEW = Release(BLUE, "1"), Release(GREEN, "2")
-STEPS = (SetWeight(10), Analysis(60.0), SetWeight(50), SetWeight(100))
-DONE = Applied(Result.DONE)
-OPEN = Pair(Admission.OPEN, Admission.OPEN)
-
-
-def to(weight: int, reason: str = "all gates Successful", *, advance: bool = True) -> Intended:
-    act = Route(None, Routing(share(GREEN, weight), fallback=BLUE), advance)
-    return Intended(act, "climb", reason, "r" * 40)
-
-
-def starts(slot: Slot) -> Intended:
-    return Intended(Start(slot, "2", ("worker",), owner=True), "climb", "to own it", "r" * 40)
-
-
-def stops(slot: Slot) -> Intended:
-    return Intended(Stop(slot, ("worker",), owner=True), "climb", "to own it", "r" * 40)
-
-
-BEGINNING: tuple[Event, ...] = (
-    *(Created("journal"), GenerationTaken(3), Accepted("d", "r" * 40, Pair("1", "2")), starts(BLUE), DONE),
-    *(Intended(Route(None, Routing(all_on(BLUE))), "arrive", "ready", "r" * 40), DONE, Bootstrapped(OLD)),
-    Began("t", OLD, NEW, "d", "r" * 40, STEPS),
-)
-CLIMB: tuple[Event, ...] = (to(10), DONE, StepPassed(1), to(50), DONE, to(100), DONE)
-BACK = RollbackBegan(Phase.ROLLED_BACK, "AnalysisFailed", "5 errors", hold=True)
-HOME = Intended(Route(None, Routing(all_on(BLUE))), "go-back", "5 errors", "r" * 40)
-
-
-def record(*events: Event, generation: int = 3) -> list[Entry]:
-    """Entries a second apart, the first at 12:00:00."""
-    times = (f"2026-11-23T12:{second // 60:02}:{second % 60:02}.000+00:00" for second in range(3600))
-    return [
-        Entry(number, "demo", 1, "test", at, 1.0, generation, event, "", "")
-        for number, (event, at) in enumerate(zip(events, times, strict=False), 1)
-    ]
-
-
-def at(seq: int) -> float:
-    """The moment of an entry of `record`."""
-    return access.moment("2026-11-23T12:00:00.000+00:00") + seq - 1
-
-
-def laws(entries: list[Entry], *served: Served) -> set[int]:
-    return {breach.law for breach in judge(entries, served)}
 
 
 def test_a_good_record_breaks_no_law() -> None:
     whole = record(*BEGINNING, *CLIMB, stops(BLUE), DONE, starts(GREEN), DONE, Ended(Phase.SUCCEEDED))
-    assert judge(whole) == []
+    assert judge(whole).breaches == ()
 
 
 @pytest.mark.parametrize(
@@ -145,11 +109,12 @@ class TestWhoAnswered:
         shut = Intended(Route(all_on(BLUE), closed), "vacate", "to stop it", "r" * 40)
         entries = record(*BEGINNING[:-1], shut, DONE)
         late = [Served(at(9) - 0.5, GREEN, 200), Served(at(60), GREEN, 200)]
-        assert [breach.seq for breach in judge(entries, late, sticky=True)] == [9]
+        assert [breach.seq for breach in judge(entries, late, sticky=True).breaches] == [9]
 
 
 def line(**changes: object) -> str:
     said = {"start": "2026-11-23T12:00:00.000Z", "id": "a", "status": 200, "route": "users/api", "upstream": "h:1"}
+    said["milliseconds"] = 250
     return json.dumps({**said, **changes}) + "\n"
 
 
@@ -158,7 +123,38 @@ class TestAccessLog:
         log = [line(), line(route="probe/api/blue"), line(upstream=None, status=503, route=None)]
         found = list(access.read(log, {"h:1": BLUE}))
         assert [(one.slot, one.status) for one in found] == [(BLUE, 200), (None, 503)]
-        assert found[0].start == at(1)
+        assert (found[0].start, found[0].seconds) == (at(1), 0.25)
+
+    def test_an_address_that_is_nobodys_is_told_from_no_address_at_all(self) -> None:
+        upstreams = ("10.0.0.9:80", None, "-:-", "-", "h:1")
+        found = access.read([line(upstream=one) for one in upstreams], {"h:1": BLUE})
+        assert [one.stranger for one in found] == ["10.0.0.9:80", "", "", "", ""]
 
     def test_what_a_killed_gateway_left_half_written_is_skipped(self) -> None:
         assert len(list(access.read([line()[:20], "\n", "[1]\n", line()], {"h:1": BLUE}))) == 1
+
+
+class TestOfNothingNothingIsProved:
+    def test_a_record_with_users_is_judged(self) -> None:
+        found = judge(record(*BEGINNING), [Served(at(60), BLUE, 200)])
+        assert (found.entries, found.answers, found.objections()) == (9, 1, [])
+
+    def test_an_empty_journal_is_no_success(self) -> None:
+        assert judge([], [Served(at(60), BLUE, 200)]).objections(users=False) == [
+            "the journal has no entry: nothing was judged"
+        ]
+
+    @pytest.mark.parametrize("served", [(), (Served(at(60), None, 503),), (Served(at(1), BLUE, 200),)])
+    def test_a_log_of_which_no_line_was_compared_is_no_success_where_there_were_users(
+        self, served: tuple[Served, ...]
+    ) -> None:
+        found = judge(record(*BEGINNING), served)
+        assert found.objections(users=False) == []
+        (said,) = found.objections()
+        assert "nothing was compared" in said
+
+    def test_who_answers_from_an_address_that_is_nobodys_is_named(self) -> None:
+        found = judge(
+            record(*BEGINNING), [Served(at(60), BLUE, 200), Served(at(60), None, 200, stranger="10.0.0.9:80")]
+        )
+        assert found.objections() == ["10.0.0.9:80 answered users, and is nobody's address"]

@@ -10,13 +10,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from reconciler.configuration import Configuration, load
 from reconciler.core.model import Release, Slot, Window
 from reconciler.desired.claims import judge_one
 from reconciler.desired.manifest import Manifest, read
+from reconciler.drivers.protocols import Road
 from reconciler.errors import ReconcilerError
+from reconciler.measure.request import send
 from reconciler.world import open_world
 
 MANIFEST = """\
@@ -56,10 +59,10 @@ def operator(tmp_path: Path) -> Configuration:
     return load(tmp_path / "reconciler.toml")
 
 
-@pytest.fixture
-def stranger() -> Iterator[tuple[int, list[str]]]:
-    """A server on this machine that nobody allowed, and who came."""
-    came: list[str] = []
+@contextlib.contextmanager
+def listening() -> Iterator[tuple[int, list[bytes]]]:
+    """A server on this machine, and the first line that each who came has said."""
+    came: list[bytes] = []
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
         server.settimeout(0.2)
         over = threading.Event()
@@ -68,7 +71,8 @@ def stranger() -> Iterator[tuple[int, list[str]]]:
             while not over.is_set():
                 with contextlib.suppress(TimeoutError):
                     connection, _ = server.accept()
-                    came.append("somebody")
+                    connection.settimeout(1.0)
+                    came.append(connection.recv(4096).partition(b"\r\n")[0])
                     connection.close()
 
         thread = threading.Thread(target=listen)
@@ -76,6 +80,13 @@ def stranger() -> Iterator[tuple[int, list[str]]]:
         yield server.getsockname()[1], came
         over.set()
         thread.join()
+
+
+@pytest.fixture
+def stranger() -> Iterator[tuple[int, list[bytes]]]:
+    """A server that nobody allowed, and who came."""
+    with listening() as found:
+        yield found
 
 
 def lived(text: str, operator: Configuration) -> str:
@@ -172,39 +183,70 @@ def test_a_manifest_cannot_name_a_file_outside_its_data(operator: Configuration,
     assert said in lived(changed(old, new), operator)
 
 
+NOT_ALLOWED = "may not be asked"
 HOSTS = [
-    'url: "http://stranger.example:{port}/"',
-    'url: "http://127.0.0.1.stranger.example:{port}/"',
-    'url: "http://127.1:{port}/"',
-    'url: "http://2130706433:{port}/"',
-    'url: "http://[::ffff:127.0.0.1]:{port}/"',
-    'url: "http://0.0.0.0:{port}/"',
-    'url: "http://127.0.0.1@stranger.example:{port}/"',
-    'url: "http://stranger.example#@127.0.0.1:{port}/"',
-    'url: "http://STRANGER.example.:{port}/"',
-    'url: "ftp://127.0.0.1:{port}/"',
-    'path: "@127.0.0.1:{port}/"',
-    'path: ":{port}/"',
+    ('url: "http://stranger.example:{port}/"', NOT_ALLOWED),
+    ('url: "http://127.0.0.1.stranger.example:{port}/"', NOT_ALLOWED),
+    ('url: "http://127.1:{port}/"', NOT_ALLOWED),
+    ('url: "http://2130706433:{port}/"', NOT_ALLOWED),
+    ('url: "http://[::ffff:127.0.0.1]:{port}/"', NOT_ALLOWED),
+    ('url: "http://0.0.0.0:{port}/"', NOT_ALLOWED),
+    ('url: "http://127.0.0.1@stranger.example:{port}/"', "does not belong in a manifest"),
+    ('url: "http://stranger.example#@127.0.0.1:{port}/"', NOT_ALLOWED),
+    ('url: "http://STRANGER.example.:{port}/"', NOT_ALLOWED),
+    ('url: "ftp://127.0.0.1:{port}/"', "expected http"),
+    ('path: "@127.0.0.1:{port}/"', "expected text like"),
+    ('path: ":{port}/"', "expected text like"),
 ]
 
 
-@pytest.mark.parametrize("wish", HOSTS)
+@pytest.mark.parametrize(("wish", "said"), HOSTS)
 def test_a_manifest_cannot_reach_a_host_that_is_not_allowed(
-    operator: Configuration, stranger: tuple[int, list[str]], wish: str
+    operator: Configuration, stranger: tuple[int, list[bytes]], wish: str, said: str
 ) -> None:
     port, came = stranger
-    assert lived(changed("path: /healthz", wish.format(port=port)), operator)
+    assert said in lived(changed("path: /healthz", wish.format(port=port)), operator)
     assert came == []
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:18080", "[::]:18080", "192.0.2.1:80", "*:80", ":80"])
 def test_a_manifest_cannot_open_a_door_to_the_network(operator: Configuration, address: str) -> None:
-    assert lived(changed("127.0.0.1:18080", address), operator)
+    said = lived(changed("127.0.0.1:18080", address), operator)
+    assert f"'{address}' is not allowed" in said or f"'{address}' is no address" in said
 
 
-def test_a_journey_stays_on_its_road(operator: Configuration) -> None:
-    for path in ("//stranger.example/", "http://stranger.example/", "@stranger.example/"):
-        wish = f'kind: synthetic, journey: [{{name: x, path: "{path}"}}]'
-        found = read(changed("kind: http, path: /healthz", wish).encode(), "environments/p.yaml")
-        if isinstance(found, Manifest):  # then it is a path of our own gateway, and nothing else
-            assert found.gates[0].settings.journey[0].path.startswith("/")
+ASTRAY = ["http://127.0.0.1:{port}/", "@127.0.0.1:{port}/", "127.0.0.1:{port}", ":{port}/", "/ HTTP/1.1\\r\\nX: y"]
+
+
+@pytest.mark.parametrize("path", ASTRAY)
+def test_a_journey_leads_nowhere_but_to_a_path(operator: Configuration, path: str) -> None:
+    assert "expected text like" in lived(changed("kind: http, path: /healthz", journey(path.format(port=1))), operator)
+
+
+PATHS = [
+    "//127.0.0.1:{port}/",
+    "/@127.0.0.1:{port}/",
+    "/\\\\127.0.0.1:{port}/",
+    "/../../x",
+    "/%0d%0aHost:127.0.0.1:{port}",
+]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_journey_stays_on_its_road(operator: Configuration, stranger: tuple[int, list[bytes]], path: str) -> None:
+    """What looks like another address is a path of our own gateway, and nothing else."""
+    port, came = stranger
+    wish = changed("kind: http, path: /healthz", journey(path.format(port=port)))
+    found = judge_one(read(wish.encode(), "environments/p.yaml"), operator)
+    assert isinstance(found, Manifest), found
+    step = found.gates[0].settings.journey[0].step()
+    with listening() as (ours, arrived):
+        send(step, Road(f"http://127.0.0.1:{ours}"), 2.0)
+        with httpx.Client(base_url=f"http://127.0.0.1:{ours}") as client, contextlib.suppress(httpx.HTTPError):
+            client.get("/")  # whoever came before has been heard now
+    assert arrived == [f"GET {step.path} HTTP/1.1".encode(), b"GET / HTTP/1.1"]
+    assert came == []
+
+
+def journey(path: str) -> str:
+    return f'kind: synthetic, journey: [{{name: x, path: "{path}"}}]'

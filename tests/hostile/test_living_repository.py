@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ from reconciler.measure.ledger import Ledger
 from reconciler.session import Session
 
 TICKS, EVERY = 10_000, 50  # a commit every so many ticks
+SPENT = 1.0  # seconds of the processor for a few looks at one hostile file; it takes a twentieth of it
 GROWTH = 12 * 1024 * 1024  # bytes: what Python's own pools may take in that time
 
 MANIFEST = """\
@@ -152,9 +154,12 @@ def test_what_cannot_be_used_moves_no_traffic(tmp_path: Path) -> None:
         file.write_bytes(text)
         living.git("add", ".")
         living.git("commit", "-q", "-m", "hostile")
+        began, before = time.process_time(), size()[0]
         for _ in range(5):
             found = tick(living.keeper)
         assert found.status.reason == "DesiredInvalid", text[:60]
+        assert time.process_time() - began < SPENT, text[:60]
+        assert size()[0] - before < GROWTH, text[:60]
     assert (living.gateway.reading.weights, len(living.gateway.writes)) == (settled, writes)
     assert settled == all_on(living.keeper.state.stable.slot)  # type: ignore[union-attr]
     living.close()

@@ -34,7 +34,7 @@ TURNS = {
         "gateway-restart-kept", "gateway-restart-lost", "gateway-silent", "gateway-moved-by-hand", "gateway-foreign",
         "counters-reset", "drain-stuck",
     ),
-    "host": ("host-dies", "machine-reboots"),
+    "host": ("host-dies", "slot-dies", "health-flaps", "machine-reboots"),
     "git": (
         "git-commit", "git-storm", "git-revert", "git-force-push", "git-invalid", "git-deleted", "git-unreadable",
         "git-commit-gone",
@@ -43,12 +43,15 @@ TURNS = {
     "process": ("kill",),
 }  # fmt: skip
 # Of a version, for good: what somebody built is what they deployed.
-VERSIONS = ("version-never-ready", "version-dies", "version-lies", "version-bad", "version-seen-too-little")
+VERSIONS = (
+    "version-never-ready", "version-dies", "version-lies", "version-bad", "version-seen-too-little", "version-flaps",
+)  # fmt: skip
 
 ALL = (*(name for names in (*CALLS.values(), *TURNS.values()) for name in names), *VERSIONS)
 IN_TURN = tuple(name for names in TURNS.values() for name in names)
 BASE = {
     "write-delayed": 0.25,
+    "stop-lost": 0.06,  # there are few stops
     **dict.fromkeys(
         (*CALLS["gateway"][:2], *CALLS["gateway"][3:5], *CALLS["gate"]), 0.06
     ),  # there are few writes and few windows
@@ -68,12 +71,15 @@ class Weather:
         draw = Random(f"{seed}:weather")
         fierce = draw.choice((0.3, 1.0, 2.0))
         share = draw.choice((0.15, SHARE, SHARE))
-        self._chance = {}
-        for name in ALL:
-            wanted, strength = draw.random() < share, draw.choice((0.3, 1.0, 3.0))
-            if (wanted or name == "git-commit") and name not in without:
-                self._chance[name] = fierce * strength * BASE.get(name, 0.01 if name in IN_TURN else 0.02)
+        drawn = ((name, self._drawn(name, share)) for name in ALL if name not in without)
+        self._chance = {name: fierce * chance for name, chance in drawn if chance}
         self._streams: dict[str, Random] = {}
+
+    def _drawn(self, name: str, share: float) -> float:
+        """Its chance, of a stream of its own too: a new kind of fault leaves the others' histories as they were."""
+        draw = Random(f"{self.seed}:{name}:weather")
+        wanted, strength = draw.random() < share or name == "git-commit", draw.choice((0.3, 1.0, 3.0))
+        return wanted * strength * BASE.get(name, 0.01 if name in IN_TURN else 0.02)
 
     def draw(self, name: str) -> Random:
         """The stream of one fault's details."""

@@ -20,9 +20,10 @@ from sim_disk import CrashNow, Disk, PowerCut
 from sim_faults import Weather
 from sim_git import Git, Wish
 from sim_laws import Edge, Laws
+from sim_person import Person
 from sim_process import Process
 from sim_time import Clock, Timeline
-from sim_trouble import Person, Trouble
+from sim_trouble import Trouble
 from sim_world import Place
 
 from reconciler.core.diff import standing
@@ -298,17 +299,22 @@ class History:
                 self._repair()
         self.laws.breach(f"liveness: never at rest; {self._answers()}")
 
+    def _latest(self, place: Place) -> Any:
+        """What the one says who may act; whoever was overtaken there may live on for another environment's sake, and
+        what he said last is of yesterday."""
+        said = [one for one in self.processes if one.alive and place.name in one.found]
+        latest = max(said, key=lambda one: one.session.keeper(place.name).generation, default=None)
+        return latest.found[place.name] if latest else None
+
     def _answer(self, place: Place) -> Wait | None:
         """What the reconciler says now."""
-        found = [one.found[place.name] for one in self.processes if one.alive and place.name in one.found]
-        answer = found[-1].decision.answer if found else None
-        return answer if isinstance(answer, Wait) else None
+        found = self._latest(place)
+        return found.decision.answer if found and isinstance(found.decision.answer, Wait) else None
 
     def _told(self, place: Place) -> str:
         """The reason that stands on the screen: what stands in the way comes before what is waited for."""
-        found = [one.found[place.name] for one in self.processes if one.alive and place.name in one.found]
-        stalled = [c.reason for c in found[-1].status.conditions if c.type == "Stalled" and c.status] if found else []
-        answer = self._answer(place)
+        found, answer = self._latest(place), self._answer(place)
+        stalled = [c.reason for c in found.status.conditions if c.type == "Stalled" and c.status] if found else []
         return (stalled or [answer.reason if answer else ""])[0]
 
     def _answers(self) -> str:
@@ -377,7 +383,7 @@ class History:
             journal.verify()
             for name in self.places:
                 self.laws.state(name)
-                for breach in judge(list(journal.entries(name))):
+                for breach in judge(list(journal.entries(name))).breaches:
                     if breach.law != 21:  # a member that died by itself is stopped without an entry
                         self.laws.breach(f"the judge: {breach}")
         except JournalError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from typing import TYPE_CHECKING
 
 from sim_faults import VERSIONS as TRAITS
@@ -44,11 +46,11 @@ class Releases:
     traits: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        draw = self.weather.draw("versions")
         bad = [name for name in TRAITS if self.weather.has(name)]
         for version in ("1.1", "1.2", "1.3", "1.4"):
-            if bad and draw.random() < 0.5:
-                self.traits[version] = draw.choice(bad)
+            drawn = {name: Random(f"{self.weather.seed}:{name}:{version}").random() for name in bad}
+            if bad and Random(f"{self.weather.seed}:{version}").random() < 0.5:
+                self.traits[version] = max(bad, key=lambda name: drawn[name])
 
     def shows(self, version: str | None, trait: str) -> bool:
         if self.traits.get(version or "") != trait:
@@ -93,6 +95,8 @@ class Members:
             if one.life == life and one.status is UNREADY:
                 one.status = READY
                 self.place.say("member", lambda: f"{one.name} in {one.slot} is ready at {version}")
+                if one.traffic is Traffic.WEIGHTED:
+                    self._flap_for_good(one, life)
                 if self.place.releases.shows(version, "version-dies"):
                     self.place.timeline.after(draw.uniform(0.0, 0.8), end)
 
@@ -101,6 +105,34 @@ class Members:
                 self.die(one)
 
         self.place.timeline.after(delay, ready)
+
+    def flap(self, one: Instance, draw: Random, goes_on: Callable[[], bool]) -> None:
+        """Its health goes, comes back, and goes again, for as long as that is so and this life lasts. What has begun to
+        go wrong comes right at last: an instance that was never ready again would be another fault."""
+        life = one.life
+
+        def turn() -> None:
+            if one.life != life or one.status not in (UNREADY, READY):
+                return
+            falls = one.status is READY
+            if falls and not goes_on():
+                return
+            one.status = UNREADY if falls else READY
+            self.place.say("member", lambda: f"{one.name} in {one.slot} flaps, and is {one.status}")
+            self.place.timeline.after(draw.choice((draw.uniform(0.05, 1.0), draw.uniform(1.0, 6.0))), turn)
+
+        turn()
+
+    def _flap_for_good(self, one: Instance, life: int) -> None:
+        """As it was built."""
+
+        def begin() -> None:
+            if one.life == life:
+                self.flap(one, draw, lambda: self.place.releases.shows(one.version, "version-flaps"))
+
+        draw = self.place.weather.draw("flaps")
+        if self.place.releases.traits.get(one.version or "") == "version-flaps":
+            self.place.timeline.after(draw.uniform(0.0, 3.0), begin)
 
     def die(self, one: Instance) -> None:
         one.life += 1

@@ -149,23 +149,23 @@ def without_a_revision(decision: Any, desired: Any, state: Any = None) -> Intend
 
 
 MUTANTS = {
-    "forget to seal the gateway": Mutant(Keeper, "world", forget_to_seal, ("law 5",), hint=121),
+    "forget to seal the gateway": Mutant(Keeper, "world", forget_to_seal, ("law 5",), hint=1049),
     "write to the journal without expected=": Mutant(
-        SqliteJournal, "extend", expect_nothing, ("law 19", "the judge: law 19", "law 8"), hint=113
+        SqliteJournal, "extend", expect_nothing, ("law 19", "the judge: law 19", "law 8"), hint=61
     ),
-    "take a lost reply for done": Mutant(keeper, "apply", believe_in_silence, ("law 8",), hint=14),
+    "take a lost reply for done": Mutant(keeper, "apply", believe_in_silence, ("law 8",), hint=61),
     "act before the intent is durable": Mutant(tick, "_act", act_first, ("law 8",), hint=0),
-    "drop the compare-and-set": Mutant(keeper, "apply", compare_with_nothing, ("law 7", "law 8", "law 2"), hint=44),
+    "drop the compare-and-set": Mutant(keeper, "apply", compare_with_nothing, ("law 7", "law 8", "law 2"), hint=6),
     "take an unreadable member for stopped": Mutant(Keeper, "observe", take_unknown_for_stopped, ("law 21",), hint=4),
-    "take every head for newer": Mutant(Desires, "_goes_forward", always_forward, ("law 14",), hint=5),
-    "swallow a failed commit": Mutant(SqliteJournal, "_transaction", swallow_a_failed_commit, ("law 8",), hint=6),
+    "take every head for newer": Mutant(Desires, "_goes_forward", always_forward, ("law 14",), hint=8),
+    "swallow a failed commit": Mutant(SqliteJournal, "_transaction", swallow_a_failed_commit, ("law 8",), hint=2),
     "touch members after a takeover": Mutant(
-        tick, "_act", act_although_overtaken, ("law 5", "law 21", "law 10", "law 19"), hint=128
+        tick, "_act", act_although_overtaken, ("law 5", "law 21", "law 10", "law 19"), hint=121
     ),
     "let the watcher die of the journal": Mutant(
         run.Runner, "look_and_wake", die_of_the_journal, ("liveness",), hint=18
     ),
-    "count time that nobody watched": Mutant(stopwatch, "LONGEST", 1e9, ("law 18",), hint=11),
-    "take a verdict about another window": Mutant(rounds.Rounds, "_answer", any_window, ("law 3",), hint=172),
-    "sign with no revision": Mutant(tick, "intended", without_a_revision, ("law 20",), hint=14),
+    "count time that nobody watched": Mutant(stopwatch, "LONGEST", 1e9, ("law 18",), hint=3),
+    "take a verdict about another window": Mutant(rounds.Rounds, "_answer", any_window, ("law 3",), hint=202),
+    "sign with no revision": Mutant(tick, "intended", without_a_revision, ("law 20",), hint=2),
 }
