@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from reconciler.core.members import released
-from reconciler.core.model import Admission, MemberStatus, Pair, Routing, all_on
+from reconciler.core.model import Admission, GatewayReading, MemberStatus, Pair, Routing, all_on, share
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
-from reconciler.core.steps import Ended, Route
+from reconciler.core.steps import DriftFound, Ended, Route
 
 
 def go_back(s: Situation) -> Answer | None:
@@ -24,9 +24,16 @@ def _traffic(s: Situation, t: Transition) -> Answer | None:
     moved = gateway.weights == all_on(t.stable.slot)
     if moved and gateway.admission[newcomer] is Admission.CLOSED and gateway.fallback is None:
         return None
-    doubt = None if moved else blind(s, t)
+    doubt = (None if moved else blind(s, t)) or _strangers(s, t, gateway)
     admission = Pair(Admission.OPEN, Admission.OPEN).replace(newcomer, Admission.CLOSED)
     return doubt or Do(Route(gateway.weights, Routing(all_on(t.stable.slot), admission)), f"{t.condition}: {t.reason}")
+
+
+def _strangers(s: Situation, t: Transition, gateway: GatewayReading) -> Record | None:
+    """Weights that somebody else left: on record before they are overwritten, which needs no new look."""
+    found, ours = gateway.weights, share(t.newcomer.slot, t.rung)
+    told = s.state.drift is not None and s.state.drift.found == found
+    return None if told or found in (None, ours) else Record(DriftFound(ours, found, gateway.admission))
 
 
 def blind(s: Situation, t: Transition) -> Wait | None:

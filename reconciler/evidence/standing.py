@@ -14,7 +14,7 @@ from reconciler.core.steps import Adopted, Applied, DriftFound, Intended, Result
 from reconciler.evidence.step import Step
 
 Possible = frozenset[Weights]  # empty: nothing is known, and anything may be so
-AT_ONCE = ("go-back", "reopen-gateway")  # rules by which users come before the record of somebody else's hand
+REOPENED = "reopen-gateway"  # nobody is served meanwhile: what is found there stands in the write itself
 REFIT = "start-stable"  # this rule empties stable's own slot of what is not stable, where nobody is served
 
 
@@ -48,11 +48,10 @@ def _written(step: Step) -> Route | None:
 
 
 def _overwrites(step: Step, possible: Possible) -> Iterator[str]:
-    """A write was done, and what it had been computed from was not there. One that moves nobody overwrites nothing.
-    Where users come first, what somebody else had left stands in the write itself, and nowhere before."""
+    """A write was done, and what it had been computed from was not there. One that moves nobody overwrites nothing."""
     written, event, intent = _written(step), step.entry.event, step.before.intent
     done = isinstance(event, Applied) and event.result is Result.DONE
-    if written is None or written.before is None or not done or (intent and intent.rule in AT_ONCE):
+    if written is None or written.before is None or not done or (intent and intent.rule == REOPENED):
         return
     if possible and written.before not in {*possible, written.after.weights}:
         stood = " or ".join(sorted(_shown(one) for one in possible))

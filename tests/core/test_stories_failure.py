@@ -19,7 +19,7 @@ from core_world import (
 )
 
 from reconciler.core.model import Admission, share
-from reconciler.core.steps import Began, Ended, Phase, RollbackBegan, Verb
+from reconciler.core.steps import Began, DriftFound, Ended, Intended, Phase, RollbackBegan, Verb
 
 
 def bad_switch() -> World:
@@ -206,3 +206,14 @@ def test_missing_files_stop_nothing_that_runs_in_the_idle_slot() -> None:
     stops = [place for place, kind in enumerate(order) if kind == "Stop"]
     starts = [place for place, kind in enumerate(order) if kind == "StageFiles"]
     assert all(any(staged < stop for staged in starts) for stop in stops)
+
+
+def test_weights_that_somebody_else_left_are_on_record_before_the_way_back_overwrites_them() -> None:
+    world = switching().until(at(50))
+    world.set_gateway(weights=share(G, 30))
+    world.say(Verb.ABORT)
+    world.ended()
+    drifts = [event for event in happened(world, DriftFound) if event.found == share(G, 30)]
+    assert len(drifts) == 1
+    back = next(e for e in world.events if isinstance(e, Intended) and e.rule == "go-back")
+    assert world.events.index(drifts[0]) < world.events.index(back)

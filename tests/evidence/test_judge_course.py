@@ -87,10 +87,12 @@ class TestLaw7:
     def test_what_may_have_stood_there_may_be_written_over(self, earlier: tuple[Event, ...]) -> None:
         assert 7 not in laws(record(*BEGINNING, *earlier, over(share(GREEN, 50)), DONE))
 
-    @pytest.mark.parametrize("rule", ["go-back", "reopen-gateway"])
-    def test_where_users_come_first_a_strangers_hand_is_on_record_in_the_write_itself(self, rule: str) -> None:
+    @pytest.mark.parametrize(("rule", "broken"), [("reopen-gateway", False), ("go-back", True)])
+    def test_where_nobody_is_served_a_strangers_hand_is_on_record_in_the_write_itself(
+        self, rule: str, broken: bool
+    ) -> None:
         home = replace(HOME, act=Route(share(GREEN, 50), Routing(all_on(BLUE))), rule=rule)
-        assert 7 not in laws(record(*BEGINNING, BACK, home, DONE))
+        assert (7 in laws(record(*BEGINNING, BACK, home, DONE))) is broken
 
     def test_after_a_write_that_was_read_back_only_that_stands(self) -> None:
         earlier = (to(10), Applied(Result.UNKNOWN), to(10), DONE)

@@ -139,10 +139,9 @@ def _on_record(state: State) -> Weights | None:
 
 
 def _by_hand(gateway: Gateway, state: State) -> bool:
-    """Somebody moved the weights away from what is on record. (The way back overwrites whatever it finds. So does the
-    first write after an adoption, and one that starts a gateway: of these the intent's `before` is all the record.)"""
-    going_back = state.transition is not None and state.transition.going_back
-    return gateway.stamp == BY_HAND and weights(gateway) != _on_record(state) and not going_back
+    """Somebody moved the weights away from what is on record. (The first write after an adoption overwrites whatever it
+    finds, and so does one that starts a gateway: of these the intent's `before` is all the record.)"""
+    return gateway.stamp == BY_HAND and weights(gateway) != _on_record(state)
 
 
 def _rising(loop: Loop, before: Here, after: Here, state: State, slot: Slot) -> list[str]:
