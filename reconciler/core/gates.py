@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.model import GateReading, GateSpec, Mode, Outcome, SetWeight, Spec, Stage
 from reconciler.core.state import Transition
@@ -31,19 +31,23 @@ class Verdict:
 
 
 def stage(transition: Transition) -> Stage:
-    """Where a transition stands: nothing shifted yet, shifting, or every step done."""
+    """Where a transition stands: nothing shifted yet, shifting, nobody owning, or every step done."""
     if transition.cursor >= len(transition.steps):
         return Stage.POSTFLIGHT
+    if transition.let_go:
+        return Stage.HAND_OVER
     climbing = any(isinstance(step, SetWeight) for step in transition.steps[: transition.cursor])
     return Stage.SHIFT if climbing or transition.rung else Stage.PREFLIGHT
 
 
 def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
-    """The gates to be read now: those of this stage, and again those of every stage before it."""
+    """The gates to be read now: those of this stage, and again those of every stage before it. Those of a hand-over
+    are about the time in which nobody owns, and say nothing about any other."""
     if transition.phase is Phase.ROLLING_BACK or not (transition.up or transition.rung):
         return ()
-    reached = list(Stage).index(stage(transition))
-    return tuple(gate for gate in spec.gates if list(Stage).index(gate.stage) <= reached)
+    here, order = stage(transition), list(Stage)
+    earlier = {other for other in order[: order.index(here)] if other is not Stage.HAND_OVER}
+    return tuple(gate for gate in spec.gates if gate.stage in {here, *earlier})
 
 
 def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
@@ -58,6 +62,15 @@ def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
         if _rank(said) < _rank(worst):
             worst = said
     return worst
+
+
+def proof(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
+    """What the present stage waits for. While nobody owns, the gates of the hand-over alone: all others were good when
+    it began, and their new evidence would take time in which no work is done. One that fails leads back all the same.
+    """
+    if stage(transition) is Stage.HAND_OVER:
+        spec = replace(spec, gates=tuple(gate for gate in spec.gates if gate.stage is Stage.HAND_OVER))
+    return verdict(spec, transition, readings)
 
 
 def _rank(said: Verdict) -> tuple[bool, int]:
