@@ -42,6 +42,7 @@ class Given:
     data: Path  # shared by both slots
     config: Mapping[str, str]
     told: Misbehave
+    ownership: Path | None = None  # where its host says who owns; None: it owns from its start to its end
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from reconciler.errors import ReconcilerError, UsageError
 
 ENVIRONMENT = "demo"
 GOOD, BETTER, BAD, SUBTLE = "1.0.0", "1.1.0", "1.2.0", "1.2.1"
-MEMBERS = ("api", "frontend", "worker")
+MEMBERS = ("api", "frontend", "worker", "sync")
+WARM = ("worker", "sync")  # they stand by, and are handed over by a number
 BAD_SHARE = 0.2  # of the searches of BAD answer 500
 SUBTLE_SHARE = 0.025  # of the searches of SUBTLE, which are four of ten requests: 1 % of all
 
@@ -34,7 +35,8 @@ spec:
   members:
     - {{name: api, traffic: weighted, match: {{prefix: /api}}, host: {{kind: process, app: demo-api}}}}
     - {{name: frontend, traffic: weighted, host: {{kind: process, app: demo-frontend}}}}
-    - {{name: worker, traffic: exclusive, host: {{kind: process, app: demo-worker}}}}
+    - {{name: worker, traffic: exclusive, standby: true, host: {{kind: process, app: demo-worker}}}}
+    - {{name: sync, traffic: exclusive, standby: true, host: {{kind: process, app: demo-sync}}}}
   strategy:
     steps:
       - setWeight: 25
@@ -42,7 +44,7 @@ spec:
       - setWeight: 50
       - analysis: {{until: {until}, atMost: 40s}}
       - setWeight: 100
-      - handOver: [worker]
+      - handOver: [worker, sync]
     warmUp: 500ms
     soak: 3s
     drainTimeout: 5s
@@ -51,6 +53,9 @@ spec:
   gates:
     preflight:
       - {{name: alive, kind: http, path: /healthz}}
+    handOver:                         # between two owners: nothing may be left in anybody's hands
+      - {{name: jobs, kind: queue-drained, folder: in-hand, apart: 100ms}}
+      - {{name: files, kind: queue-drained, folder: to-copy, apart: 100ms}}
     shift:
 {shift}"""
 
@@ -85,15 +90,24 @@ branch = "main"
 url = "sqlite:///state/journal.db"
 """
 
+FOLDERS = """
+[folders.in-hand]
+path = {in_hand}
+
+[folders.to-copy]
+path = {to_copy}
+"""
+
 APP = """
 [apps.demo-{member}]
 command = ["{{python}}", {sample}, "{member}", "--port", "{{port}}", "--version", "{{version}}",
-           "--release", "{{release}}", "--slot", "{{slot}}", "--data", {data}]
+           "--release", "{{release}}", "--slot", "{{slot}}", "--data", {data}{more}]
 releases = "releases/{{version}}"
 ports = {{blue = {blue}, green = {green}}}
 ready = "/healthz"
 stop_timeout = "5s"
 """
+STANDBY = 'standby = true  # it works only while {ownership} names its slot, by the number that stands there\n'
 
 
 def sample() -> Path:
@@ -179,10 +193,13 @@ def build(root: Path) -> Place:
 def operator(place: Place, ports: list[int]) -> str:
     quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(place.data))}
     apps = [
-        APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
+        APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], more=more, **quoted) + standby
         for i, member in enumerate(MEMBERS)
+        for more, standby in [(', "--ownership", "{ownership}"', STANDBY) if member in WARM else ("", "")]
     ]
-    return OPERATOR.format(repository=json.dumps(str(place.repository))) + "".join(apps)
+    in_hand, to_copy = (json.dumps(str(place.data / folder)) for folder in ("claimed", "sync/queue"))
+    folders = FOLDERS.format(in_hand=in_hand, to_copy=to_copy)
+    return OPERATOR.format(repository=json.dumps(str(place.repository))) + folders + "".join(apps)
 
 
 def releases(folder: Path, shares: Mapping[str, float]) -> None:

@@ -103,6 +103,7 @@ class MemberEntry(Part):
     name: Name
     traffic: Traffic
     match: Match | None = None
+    standby: bool = False
     host: HostChoice
 
     @property
@@ -161,6 +162,7 @@ Checks = Annotated[tuple[GateChoice, ...], Field(max_length=50)]
 class Gates(Part):
     preflight: Checks = ()
     shift: Checks = ()
+    hand_over: Checks = ()
     postflight: Checks = ()
 
 

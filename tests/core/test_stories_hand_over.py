@@ -1,4 +1,4 @@
-"""A member that can stand by is handed over warm: it lets go, that is proved, and only then the other one is granted."""
+"""A member that can stand by is handed over warm: it lets go, that is proved, and then the other one is granted."""
 
 from __future__ import annotations
 
