@@ -75,9 +75,10 @@ def _show(found: Account, place: Place, keep: bool) -> None:
         table.add_row(name, *(str(number) for number in (totals.sent, totals.ok, totals.failed, totals.unknown)))
     out.print("\n[bold]What the users saw[/]")
     out.print(table)
-    jobs = found.jobs
+    jobs, files = found.jobs, found.files
     lines = (
         f"jobs: {jobs.once} done once, {jobs.lost} lost, {jobs.twice} twice; two owners at once: {found.two_owners}",
+        f"files for the sync: {files.once} copied once, {files.lost} lost, {files.stale} stale",
         f"from `git commit` being typed to the first answer of the new slot: {_ms(found.commit_to_traffic_ms)}",
         _bad(found),
         f"the bad version was {'rolled back, and is held' if found.rolled_back else 'NOT ROLLED BACK'}",

@@ -16,7 +16,7 @@ from reconciler.core.model import (
     Traffic,
     all_on,
 )
-from reconciler.core.situation import ALIVE, IDLE, Do, Situation, Wait
+from reconciler.core.situation import ALIVE, IDLE, RUNNING, Do, Situation, Wait
 from reconciler.core.steps import Route, StageFiles, Start, Stop, Warm
 
 STOPPED, UNKNOWN, STANDBY = MemberStatus.STOPPED, MemberStatus.UNKNOWN, MemberStatus.STANDBY
@@ -43,26 +43,30 @@ def prepare(s: Situation, release: Release, *, warm: bool = True) -> Do | Wait |
 
 
 def _warm(s: Situation, release: Release) -> Do | Wait | None:
-    for name in s.spec.standbys:
-        step = _stand_by(s, name, release)
-        if step:
-            return step
     warm = s.state.warm[release.slot] == release.version
-    return None if warm else Do(Warm(release.slot, release.version), f"warm up {release}")
+    return _stand_by(s, release) or (None if warm else Do(Warm(release.slot, release.version), f"warm up {release}"))
 
 
-def _stand_by(s: Situation, name: str, release: Release) -> Do | Wait | None:
-    """Until this member is alive at its version, in standby (or it owns already)."""
-    slot, version, found = release.slot, release.version, s.reading(release.slot, name)
-    if found.status is UNKNOWN:
-        return Wait("MemberUnknown", f"{name} in {slot}: {_detail(s, slot, name)}")
-    if found.status is STOPPED:
-        return Do(Start(slot, version, (name,)), f"start {name} in {slot}, in standby")
-    if found.version not in (None, version):
-        return _renew(s, name, release)
-    if found.status not in (STANDBY, MemberStatus.READY):
-        return Wait("NotReady", f"{name} in {slot}: {_detail(s, slot, name)}")
-    return None
+def _stand_by(s: Situation, release: Release) -> Do | Wait | None:
+    """Until all that can stand by are alive at this version, in standby (or as the owner already)."""
+    slot, version = release.slot, release.version
+    unknown, stopped = s.standing(slot, UNKNOWN), s.standing(slot, STOPPED)
+    if unknown:
+        return Wait("MemberUnknown", f"{', '.join(unknown)} in {slot}: {_detail(s, slot, unknown[0])}")
+    others = [name for name in s.standing(slot, *RUNNING) if s.reading(slot, name).version not in (None, version)]
+    if others and any(act.version == version for act in _started(s, slot, others[0])):
+        return _lies(others[0], slot, s.reading(slot, others[0]).version, version)
+    if others:
+        return Do(Stop(slot, tuple(others)), f"make room for {release}")
+    if stopped:
+        return Do(Start(slot, version, tuple(stopped)), f"start {', '.join(stopped)} in {slot}, in standby")
+    waiting = s.standing(slot, MemberStatus.UNREADY, MemberStatus.STOPPING)
+    return Wait("NotReady", f"{', '.join(waiting)} in {slot}: {_detail(s, slot, waiting[0])}") if waiting else None
+
+
+def _started(s: Situation, slot: Slot, name: str) -> list[Start]:
+    """How a member was started last, as far as that is remembered."""
+    return [act for act, _ in s.state.latest if isinstance(act, Start) and act.slot is slot and name in act.members]
 
 
 def _replace(s: Situation, release: Release) -> Do | Wait | None:
@@ -142,11 +146,10 @@ def _sworn(s: Situation, slot: Slot) -> str:
 def _renew(s: Situation, name: str, owner: Release) -> Do | Wait:
     """An exclusive member of another version makes room. The one that we have just started lies."""
     slot, found = owner.slot, s.reading(owner.slot, name)
-    started = {Start(slot, owner.version, (name,), owns) for owns in (True, False)}
-    if started & {act for act, _ in s.state.latest}:
+    if any(act.version == owner.version for act in _started(s, slot, name)):
         return _lies(name, slot, found.version, owner.version)
-    owns = found.status in ALIVE  # one that can stand by lets go before it ends
-    return Do(Stop(slot, (name,), owner=owns), f"make room for {name} of {owner}")
+    cold = name not in s.spec.standbys  # one that can stand by has a life of its own: it ends, and lets go in that
+    return Do(Stop(slot, (name,), owner=cold), f"make room for {name} of {owner}")
 
 
 def _lies(name: str, slot: Slot, found: str | None, wanted: str) -> Wait:

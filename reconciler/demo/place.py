@@ -101,13 +101,13 @@ path = {to_copy}
 APP = """
 [apps.demo-{member}]
 command = ["{{python}}", {sample}, "{member}", "--port", "{{port}}", "--version", "{{version}}",
-           "--release", "{{release}}", "--slot", "{{slot}}", "--data", {data}{more}]
+           "--release", "{{release}}", "--slot", "{{slot}}", "--data", {data}]
 releases = "releases/{{version}}"
 ports = {{blue = {blue}, green = {green}}}
 ready = "/healthz"
 stop_timeout = "5s"
 """
-STANDBY = 'standby = true  # it works only while {ownership} names its slot, by the number that stands there\n'
+STANDBY = "standby = true  # it works only while {ownership} names its slot, by the number that stands there\n"
 
 
 def sample() -> Path:
@@ -172,8 +172,9 @@ class Place:
         return done.stdout.strip()
 
 
-def build(root: Path) -> Place:
-    """Lay everything out; nothing runs yet. Raises UsageError for a folder in which something lies already."""
+def build(root: Path, warm: tuple[str, ...] = WARM) -> Place:
+    """Lay everything out; nothing runs yet. `warm`: the members that can stand by. Raises UsageError for a folder
+    in which something lies already."""
     if root.exists() and any(root.iterdir()):
         raise UsageError(f"{root} is not empty: name a folder that is, or one that does not exist yet")
     ports = free_ports(1 + 2 * len(MEMBERS))
@@ -185,21 +186,27 @@ def build(root: Path) -> Place:
     place.git("config", "user.email", "operator@demo.invalid")
     place.git("config", "commit.gpgsign", "false")
     releases(root / "releases", {GOOD: 0.0, BETTER: 0.0, BAD: BAD_SHARE, SUBTLE: SUBTLE_SHARE})
-    place.config.write_text(operator(place, ports[1:]), encoding="utf-8")
+    place.config.write_text(operator(place, ports[1:], warm), encoding="utf-8")
     place.commit("The system as it is: blue serves 1.0.0", active="blue", blue=GOOD, green=BETTER)
     return place
 
 
-def operator(place: Place, ports: list[int]) -> str:
+def operator(place: Place, ports: list[int], warm: tuple[str, ...] = WARM) -> str:
     quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(place.data))}
     apps = [
-        APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], more=more, **quoted) + standby
+        (stand_by if member in warm else str)(
+            APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
+        )
         for i, member in enumerate(MEMBERS)
-        for more, standby in [(', "--ownership", "{ownership}"', STANDBY) if member in WARM else ("", "")]
     ]
     in_hand, to_copy = (json.dumps(str(place.data / folder)) for folder in ("claimed", "sync/queue"))
     folders = FOLDERS.format(in_hand=in_hand, to_copy=to_copy)
     return OPERATOR.format(repository=json.dumps(str(place.repository))) + folders + "".join(apps)
+
+
+def stand_by(app: str) -> str:
+    """The same app, as one that can."""
+    return app.replace('"]\n', '", "--ownership", "{ownership}"]\n', 1) + STANDBY
 
 
 def releases(folder: Path, shares: Mapping[str, float]) -> None:
