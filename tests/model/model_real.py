@@ -150,7 +150,7 @@ class Host:
         self._do(drivers.start, Start(slot, pin.label, (self.name,)))
 
     def stop(self, slot: Slot) -> None:
-        self._do(drivers.stop, Stop(slot, (self.name,)))
+        self._do(lambda here, act, spec: ("", drivers.stop(here, act, spec)), Stop(slot, (self.name,)))
 
     def _do(self, doing: Any, act: Start | Stop) -> None:
         self.real.about_to_act()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from model_faults import FAULTS
-from model_world import API, GATES, LADDER, SHORT, UNIT, WEB, WORKER, B, G, Scenario, wish
+from model_world import API, DRAINED, GATES, LADDER, SHORT, UNIT, WARM, WEB, WORKER, B, G, Scenario, wish
 
 from reconciler.core.model import DriftMode, OnFailure
 from reconciler.core.model import Spec as Commit
@@ -35,6 +35,7 @@ def scenario(
 BAD = {"bad": ("v2",), "gates": GATES[1:]}  # found out under traffic only
 TWO_WEB = {"members": (API, WEB, WORKER)}
 HOLD, WARN = {"on_failure": OnFailure.HOLD}, {"drift": DriftMode.WARN}
+HANDED = {"members": (API, WARM), "gates": (*GATES, DRAINED)}
 FENCES = ("crash", "takeover", "delayed", "late", "duplicate", "reply lost", "abort", "gateway dies")
 
 SMALL = (
@@ -44,6 +45,8 @@ SMALL = (
     scenario("any fault, onFailure: hold", **BAD, prompt=True, steps=SHORT, **HOLD),
     scenario("any fault, driftDetection: warn", prompt=True, steps=SHORT, **WARN),
     scenario("any two faults of crash and fence", FENCES[:4], 2, prompt=True, steps=SHORT),
+    scenario("any fault, a member that stands by", prompt=True, steps=SHORT, **HANDED),
+    scenario("a slow world, a member that stands by", ("crash", "pause", "resume"), steps=SHORT, **HANDED),
     scenario("a slow world", ("crash", "request lost", "member dies"), steps=SHORT),
 )
 
@@ -54,6 +57,8 @@ LARGE = (  # the largest first, so that two processes end together
     scenario("any fault, from nothing, a slow world", steps=LADDER, from_rest=False),
     scenario("any two faults, a bad version", budget=2, **BAD, prompt=True, steps=SHORT),
     scenario("any fault, two web members, a slow world", steps=SHORT, **TWO_WEB),
+    scenario("any two faults, a member that stands by", budget=2, prompt=True, steps=SHORT, **HANDED),
+    scenario("any fault, a member that stands by, a slow world", steps=SHORT, **HANDED),
     scenario("any fault, a bad version, a slow world", **BAD, steps=LADDER),
     scenario("any fault, onFailure: hold, a slow world", **BAD, steps=SHORT, **HOLD),
     scenario("any fault, driftDetection: warn, a slow world", steps=SHORT, **WARN),
