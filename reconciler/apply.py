@@ -13,14 +13,21 @@ Boundary = Callable[[str], None]  # called at every named point where a crash mu
 
 
 def apply(
-    world: World, spec: Spec, act: Act, reading: GatewayReading | None, generation: int, boundary: Boundary
+    world: World,
+    spec: Spec,
+    act: Act,
+    reading: GatewayReading | None,
+    generation: int,
+    boundary: Boundary,
+    number: int = 0,
 ) -> Applied:
     """Do `act`. `reading` is the gateway as the decision saw it: a write is refused when it has changed since.
+    `number`: of the intent in the journal; whoever becomes an owner does so by it, as no later act has a lower one.
 
     Raises Fenced: somebody else owns the environment now. Everything else that the world does is an outcome.
     """
     try:
-        _perform(world, spec, act, reading, generation)
+        _perform(world, spec, act, reading, generation, number)
         boundary("effect-done")
         return _read_back(world, act)
     except Fenced:
@@ -33,17 +40,22 @@ def apply(
         return Applied(Result.UNKNOWN, str(error))
 
 
-def _perform(world: World, spec: Spec, act: Act, reading: GatewayReading | None, generation: int) -> None:
+def _perform(world: World, spec: Spec, act: Act, reading: GatewayReading | None, generation: int, number: int) -> None:
     match act:
         case StageFiles(slot, version):
             for member in spec.members:
                 world.hosts[member.name].stage(slot, _pin(spec, slot, version))
-        case Start(slot, version, members):
+        case Start(slot, version, members, owner):
             for name in members:
                 world.hosts[name].start(slot, _pin(spec, slot, version))
-        case Stop(slot, members):
+                if owner and name in spec.standbys:
+                    world.hosts[name].grant(slot, number)
+        case Stop(slot, members, owner):
             for name in members:
-                world.hosts[name].stop(slot)
+                if owner and name in spec.standbys:
+                    world.hosts[name].release(slot, number)
+                else:
+                    world.hosts[name].stop(slot)
         case Migrate(slot, version, transition):
             world.migrate(Release(slot, version), transition)
         case Warm(slot, _):

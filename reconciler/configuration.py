@@ -118,9 +118,10 @@ class Configuration(Section):
             return ""
         return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
 
-    def app_problem(self, name: str, *, weighted: bool = False) -> str:
-        """Why a manifest may not name this app, for a weighted member or for any; empty when it may."""
+    def app_problem(self, name: str, *, weighted: bool = False, standby: bool = False) -> str:
+        """Why a manifest may not name this app for such a member; empty when it may."""
         problem = self.problem("apps", name)
+        problem = problem or self.app(name).misfit(name, standby=standby)
         if problem or not weighted or self.app(name).ports is not None:
             return problem
         why = "has no ports, so no traffic can reach a weighted member that names it"

@@ -30,6 +30,7 @@ from reconciler.core.steps import (
     HoldBegan,
     Intended,
     Judged,
+    LetGo,
     Migrate,
     Migrated,
     PausedByRule,
@@ -78,10 +79,10 @@ def _act(what: Act | Event | StrategyStep) -> str:
     match what:
         case StageFiles(slot, version):
             return f"stage the files of {version} in {slot}"
-        case Start(slot, version, members):
-            return f"start {', '.join(members)} {version} in {slot}"
-        case Stop(slot, members):
-            return f"stop {', '.join(members)} in {slot}"
+        case Start(slot, version, members, owner):
+            return f"start {', '.join(members)} {version} in {slot}{', as owner' if owner else ''}"
+        case Stop(slot, members, owner):
+            return f"stop {', '.join(members)} in {slot}{', as owner' if owner else ''}"
         case Migrate(_, version):
             return f"migrate the data for {version}"
         case Warm(slot, version):
@@ -125,6 +126,8 @@ def _decided(what: Act | Event | StrategyStep) -> str:
         case StepPassed(cursor, evidence, handed):
             passed = f"{', '.join(handed)} handed over" if handed else f"step {cursor + 1} passed"
             return f"{passed}{_because(evidence)}"
+        case LetGo(members):
+            return f"{', '.join(members)}: the old owner has let go, nobody owns"
         case SoakBegan():
             return "soak begins: full weight, still measured"
         case RollbackBegan(_, condition, reason):

@@ -148,7 +148,8 @@ def _host(manifest: Manifest, member: MemberDriver, configuration: Configuration
     named = getattr(member.settings, "app", None)
     app = configuration.app(named) if named is not None else None
     opened: MemberHost = driver("hosts", member.kind).open(
-        HostContext(manifest.name, member.name, state / "members" / member.name, app), member.settings
+        HostContext(manifest.name, member.name, state / "members" / member.name, app, standby=member.standby),
+        member.settings,
     )
     return opened
 

@@ -1,10 +1,13 @@
-"""The queue: a folder of files, so that both slots and a later life of the worker see the same jobs.
+"""A queue: a folder of files, so that both slots and a later life of its owner see the same jobs.
 
     queue/STAMP-ID.ATTEMPT  --rename-->  claimed/STAMP-ID.ATTEMPT  --line in done.jsonl, then removed
 
 A job is claimed by a rename, which only one can win, and recorded before its claim is removed. A worker that was killed
 leaves a claim; the next one either finds the job in done.jsonl (done; the claim goes) or queues it again as another
 attempt. So no job is lost, and one that was worked on twice says so in its record.
+
+The fence: an owner acts by a number. Whoever comes by a lower one than was ever seen here is refused, and so is the job
+that it had in hand: an owner that slept through its hand-over can neither begin nor finish anything when it wakes up.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,11 +42,20 @@ class Job:
         return cls(stamp, id, int(attempt))
 
 
+class StaleError(Exception):
+    """Somebody with a later number owns this queue."""
+
+
+def nothing() -> None:
+    """Not every job has an effect beside its record."""
+
+
 class Jobs:
-    """The queue in the data folder. One worker at a time; any number of producers."""
+    """A queue in a folder. One owner at a time; any number of producers."""
 
     def __init__(self, data: Path) -> None:
         self.queue, self.claimed, self.done = data / "queue", data / "claimed", data / "done.jsonl"
+        self.fence, self.refused = data / "fence", data / "refused.jsonl"
         for place in (self.queue, self.claimed):
             place.mkdir(parents=True, exist_ok=True)
 
@@ -59,28 +73,49 @@ class Jobs:
         names = self.waiting()
         return max(0.0, (time.time_ns() - int(Job.parse(names[0]).stamp)) / 1e9) if names else 0.0
 
-    def claim(self) -> Job | None:
-        """The oldest job, now ours; None when there is none."""
-        for name in self.waiting():
-            try:
-                os.rename(self.queue / name, self.claimed / name)
-            except FileNotFoundError:
-                continue  # another worker was quicker
-            return Job.parse(name)
+    def seen(self) -> int:
+        """The highest number by which anybody acted here."""
+        return int(folder.contents(self.fence) or b"0")
+
+    @contextmanager
+    def fenced(self, number: int, what: str) -> Iterator[None]:
+        """Alone in here, and by no lower number than was ever seen: a check that is true while the act is done."""
+        with folder.locked(self.fence.with_suffix(".lock")):
+            seen = self.seen()
+            if number < seen:
+                said = {"refused": what, "number": number, "seen": seen, "pid": os.getpid(), "at": time.monotonic()}
+                folder.append(self.refused, json.dumps(said))
+                raise StaleError(f"{what} by number {number}, and {seen} was seen")
+            if number > seen:
+                folder.put(self.fence, str(number).encode())
+            yield
+
+    def claim(self, number: int = 0) -> Job | None:
+        """The oldest job, now ours; None when there is none. Raises StaleError."""
+        with self.fenced(number, "claim"):
+            for name in self.waiting():
+                try:
+                    os.rename(self.queue / name, self.claimed / name)
+                except FileNotFoundError:
+                    continue  # another worker was quicker
+                return Job.parse(name)
         return None
 
-    def finish(self, job: Job, record: dict[str, Any]) -> None:
-        """Record a job as done with one appended line, and only then let its claim go."""
-        line = json.dumps({"job": job.id, "attempt": job.attempt, **record}) + "\n"
-        handle = os.open(self.done, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(handle, line.encode())
-        finally:
-            os.close(handle)
-        (self.claimed / job.file).unlink(missing_ok=True)
+    def finish(self, job: Job, record: dict[str, Any], number: int = 0, effect: Callable[[], object] = nothing) -> None:
+        """Do the job's effect, record it as done with one appended line, and only then let its claim go. Raises
+        StaleError, and then nothing was done."""
+        with self.fenced(number, f"finish {job.id}"):
+            effect()
+            folder.append(self.done, json.dumps({"job": job.id, "attempt": job.attempt, "number": number, **record}))
+            (self.claimed / job.file).unlink(missing_ok=True)
 
-    def recover(self) -> int:
-        """Settle the claims of a worker that was killed; returns how many jobs were queued again."""
+    def recover(self, number: int = 0) -> int:
+        """Take over: from now on no lower number is served. Settles the claims of an owner that is gone; returns how
+        many jobs were queued again."""
+        with self.fenced(number, "take over"):
+            return self._settled()
+
+    def _settled(self) -> int:
         left = [Job.parse(name) for name in os.listdir(self.claimed)]
         done = self._recorded() if left else set()
         again = [job for job in left if job.id not in done]

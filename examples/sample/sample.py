@@ -1,4 +1,4 @@
-"""A small system to switch between slots: `python sample.py api|frontend|worker --port P --version V --release DIR ...`
+"""A small system to switch between slots: `python sample.py MEMBER --port P --version V --release DIR ...`
 
 Standard library only. Both slots share the folder `--data`; what a version does wrong stands in its release folder.
 Ends gracefully on SIGTERM: takes nothing new, finishes what it holds, exits with 0.
@@ -16,9 +16,15 @@ import api
 import frontend
 import release
 import serving
+import sync
 import worker
 
-MEMBERS: dict[str, type[serving.Member]] = {"api": api.Api, "frontend": frontend.Frontend, "worker": worker.Worker}
+MEMBERS: dict[str, type[serving.Member]] = {
+    "api": api.Api,
+    "frontend": frontend.Frontend,
+    "worker": worker.Worker,
+    "sync": sync.Sync,
+}
 
 
 def arguments() -> argparse.Namespace:
@@ -30,6 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--slot", required=True)
     parser.add_argument("--data", type=Path, required=True, help="folder that both slots share")
     parser.add_argument("--config", type=Path, help="JSON file with this version's configuration")
+    parser.add_argument("--ownership", type=Path, help="JSON file that says who owns; worker and sync stand by")
     return parser.parse_args()
 
 
@@ -44,7 +51,8 @@ def main() -> int:
         return 3
     schema = release.schema(given.release)
     me = serving.Me(given.member, told.report_version or given.version, given.slot)
-    member = MEMBERS[given.member](serving.Given(me, given.data, release.config(given.config), told, schema))
+    config = release.config(given.config)
+    member = MEMBERS[given.member](serving.Given(me, given.data, config, told, schema, given.ownership))
     try:
         server = serving.Server(given.port, member)
     except OSError as problem:

@@ -43,6 +43,7 @@ class Given:
     config: Mapping[str, str]
     told: Misbehave
     schema: int = 0  # of the notes' database that this version needs
+    ownership: Path | None = None  # where its host says who owns; None: it owns from its start to its end
 
 
 @dataclass(frozen=True)

@@ -75,9 +75,10 @@ def _show(found: Account, place: Place, keep: bool) -> None:
         table.add_row(name, *(str(number) for number in (totals.sent, totals.ok, totals.failed, totals.unknown)))
     out.print("\n[bold]What the users saw[/]")
     out.print(table)
-    jobs = found.jobs
+    jobs, files = found.jobs, found.files
     lines = (
         f"jobs: {jobs.once} done once, {jobs.lost} lost, {jobs.twice} twice; two owners at once: {found.two_owners}",
+        f"files for the sync: {files.once} copied once, {files.lost} lost, {files.stale} stale",
         f"sessions that were opened before the good switch: {found.sessions_kept} of {SESSIONS} kept id and content",
         f"from `git commit` being typed to the first answer of the new slot: {_ms(found.commit_to_traffic_ms)}",
         _bad(found),

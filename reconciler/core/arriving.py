@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.members import at_rest, owned, prepare, vacate, whole
 from reconciler.core.model import MemberStatus, Release, Routing, Slot, Weights, all_on, share
-from reconciler.core.situation import ALIVE, Answer, Do, Record, Situation, Wait
+from reconciler.core.situation import RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.steps import (
     Adopted,
     Bootstrapped,
@@ -29,7 +29,7 @@ def bring_down(s: Situation) -> Answer | None:
     if not refused and (s.gateway is None or s.gateway.up):  # one that runs and does not answer has to end, too
         return Do(CloseGateway(), f"down: {s.state.down}")
     for slot in Slot:
-        alive = tuple(m.name for m in s.spec.members if s.status(slot, m.name) in ALIVE)
+        alive = tuple(m.name for m in s.spec.members if s.status(slot, m.name) in RUNNING)
         if alive:
             return Do(Stop(slot, alive), f"down: {s.state.down}")
     unknown = any(s.status(slot, m.name) is MemberStatus.UNKNOWN for slot in Slot for m in s.spec.members)

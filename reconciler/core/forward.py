@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from reconciler.core.gates import alerts, confident, due, stage, verdict
+from collections.abc import Callable
+
+from reconciler.core.gates import alerts, confident, due, proof, stage, verdict
 from reconciler.core.judging import both_died, failure
-from reconciler.core.members import prepare, take_over
+from reconciler.core.members import grant, let_go, prepare, take_over
 from reconciler.core.model import (
     Analysis,
     DriftMode,
@@ -28,6 +30,7 @@ from reconciler.core.steps import (
     HealthNoted,
     HoldBegan,
     Judged,
+    LetGo,
     PausedByRule,
     Phase,
     Rebound,
@@ -37,6 +40,8 @@ from reconciler.core.steps import (
     StagePassed,
     StepPassed,
 )
+
+Step = Callable[[Situation, str, Release], Do | Wait | None]
 
 NOTE_AFTER = 1.0  # watched seconds between two notes of what the gates say
 
@@ -180,7 +185,7 @@ def pass_stage(s: Situation) -> Answer | None:
     t = forward(s)
     if t is None or stage(t) in t.passed or stage(t) is Stage.SHIFT:
         return None
-    found = verdict(s.spec, t, s.observed.gates)
+    found = proof(s.spec, t, s.observed.gates)
     if not found.good:
         return Wait(f"Gate{found.outcome}", found.reason)
     return Record(StagePassed(stage(t), found.reason))
@@ -253,15 +258,25 @@ def _hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:
     unfit = _unfit(s, t.newcomer)
     if unfit:
         return unfit
+    if not any(gate.stage is Stage.HAND_OVER for gate in s.spec.gates):
+        return _each(s, t, members, take_over) or Record(StepPassed(t.cursor, handed=members))
+    step = _each(s, t, members, let_go)
+    if step is None and not t.let_go:
+        return Record(LetGo(members))  # from here on the gates of the hand-over are asked; see `pass_stage`
+    return step or _each(s, t, members, grant) or Record(StepPassed(t.cursor, handed=members))
+
+
+def _each(s: Situation, t: Transition, members: tuple[str, ...], ask: Step) -> Do | Wait | None:
+    """The next step with any of them; nobody is asked to let go without a reason to go on."""
     found = verdict(s.spec, t, s.observed.gates)
     for name in members:
-        step = take_over(s, name, t.newcomer)
+        step = ask(s, name, t.newcomer)
         serving = s.status(t.stable.slot, name) in (MemberStatus.READY, MemberStatus.UNREADY)
         if step and serving and not found.good:
-            return Wait(f"Gate{found.outcome}", found.reason)  # nobody is stopped without a reason to go on
+            return Wait(f"Gate{found.outcome}", found.reason)
         if step:
             return step
-    return Record(StepPassed(t.cursor, handed=members))
+    return None
 
 
 def soak(s: Situation) -> Answer | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core.model import GateReading, GateSpec, Mode, Outcome, SetWeight, Spec, Stage
 from reconciler.core.state import Transition
@@ -31,9 +31,11 @@ class Verdict:
 
 
 def stage(transition: Transition) -> Stage:
-    """Where a transition stands: nothing shifted yet, shifting, or every step done."""
+    """Where a transition stands: nothing shifted yet, shifting, nobody owning, or every step done."""
     if transition.cursor >= len(transition.steps):
         return Stage.POSTFLIGHT
+    if transition.let_go:
+        return Stage.HAND_OVER
     climbing = any(isinstance(step, SetWeight) for step in transition.steps[: transition.cursor])
     return Stage.SHIFT if climbing or transition.rung else Stage.PREFLIGHT
 
@@ -44,20 +46,20 @@ def pending(spec: Spec, transition: Transition) -> bool:
 
 
 def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
-    """The gates to be read now: those of this stage, and again those of every stage before it. What was asked before
-    the migration is not asked again: it was about data that are gone."""
+    """The gates to be read now: those of this stage, and again those of every stage before it. Two kinds are about one
+    time only and are not asked again: those before the migration, and those of a hand-over, while nobody owns."""
     if transition.phase is Phase.ROLLING_BACK:
         return ()
     reached = _reached(spec, transition)
     return tuple(gate for gate in spec.gates if gate.stage in reached)
 
 
-def _reached(spec: Spec, transition: Transition) -> tuple[Stage, ...]:
-    before = (Stage.MIGRATE,) if pending(spec, transition) and Stage.MIGRATE not in transition.passed else ()
+def _reached(spec: Spec, transition: Transition) -> set[Stage]:
+    before = {Stage.MIGRATE} if pending(spec, transition) and Stage.MIGRATE not in transition.passed else set()
     if not _judged(spec, transition):
         return before
-    stages = (Stage.PREFLIGHT, Stage.SHIFT, Stage.POSTFLIGHT)
-    return (*before, *stages[: stages.index(stage(transition)) + 1])
+    here, order = stage(transition), list(Stage)
+    return {*before, here, *(set(order[: order.index(here)]) - {Stage.MIGRATE, Stage.HAND_OVER})}
 
 
 def _judged(spec: Spec, transition: Transition) -> bool:
@@ -77,6 +79,15 @@ def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
         if _rank(said) < _rank(worst):
             worst = said
     return worst
+
+
+def proof(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
+    """What the present stage waits for. While nobody owns, the gates of the hand-over alone: all others were good when
+    it began, and their new evidence would take time in which no work is done. One that fails leads back all the same.
+    """
+    if stage(transition) is Stage.HAND_OVER:
+        spec = replace(spec, gates=tuple(gate for gate in spec.gates if gate.stage is Stage.HAND_OVER))
+    return verdict(spec, transition, readings)
 
 
 def _rank(said: Verdict) -> tuple[bool, int]:

@@ -26,6 +26,7 @@ from reconciler.core.steps import (
     HoldBegan,
     Intended,
     Judged,
+    LetGo,
     Migrated,
     PausedByRule,
     Phase,
@@ -120,7 +121,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
         case Rebound(digest, revision, steps, cursor):
             transition = replace(
                 transition, digest=digest, revision=revision, steps=steps, cursor=cursor, opened=now, since=now,
-                passed=frozenset(), phase=Phase.PROGRESSING,
+                passed=frozenset(), phase=Phase.PROGRESSING, let_go=False,
             )  # fmt: skip
         case StagePassed(stage):
             transition = replace(transition, passed=transition.passed | {stage})
@@ -132,6 +133,9 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
             transition = at_step(transition, cursor + 1, now)
             state = replace(state, promote=False)
+        case LetGo():  # nothing that was measured while somebody owned proves anything now
+            passed = transition.passed - {Stage.HAND_OVER}
+            transition = replace(transition, let_go=True, opened=now, passed=passed)
         case SoakBegan():
             transition = replace(transition, phase=Phase.SOAKING, since=now)
         case HealthNoted(ready):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.gates import lacking, pending, verdict
 from reconciler.core.model import Analysis, HandOver, MemberStatus, MigrationStatus, Outcome, Pause, Slot, Stage
-from reconciler.core.situation import Situation
+from reconciler.core.situation import IDLE, Situation
 from reconciler.core.state import Transition
 from reconciler.core.steps import Phase
 
@@ -22,7 +22,7 @@ def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
     slot = t.newcomer.slot
     stopped = s.having(slot, MemberStatus.STOPPED)
     died = stopped if t.rung else []  # without users it is started again
-    died += [name for name in sorted(t.handed) if s.status(slot, name) is MemberStatus.STOPPED]
+    died += [name for name in sorted(t.handed) if s.status(slot, name) in IDLE]
     if t.refusal:
         return "StepRefused", t.refusal
     if died:
@@ -32,7 +32,7 @@ def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
     lying = s.misfits(t.newcomer) if t.rung or s.state.started[slot] == t.newcomer.version else []
     if lying:
         return "VersionMismatch", f"{lying[0]} reports {s.reading(slot, lying[0]).version}, not {t.newcomer.version}"
-    return _never_ready(s, t, stopped)
+    return _never_ready(s, t, stopped + s.standing(slot, MemberStatus.STOPPED))
 
 
 def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, str] | None:

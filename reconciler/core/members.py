@@ -16,20 +16,21 @@ from reconciler.core.model import (
     Traffic,
     all_on,
 )
-from reconciler.core.situation import ALIVE, Do, Situation, Wait
+from reconciler.core.situation import ALIVE, IDLE, RUNNING, Do, Situation, Wait
 from reconciler.core.steps import Route, StageFiles, Start, Stop, Warm
 
-STOPPED, UNKNOWN, STOPPING = MemberStatus.STOPPED, MemberStatus.UNKNOWN, MemberStatus.STOPPING
+STOPPED, UNKNOWN, STANDBY = MemberStatus.STOPPED, MemberStatus.UNKNOWN, MemberStatus.STANDBY
 
 
 def prepare(s: Situation, release: Release, *, warm: bool = True) -> Do | Wait | None:
-    """The next step until every weighted member of `release` is ready and warm; None when it is."""
+    """The next step until every weighted member of `release` is ready and warm, and what can stand by does; None when
+    it is so. Not `warm`: it is, or becomes, the owner."""
     slot, version = release.slot, release.version
     unknown = s.having(slot, UNKNOWN)
     if unknown:
         return Wait("MemberUnknown", f"{', '.join(unknown)} in {slot}: {_detail(s, slot, unknown[0])}")
     if s.runs(release):
-        return None if not warm or s.state.warm[slot] == version else Do(Warm(slot, version), f"warm up {release}")
+        return _warm(s, release) if warm else None
     if s.state.files[slot] != version and s.state.started[slot] != version:
         return Do(StageFiles(slot, version), f"stage the files of {release}")  # before anything is stopped for it
     if s.misfits(release):
@@ -39,6 +40,33 @@ def prepare(s: Situation, release: Release, *, warm: bool = True) -> Do | Wait |
         return Do(Start(slot, version, tuple(stopped)), f"start {', '.join(stopped)} in {slot}")
     waiting = [name for name, reading in s.readings(slot).items() if not _is(reading, version)]
     return Wait("NotReady", f"{', '.join(waiting)} in {slot}: {_detail(s, slot, waiting[0])}")
+
+
+def _warm(s: Situation, release: Release) -> Do | Wait | None:
+    warm = s.state.warm[release.slot] == release.version
+    return _stand_by(s, release) or (None if warm else Do(Warm(release.slot, release.version), f"warm up {release}"))
+
+
+def _stand_by(s: Situation, release: Release) -> Do | Wait | None:
+    """Until all that can stand by are alive at this version, in standby (or as the owner already)."""
+    slot, version = release.slot, release.version
+    unknown, stopped = s.standing(slot, UNKNOWN), s.standing(slot, STOPPED)
+    if unknown:
+        return Wait("MemberUnknown", f"{', '.join(unknown)} in {slot}: {_detail(s, slot, unknown[0])}")
+    others = [name for name in s.standing(slot, *RUNNING) if s.reading(slot, name).version not in (None, version)]
+    if others and any(act.version == version for act in _started(s, slot, others[0])):
+        return _lies(others[0], slot, s.reading(slot, others[0]).version, version)
+    if others:
+        return Do(Stop(slot, tuple(others)), f"make room for {release}")
+    if stopped:
+        return Do(Start(slot, version, tuple(stopped)), f"start {', '.join(stopped)} in {slot}, in standby")
+    waiting = s.standing(slot, MemberStatus.UNREADY, MemberStatus.STOPPING)
+    return Wait("NotReady", f"{', '.join(waiting)} in {slot}: {_detail(s, slot, waiting[0])}") if waiting else None
+
+
+def _started(s: Situation, slot: Slot, name: str) -> list[Start]:
+    """How a member was started last, as far as that is remembered."""
+    return [act for act, _ in s.state.latest if isinstance(act, Start) and act.slot is slot and name in act.members]
 
 
 def _replace(s: Situation, release: Release) -> Do | Wait | None:
@@ -71,22 +99,39 @@ def vacate(s: Situation, slot: Slot) -> Do | Wait | None:
 
 
 def take_over(s: Situation, name: str, owner: Release) -> Do | Wait | None:
-    """Give an exclusive member to `owner`: the other slot's is stopped and *read* stopped before the new one starts.
+    """Give an exclusive member to `owner`: first the other slot's has let go, and was *read* so."""
+    return let_go(s, name, owner) or grant(s, name, owner)
 
-    One that cannot be read counts as stopped only when a person has said so.
+
+def let_go(s: Situation, name: str, owner: Release) -> Do | Wait | None:
+    """Until the other slot's owns nothing: it is read stopped, or in standby where it can be so.
+
+    One that cannot be read counts as stopped only when a person has said so. Where the new one reads as the owner,
+    nobody else can be: it has told the number that was granted last.
     """
     other = owner.slot.other
     old, new = s.reading(other, name), s.reading(owner.slot, name)
     if new.status is UNKNOWN:
         return Wait("OwnerUnknown", f"{name} in {owner.slot}: {_detail(s, owner.slot, name)}", alert=True)
+    if name in s.spec.standbys and new.status is MemberStatus.READY:
+        return None
     if old.status is UNKNOWN and s.state.forced is not other:
         return Wait("OwnerUnknown", f"{name} in {other}: {_detail(s, other, name)}; {_sworn(s, other)}", alert=True)
     if old.status in ALIVE:
-        return Do(Stop(other, (name,), owner=True), f"stop {name} in {other}: {owner.slot} is to own it")
+        verb = "let go of" if name in s.spec.standbys else "stop"
+        return Do(Stop(other, (name,), owner=True), f"{verb} {name} in {other}: {owner.slot} is to own it")
+    return None
+
+
+def grant(s: Situation, name: str, owner: Release) -> Do | Wait | None:
+    """Nobody owns it: until `owner` does, and says so."""
+    new, start = s.reading(owner.slot, name), Start(owner.slot, owner.version, (name,), owner=True)
     if new.status is STOPPED:
-        return Do(Start(owner.slot, owner.version, (name,), owner=True), f"start {name} in {owner.slot}")
+        return Do(start, f"start {name} in {owner.slot}")
     if new.version not in (None, owner.version):
         return _renew(s, name, owner)
+    if new.status is STANDBY:
+        return Do(start, f"make {name} in {owner.slot} the owner")
     if new.status is not MemberStatus.READY:
         return Wait("NotReady", f"{name} in {owner.slot}: {_detail(s, owner.slot, name)}")
     return None
@@ -100,10 +145,11 @@ def _sworn(s: Situation, slot: Slot) -> str:
 
 def _renew(s: Situation, name: str, owner: Release) -> Do | Wait:
     """An exclusive member of another version makes room. The one that we have just started lies."""
-    slot, found = owner.slot, s.reading(owner.slot, name).version
-    if Start(slot, owner.version, (name,), owner=True) in (act for act, _ in s.state.latest):
-        return _lies(name, slot, found, owner.version)
-    return Do(Stop(slot, (name,), owner=True), f"make room for {name} of {owner}")
+    slot, found = owner.slot, s.reading(owner.slot, name)
+    if any(act.version == owner.version for act in _started(s, slot, name)):
+        return _lies(name, slot, found.version, owner.version)
+    cold = name not in s.spec.standbys  # one that can stand by has a life of its own: it ends, and lets go in that
+    return Do(Stop(slot, (name,), owner=cold), f"make room for {name} of {owner}")
 
 
 def _lies(name: str, slot: Slot, found: str | None, wanted: str) -> Wait:
@@ -124,7 +170,7 @@ def released(s: Situation, owner: Release) -> Do | Wait | None:
     """The other slot owns nothing, and `owner` was asked to take over. One that will not start is not waited for."""
     for name in s.spec.names(Traffic.EXCLUSIVE):
         step = take_over(s, name, owner)
-        lost = s.status(owner.slot.other, name) is not STOPPED
+        lost = s.status(owner.slot.other, name) not in IDLE
         if step and (lost or (isinstance(step, Do) and not s.too_soon(step.act))):
             return step
     return None

@@ -78,6 +78,7 @@ class Traffic(StrEnum):
 class Member:
     name: str
     traffic: Traffic
+    standby: bool = False  # exclusive, and can be alive without owning anything: handed over warm, by a number
 
 
 class Stage(StrEnum):
@@ -86,6 +87,7 @@ class Stage(StrEnum):
     MIGRATE = "migrate"  # before the newcomer's data is migrated: nothing of it runs yet
     PREFLIGHT = "preflight"
     SHIFT = "shift"
+    HAND_OVER = "handOver"  # nobody owns: asked from when the old owner was read to have let go, and never else
     POSTFLIGHT = "postflight"
 
 
@@ -212,6 +214,10 @@ class Spec:
     def names(self, traffic: Traffic) -> tuple[str, ...]:
         return tuple(member.name for member in self.members if member.traffic is traffic)
 
+    @property
+    def standbys(self) -> tuple[str, ...]:
+        return tuple(member.name for member in self.members if member.standby)
+
 
 @dataclass(frozen=True, slots=True)
 class Desired:
@@ -275,8 +281,9 @@ class Routing:
 class MemberStatus(StrEnum):
     STOPPED = "stopped"  # read as not there; proof that nobody owns what it owned
     UNREADY = "unready"  # alive, but not (yet, or any more) ready
-    READY = "ready"
-    STOPPING = "stopping"  # asked to stop, finishing its work
+    READY = "ready"  # of a member that can stand by: as the owner, with the number that it was granted
+    STANDBY = "standby"  # alive, and owns nothing; proof of that
+    STOPPING = "stopping"  # asked to stop or to let go, finishing its work
     UNKNOWN = "unknown"  # could not be read: neither up nor down
 
 

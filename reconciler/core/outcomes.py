@@ -22,7 +22,7 @@ from reconciler.core.steps import (
 
 
 def at_step(transition: Transition, cursor: int, now: float) -> Transition:
-    moved = replace(transition, cursor=cursor, since=now, starts=0)
+    moved = replace(transition, cursor=cursor, since=now, starts=0, let_go=False)
     handing = isinstance(moved.step, HandOver)
     return replace(moved, phase=Phase.HANDING_OVER if handing else Phase.PROGRESSING)
 
@@ -49,7 +49,16 @@ def intended(state: State, event: Intended) -> State:
                 state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
+    state = _owned_again(state, event.act)
     return _spaced(state, event.act) if isinstance(event.act, Repeated) else state
+
+
+def _owned_again(state: State, act: Act) -> State:
+    """The old slot is made owner again (a pause, say), or asked to let go: that nobody owns has to be read anew."""
+    t = state.transition
+    if t is None or not t.let_go or not isinstance(act, Start | Stop) or not act.owner or act.slot is t.newcomer.slot:
+        return state
+    return replace(state, transition=replace(t, let_go=False))
 
 
 def _spaced(state: State, act: Repeated) -> State:
@@ -129,7 +138,7 @@ def _on_rung(transition: Transition, rung: int, now: float) -> Transition:
     """A weight took effect: a new window opens. One below the last rung goes back on the ladder there."""
     if rung < transition.rung and not transition.going_back:
         cursor = cursor_at(transition.steps, rung)
-        transition = replace(transition, cursor=cursor, phase=Phase.PROGRESSING, since=now)
+        transition = replace(transition, cursor=cursor, phase=Phase.PROGRESSING, since=now, let_go=False)
     return replace(transition, rung=rung, opened=now)
 
 

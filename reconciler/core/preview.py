@@ -80,7 +80,7 @@ class _Walk:
 
     def wait(self, wait: Wait) -> bool:
         """Let time pass, or let what is on its way arrive. False: neither helps."""
-        settled = settle(self.observed)
+        settled = settle(self.observed, self.spec) if self.spec else self.observed
         if settled != self.observed:
             self.observed = settled
             return True

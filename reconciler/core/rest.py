@@ -17,7 +17,7 @@ from reconciler.core.model import (
     Traffic,
     all_on,
 )
-from reconciler.core.situation import Answer, Do, Record, Situation, Wait
+from reconciler.core.situation import IDLE, RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
 from reconciler.core.steps import Began, DriftFound, RequestRefused, Retired, Route, StageFiles, Stop, Verb
 
@@ -51,7 +51,7 @@ def withdraw_fallback(s: Situation) -> Answer | None:
 
 
 def keep_owners(s: Situation) -> Answer | None:
-    """At rest stable owns every exclusive member; under way one that nobody runs goes back to stable.
+    """At rest stable owns every exclusive member; under way one that nobody owns goes back to stable.
 
     One that will not start stops nothing else: a fix must still be able to come.
     """
@@ -66,11 +66,11 @@ def keep_owners(s: Situation) -> Answer | None:
 
 
 def _orphan(s: Situation, t: Transition, name: str) -> bool:
-    """Nobody runs it, it is still stable's, and it is not just changing hands."""
+    """Nobody owns it, it is still stable's, and it is not just changing hands."""
     stands = s.state.paused or t.holding_since is not None
     moving = not stands and isinstance(t.step, HandOver) and name in t.step.members
-    ended = all(s.status(slot, name) is MemberStatus.STOPPED for slot in Slot)
-    return ended and name not in t.handed and not moving
+    nobody = all(s.status(slot, name) in IDLE for slot in Slot)
+    return nobody and name not in t.handed and not moving
 
 
 def late_rollback(s: Situation) -> Answer | None:
@@ -125,10 +125,10 @@ def retire(s: Situation) -> Answer | None:
     if s.transition or stable is None or left is None or left.stopped or s.now < left.since + s.spec.scale_down_delay:
         return None
     slot = left.release.slot
-    alive = s.having(slot, MemberStatus.READY, MemberStatus.UNREADY, MemberStatus.STOPPING)
+    alive = s.having(slot, *RUNNING) + s.standing(slot, *RUNNING)
     if alive:
         return vacate(s, slot) or Do(Stop(slot, tuple(alive)), f"{left.release} is no longer needed")
-    if s.having(slot, MemberStatus.UNKNOWN):
+    if s.having(slot, MemberStatus.UNKNOWN) or s.standing(slot, MemberStatus.UNKNOWN):
         return Wait("MemberUnknown", f"whether {left.release} has stopped cannot be read")
     return Record(Retired(slot))
 

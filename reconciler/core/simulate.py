@@ -8,6 +8,7 @@ from reconciler.core.gates import due
 from reconciler.core.model import (
     GateReading,
     GatewayReading,
+    Member,
     MemberReading,
     MemberStatus,
     MigrationReading,
@@ -23,6 +24,7 @@ from reconciler.core.state import State
 from reconciler.core.steps import Act, CloseGateway, Migrate, Route, Start, Stop
 
 SETTLED = {MemberStatus.UNREADY: MemberStatus.READY, MemberStatus.STOPPING: MemberStatus.STOPPED}
+STANDBY = MemberStatus.STANDBY
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +38,12 @@ class WhatIf:
 def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
     """The world after `act`, done at once and entirely."""
     match act:
-        case Start(slot, version, members):
-            return _members(observed, spec, slot, members, MemberReading(MemberStatus.READY, version))
-        case Stop(slot, members):
-            return _members(observed, spec, slot, members, MemberReading(MemberStatus.STOPPED))
+        case Start(slot, version, members, owner):
+            idle = () if owner else tuple(name for name in members if name in spec.standbys)
+            observed = _members(observed, spec, slot, members, MemberReading(MemberStatus.READY, version))
+            return _members(observed, spec, slot, idle, MemberReading(STANDBY, version))
+        case Stop(slot, members, owner):
+            return _stopped(observed, spec, slot, members, owner=owner)
         case Route():
             return replace(observed, gateway=_routed(observed.gateway, state, act))
         case Migrate(transition=transition):
@@ -48,6 +52,17 @@ def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
             return replace(observed, gateway=replace(observed.gateway, up=False))
         case _:
             return observed
+
+
+def _stopped(observed: Observed, spec: Spec, slot: Slot, members: tuple[str, ...], *, owner: bool) -> Observed:
+    """Asked to let go, those that can stand by live on at their version."""
+    there = zip(spec.members, observed.members[slot], strict=True)
+    lives = {m.name: old for m, old in there if owner and m.standby and m.name in members}
+    observed = _members(observed, spec, slot, members, MemberReading(MemberStatus.STOPPED))
+    for name, old in lives.items():
+        if old.status is not MemberStatus.STOPPED:
+            observed = _members(observed, spec, slot, (name,), MemberReading(STANDBY, old.version))
+    return observed
 
 
 def _members(observed: Observed, spec: Spec, slot: Slot, names: tuple[str, ...], reading: MemberReading) -> Observed:
@@ -66,14 +81,16 @@ def _routed(gateway: GatewayReading | None, state: State, act: Route) -> Gateway
     )  # fmt: skip
 
 
-def settle(observed: Observed) -> Observed:
-    """What is on its way arrives: starting members are ready, stopping ones are gone."""
-    members = Pair(*(tuple(map(_settled, observed.members[slot])) for slot in Slot))
+def settle(observed: Observed, spec: Spec) -> Observed:
+    """What is on its way arrives: starting members are ready, stopping ones are gone; what can stand by does."""
+    members = Pair(*(tuple(map(_settled, spec.members, observed.members[slot])) for slot in Slot))
     return replace(observed, members=members)
 
 
-def _settled(reading: MemberReading) -> MemberReading:
+def _settled(member: Member, reading: MemberReading) -> MemberReading:
     status = SETTLED.get(reading.status, reading.status)
+    if member.standby and status is not reading.status:
+        status = STANDBY
     return replace(reading, status=status, version=None if status is MemberStatus.STOPPED else reading.version)
 
 

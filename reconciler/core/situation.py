@@ -104,6 +104,10 @@ class Situation:
     def having(self, slot: Slot, *statuses: MemberStatus) -> list[str]:
         return [name for name, reading in self.readings(slot).items() if reading.status in statuses]
 
+    def standing(self, slot: Slot, *statuses: MemberStatus) -> list[str]:
+        """Members that can stand by and are so there."""
+        return [name for name in self.spec.standbys if self.status(slot, name) in statuses]
+
     def too_soon(self, act: Act) -> Wait | None:
         """The same start, stop, or refused act is not repeated at once: the world gets time to change."""
         refusal = self.state.refusal
@@ -130,10 +134,12 @@ def covers(earlier: Act, act: Act) -> bool:
     if earlier == act:
         return True
     match earlier, act:
-        case Stop(slot, members), Stop(wanted, fewer):
-            return slot is wanted and {*fewer} <= {*members}
+        case Stop(slot, members, owner), Stop(wanted, fewer, letting_go):
+            return slot is wanted and owner is letting_go and {*fewer} <= {*members}
         case _:
             return False
 
 
-ALIVE = (MemberStatus.UNREADY, MemberStatus.READY, MemberStatus.STOPPING)
+ALIVE = (MemberStatus.UNREADY, MemberStatus.READY, MemberStatus.STOPPING)  # and may own what is exclusive
+RUNNING = (*ALIVE, MemberStatus.STANDBY)
+IDLE = (MemberStatus.STOPPED, MemberStatus.STANDBY)  # owns nothing: proved

@@ -32,6 +32,7 @@ class Transition:
     spent: float = 0.0  # counts towards the progress deadline
     passed: frozenset[Stage] = frozenset()
     handed: frozenset[str] = frozenset()  # exclusive members that the newcomer owns
+    let_go: bool = False  # nobody owns the members of this step: their old owner was read to have let go
     starts: int = 0  # attempts to start the newcomer
     unready_since: float | None = None
     holding_since: float | None = None  # `onFailure: hold`

@@ -24,6 +24,8 @@ class StageFiles:
 
 @dataclass(frozen=True, slots=True)
 class Start:
+    """With `owner` exclusive members become the owner; without it, those that can stand by are started to do so."""
+
     slot: Slot
     version: str
     members: tuple[str, ...]
@@ -32,7 +34,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Ask members to end gracefully; a later reading says when they have."""
+    """Ask members to end gracefully; a later reading says when they have. With `owner`, those that can stand by take
+    nothing new, finish what they have in hand, let go of what they own, and live on in standby."""
 
     slot: Slot
     members: tuple[str, ...]
@@ -229,6 +232,13 @@ class SoakBegan:
 
 
 @dataclass(frozen=True, slots=True)
+class LetGo:
+    """The old owner was read to have let go of these: nobody owns them, and the gates of the hand-over may be asked."""
+
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HealthNoted:
     """The newcomer stopped being ready, or is ready again; how long it lasts decides."""
 
@@ -321,6 +331,7 @@ Event = (
     | Migrated
     | StepPassed
     | SoakBegan
+    | LetGo
     | HealthNoted
     | Judged
     | PausedByRule

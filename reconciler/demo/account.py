@@ -1,6 +1,7 @@
-"""The account of a demo: what users sent and what came of it, from the records of `load` and the worker's own list.
+"""The account of a demo: what users sent and what came of it, from the records of `load` and the owners' own lists.
 
-Pure: records in, numbers out. All moments are seconds of the machine's monotonic clock, which its processes share.
+Records and folders in, numbers out. All moments are seconds of the machine's monotonic clock, which its processes
+share.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 
 class Outcome(StrEnum):
@@ -113,6 +116,30 @@ def jobs(requests: Iterable[Request], done: Iterable[Mapping[str, Any]]) -> Jobs
         once=sum(times[job] == 1 for job in asked),
         lost=sum(promised and not times[job] for job, promised in asked.items()),
         twice=sum(times[job] > 1 for job in asked),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What became of the files that users put into the shared folder. Lost: not in the mirror; stale: not the same."""
+
+    stored: int
+    once: int  # copied exactly once
+    lost: int
+    stale: int
+
+
+def files(source: Path, mirror: Path, done: Iterable[Mapping[str, Any]]) -> Files:
+    """`done`: the sync's own list, one item for each time that a file was copied."""
+    stored = [path.relative_to(source) for path in source.rglob("*") if path.is_file() and path.name[0] != "."]
+    times = Counter(unquote(str(item["job"])) for item in done)
+    copies = {path: mirror / path for path in stored}
+    there = [path for path in stored if copies[path].is_file()]
+    return Files(
+        stored=len(stored),
+        once=sum(times[path.as_posix()] == 1 for path in stored),
+        lost=len(stored) - len(there),
+        stale=sum((source / path).read_bytes() != copies[path].read_bytes() for path in there),
     )
 
 

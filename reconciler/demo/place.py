@@ -16,7 +16,8 @@ from reconciler.errors import ReconcilerError, UsageError
 
 ENVIRONMENT = "demo"
 GOOD, BETTER, BAD, SUBTLE = "1.0.0", "1.1.0", "1.2.0", "1.2.1"
-MEMBERS = ("api", "frontend", "worker")
+MEMBERS = ("api", "frontend", "worker", "sync")
+WARM = ("worker", "sync")  # they stand by, and are handed over by a number
 DRAIN = 5.0  # seconds
 BAD_SHARE = 0.2  # of the searches of BAD answer 500
 SESSIONS = 20  # opened before each switch
@@ -36,7 +37,8 @@ spec:
   members:
     - {{name: api, traffic: weighted, match: {{prefix: /api}}, host: {{kind: process, app: demo-api}}}}
     - {{name: frontend, traffic: weighted, host: {{kind: process, app: demo-frontend}}}}
-    - {{name: worker, traffic: exclusive, host: {{kind: process, app: demo-worker}}}}
+    - {{name: worker, traffic: exclusive, standby: true, host: {{kind: process, app: demo-worker}}}}
+    - {{name: sync, traffic: exclusive, standby: true, host: {{kind: process, app: demo-sync}}}}
   strategy:
     steps:
       - setWeight: 25
@@ -44,7 +46,7 @@ spec:
       - setWeight: 50
       - analysis: {{until: {until}, atMost: 40s}}
       - setWeight: 100
-      - handOver: [worker]
+      - handOver: [worker, sync]
     warmUp: 500ms
     soak: 3s
     drainTimeout: {drain:g}s
@@ -53,6 +55,9 @@ spec:
   gates:
     preflight:
       - {{name: alive, kind: http, path: /healthz}}
+    handOver:                         # between two owners: nothing may be left in anybody's hands
+      - {{name: jobs, kind: queue-drained, folder: in-hand, apart: 100ms}}
+      - {{name: files, kind: queue-drained, folder: to-copy, apart: 100ms}}
 {gates}"""
 
 JOURNEY = f"""\
@@ -94,6 +99,14 @@ branch = "main"
 url = "sqlite:///state/journal.db"
 """
 
+FOLDERS = """
+[folders.in-hand]
+path = {in_hand}
+
+[folders.to-copy]
+path = {to_copy}
+"""
+
 APP = """
 [apps.demo-{member}]
 command = ["{{python}}", {sample}, "{member}", "--port", "{{port}}", "--version", "{{version}}",
@@ -103,6 +116,7 @@ ports = {{blue = {blue}, green = {green}}}
 ready = "/healthz"
 stop_timeout = "5s"
 """
+STANDBY = "standby = true  # it works only while {ownership} names its slot, by the number that stands there\n"
 
 
 def sample() -> Path:
@@ -167,8 +181,9 @@ class Place:
         return done.stdout.strip()
 
 
-def build(root: Path) -> Place:
-    """Lay everything out; nothing runs yet. Raises UsageError for a folder in which something lies already."""
+def build(root: Path, warm: tuple[str, ...] = WARM) -> Place:
+    """Lay everything out; nothing runs yet. `warm`: the members that can stand by. Raises UsageError for a folder
+    in which something lies already."""
     if root.exists() and any(root.iterdir()):
         raise UsageError(f"{root} is not empty: name a folder that is, or one that does not exist yet")
     ports = free_ports(1 + 2 * len(MEMBERS))
@@ -180,18 +195,27 @@ def build(root: Path) -> Place:
     place.git("config", "user.email", "operator@demo.invalid")
     place.git("config", "commit.gpgsign", "false")
     releases(root / "releases", {GOOD: 0.0, BETTER: 0.0, BAD: BAD_SHARE, SUBTLE: SUBTLE_SHARE})
-    place.config.write_text(operator(place, ports[1:]), encoding="utf-8")
+    place.config.write_text(operator(place, ports[1:], warm), encoding="utf-8")
     place.commit("The system as it is: blue serves 1.0.0", active="blue", blue=GOOD, green=BETTER)
     return place
 
 
-def operator(place: Place, ports: list[int]) -> str:
+def operator(place: Place, ports: list[int], warm: tuple[str, ...] = WARM) -> str:
     quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(place.data))}
     apps = [
-        APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
+        (stand_by if member in warm else str)(
+            APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
+        )
         for i, member in enumerate(MEMBERS)
     ]
-    return OPERATOR.format(repository=json.dumps(str(place.repository))) + "".join(apps)
+    in_hand, to_copy = (json.dumps(str(place.data / folder)) for folder in ("claimed", "sync/queue"))
+    folders = FOLDERS.format(in_hand=in_hand, to_copy=to_copy)
+    return OPERATOR.format(repository=json.dumps(str(place.repository))) + folders + "".join(apps)
+
+
+def stand_by(app: str) -> str:
+    """The same app, as one that can."""
+    return app.replace('"]\n', '", "--ownership", "{ownership}"]\n', 1) + STANDBY
 
 
 def releases(folder: Path, shares: Mapping[str, float]) -> None:

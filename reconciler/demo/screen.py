@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.core.model import Weights, all_on
+from reconciler.core.model import Stage, Weights, all_on
 from reconciler.core.steps import (
     Accepted,
     Applied,
@@ -17,9 +17,11 @@ from reconciler.core.steps import (
     Ended,
     Event,
     Intended,
+    LetGo,
     RollbackBegan,
     Route,
     SoakBegan,
+    StagePassed,
     Start,
     StepPassed,
     Stop,
@@ -110,4 +112,6 @@ class Screen:
 
 
 def _handed(event: Event) -> bool:
-    return isinstance(event, StepPassed) and bool(event.handed)
+    """A word about the hand-over: that the old owner let go, that this was proved, that the new one owns."""
+    proved = isinstance(event, StagePassed) and event.stage is Stage.HAND_OVER
+    return proved or isinstance(event, LetGo) or (isinstance(event, StepPassed) and bool(event.handed))

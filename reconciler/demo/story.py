@@ -37,6 +37,7 @@ class Account:
     commit_to_traffic_ms: float | None
     bad_to_safe_ms: float
     jobs: account.Jobs
+    files: account.Files
     two_owners: int
     breaches: list[str]  # laws that journal and access log together show broken, and what kept them from showing any
     journal: str
@@ -46,6 +47,7 @@ class Account:
         """The good switch lost nothing, the bad one came back, every job was done once and by one owner at a time."""
         lost = self.good.failed + self.good.unknown + self.jobs.lost + self.jobs.twice + self.two_owners
         lost += SESSIONS - self.sessions_kept
+        lost += self.files.lost + self.files.stale
         return lost == 0 and self.rolled_back and self.subtle_rolled_back and not self.breaches
 
     def as_json(self) -> str:
@@ -119,10 +121,11 @@ class Story:
         self._processes.check()
 
     def _drain(self) -> None:
-        """Give the worker time to finish what users asked for; what is still queued then counts as lost."""
-        queue = self._place.data / "queue"
+        """Give the owners time to finish what users asked for; what is still queued then counts as lost."""
+        queues = [self._place.data / "queue", self._place.data / "sync" / "queue"]
         deadline = SYSTEM.monotonic() + 5.0
-        while SYSTEM.monotonic() < deadline and queue.exists() and any(queue.iterdir()):
+        threading.Event().wait(0.3)  # the sync looks for new files now and then
+        while SYSTEM.monotonic() < deadline and any(queue.exists() and any(queue.iterdir()) for queue in queues):
             threading.Event().wait(0.1)
         threading.Event().wait(0.2)
 
@@ -136,7 +139,7 @@ class Story:
         answer = account.first_answer(requests, BETTER, switched)
         early = [request for request in requests if request.start < compared]
         first, last = account.first_bad(early, broken), account.last_bad(early, broken)
-        done = self._done()
+        done, copied = _list(self._place.data / "done.jsonl"), _list(self._place.data / "sync" / "done.jsonl")
         return Account(
             **totals,
             sessions_kept=SESSIONS if "sessions Successful" in good.reason else 0,  # its limit is all of them
@@ -146,15 +149,16 @@ class Story:
             commit_to_traffic_ms=_ms(switched, answer),
             bad_to_safe_ms=_ms(first, last) or 0.0,
             jobs=account.jobs(requests, done),
-            two_owners=account.overlaps(done),
+            files=account.files(self._place.data / "files", self._place.data / "mirror", copied),
+            two_owners=account.overlaps(done) + account.overlaps(copied),
             breaches=judged(load(self._place.config), ENVIRONMENT, drain=DRAIN).objections(),
             journal=str(self._place.state / "journal.db"),
         )
 
-    def _done(self) -> list[dict[str, Any]]:
-        """The worker's own list: one item for each time that a job was done."""
-        file = self._place.data / "done.jsonl"
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
+
+def _list(file: Path) -> list[dict[str, Any]]:
+    """An owner's own list: one item for each time that a job was done."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 def _read(file: Path) -> list[account.Request]:

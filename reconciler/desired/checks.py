@@ -46,6 +46,8 @@ def _members(members: list[tuple[int, dict[str, Any]]]) -> Saying:
         names.add(str(name))
         if member.get("traffic") == "exclusive" and "match" in member:
             yield (*path, "match"), True, "an exclusive member gets no requests; remove match, or make it weighted"
+        if member.get("traffic") == "weighted" and member.get("standby") is True:
+            yield (*path, "standby"), True, "only an exclusive member stands by; remove standby, or make it exclusive"
         if member.get("traffic") == "weighted":
             yield from _prefix(path, member, prefixes)
     if members and not any(member.get("traffic") not in ("exclusive", None) for _, member in members):

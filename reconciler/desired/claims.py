@@ -24,7 +24,7 @@ class Operator(Protocol):
 
     def listen_problem(self, address: str) -> str: ...
 
-    def app_problem(self, name: str, *, weighted: bool) -> str: ...
+    def app_problem(self, name: str, *, weighted: bool, standby: bool) -> str: ...
 
     def problem(self, section: str, name: str) -> str: ...
 
@@ -104,8 +104,8 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
                 yield one.problem(path, text)
         for index, member in enumerate(one.members):
             app = getattr(member.settings, "app", None)
-            weighted = member.prefix is not None
-            if isinstance(app, str) and (text := operator.app_problem(app, weighted=weighted)):
+            asks = {"weighted": member.prefix is not None, "standby": member.standby}
+            if isinstance(app, str) and (text := operator.app_problem(app, **asks)):
                 yield one.problem(("spec", "members", index, "host", "app"), text)
 
 

@@ -104,6 +104,7 @@ class MemberEntry(Part):
     name: Name
     traffic: Traffic
     match: Match | None = None
+    standby: bool = False
     host: HostChoice
 
     @property
@@ -163,6 +164,7 @@ class Gates(Part):
     migrate: Checks = ()
     preflight: Checks = ()
     shift: Checks = ()
+    hand_over: Checks = ()
     postflight: Checks = ()
 
 

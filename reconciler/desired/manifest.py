@@ -43,6 +43,7 @@ class MemberDriver:
     prefix: str | None
     kind: str
     settings: Any
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,9 @@ def _manifest(document: Document, settings: dict[Path, Any], parsed: Parsed) -> 
         file=parsed.file,
         spec=to_spec(document, settings),
         gateway=GatewayDriver(body.gateway.kind, settings["spec", "gateway"]),
-        members=tuple(MemberDriver(one.name, one.prefix, one.host.kind, chosen) for one, chosen in members),
+        members=tuple(
+            MemberDriver(one.name, one.prefix, one.host.kind, chosen, one.standby) for one, chosen in members
+        ),
         gates=tuple(GateDriver(gate.name, gate.choice.kind, chosen, gate.path) for gate, chosen in gates),
         migrate=body.migrate,
         parsed=parsed,

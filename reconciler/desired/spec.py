@@ -47,7 +47,10 @@ class NamedGate:
 
 def named_gates(gates: Gates) -> tuple[NamedGate, ...]:
     """Every gate under a name of its own: as written, else its kind, else its kind with a number."""
-    stages = [(stage, getattr(gates, stage)) for stage in Stage]
+    stages = (
+        *((Stage.MIGRATE, gates.migrate), (Stage.PREFLIGHT, gates.preflight), (Stage.SHIFT, gates.shift)),
+        *((Stage.HAND_OVER, gates.hand_over), (Stage.POSTFLIGHT, gates.postflight)),
+    )
     taken = {choice.name for _, choices in stages for choice in choices if choice.name}
     named: list[NamedGate] = []
     for stage, choices in stages:
@@ -74,7 +77,7 @@ def to_spec(document: Document, settings: Settings) -> Spec:
         digest=_digest(_body(body, settings)),
         active=body.active_slot,
         pins=Pair(_pin(body.slots.blue), _pin(body.slots.green)),
-        members=tuple(Member(member.name, member.traffic) for member in body.members),
+        members=tuple(Member(member.name, member.traffic, member.standby) for member in body.members),
         steps=_steps(body),
         gates=tuple(_gate(gate, settings[gate.path]) for gate in named_gates(body.gates)),
         gateway=_digest(_fixed(body, settings))[:16],
@@ -167,7 +170,9 @@ def _fixed(body: Body, settings: Settings) -> dict[str, Any]:
     """What cannot change under traffic: the gateway, its routes, and what the members run in. Other apps would be asked
     for processes that they never started, at addresses that the gateway does not know."""
     hosts = [_driver(one.host.kind, settings["spec", "members", at, "host"]) for at, one in enumerate(body.members)]
-    routes = [[member.name, str(member.traffic), member.prefix or ""] for member in body.members]
+    routes = [
+        [one.name, str(one.traffic), one.prefix or "", *(["standby"] if one.standby else [])] for one in body.members
+    ]
     members = sorted([*route, host] for route, host in zip(routes, hosts, strict=True))
     return {"gateway": _driver(body.gateway.kind, settings["spec", "gateway"]), "members": members}
 

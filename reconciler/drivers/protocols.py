@@ -142,6 +142,16 @@ class MemberHost(Protocol):
         """Ask it to end gracefully and return; it reads as STOPPING until it has, and is ended by force after its stop
         timeout (by later calls of `stop`). Not running: nothing happens."""
 
+    def grant(self, slot: Slot, number: int) -> None:
+        """Only of a member that can stand by: make what runs in that slot the owner, and nobody else. It reads as
+        STANDBY from its start, as READY once it says itself that it is the owner by that number. The same grant twice
+        is one change; raises Refused for a number that is not above every one given before, also after a restart."""
+
+    def release(self, slot: Slot, number: int) -> None:
+        """Only of a member that can stand by: ask it to take nothing new, finish what it has in hand and let go. It
+        reads as STOPPING until it has, then as STANDBY, and is ended by force after its stop timeout (by later calls
+        of `release`). Not the owner: nothing is written. Raises Refused as `grant` does."""
+
     def address(self, slot: Slot) -> str | None:
         """host:port where a weighted member listens in that slot."""
 
@@ -261,6 +271,7 @@ class HostContext:
     state: Path
     app: Any = None  # the operator's definition of the named app; its type is the driver's own
     deadline: float = 2.0
+    standby: bool = False  # the manifest says that this member can stand by
 
 
 @dataclass(frozen=True, slots=True)

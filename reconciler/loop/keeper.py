@@ -179,7 +179,8 @@ class Keeper:
     def apply(self, act: Act, observed: Observed) -> Applied:
         assert self._world is not None, "an act was decided without a world"
         spec = self._world.manifest.spec
-        applied = apply(self._world, spec, act, observed.gateway, self.generation, self.boundary)
+        number = self.state.seq  # of the intent, which was written last
+        applied = apply(self._world, spec, act, observed.gateway, self.generation, self.boundary, number)
         if isinstance(act, Route) and applied.result is Result.UNKNOWN:
             self._sealed = False  # it may still arrive: sealed again before the next look, it is shut out
         return applied

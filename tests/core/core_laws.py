@@ -27,6 +27,7 @@ from reconciler.core.steps import (
     CloseGateway,
     Ended,
     Event,
+    LetGo,
     Migrate,
     Phase,
     RollbackBegan,
@@ -39,6 +40,7 @@ from reconciler.core.steps import (
 )
 
 READY, STOPPED, UNKNOWN = MemberStatus.READY, MemberStatus.STOPPED, MemberStatus.UNKNOWN
+STANDBY = MemberStatus.STANDBY
 NOTHING = all_on(Slot.BLUE).replace(Slot.BLUE, 0)
 
 
@@ -227,7 +229,9 @@ def law_21(edge: Edge) -> str:
     for member, reading in zip(spec.members, edge.observed.members[step.slot.other], strict=True):
         owned = member.traffic is Traffic.EXCLUSIVE and member.name in step.members
         sworn = reading.status is UNKNOWN and edge.state.forced is step.slot.other  # a person saw what we cannot
-        if owned and reading.status is not STOPPED and not sworn:
+        idle = reading.status is STOPPED or (member.standby and reading.status is STANDBY)
+        grants = step.owner or not member.standby
+        if owned and grants and not idle and not sworn:
             return f"{member.name} is started in {step.slot} while the other slot's reads {reading.status}"
     return ""
 
@@ -254,6 +258,25 @@ def _one_way(edge: Edge) -> bool:
     return bool(t and migration and not migration.old_version_works and edge.state.migrated == t.newcomer.version)
 
 
+def law_21_gates(edge: Edge) -> str:
+    """The gates of a hand-over prove something only from when the old owner was read to have let go."""
+    said, step, t, spec = event(edge), act(edge), edge.state.transition, edge.spec
+    gated = spec is not None and any(gate.stage is Stage.HAND_OVER for gate in spec.gates)
+    if t is None or spec is None or not gated:
+        return ""
+    if isinstance(said, StagePassed) and said.stage is Stage.HAND_OVER and not t.let_go:
+        return "the hand-over is proved before the old owner was read to have let go"
+    names = said.members if isinstance(said, LetGo) else ()
+    for member, reading in zip(spec.members, edge.observed.members[t.stable.slot], strict=True):
+        if member.name in names and reading.status not in (STOPPED, STANDBY):
+            sworn = reading.status is UNKNOWN and edge.state.forced is t.stable.slot
+            newer = edge.observed.members[t.newcomer.slot][spec.members.index(member)].status is READY
+            if not sworn and not (member.standby and newer):
+                return f"{member.name} is said to have let go, and reads {reading.status}"
+    forward = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot and not t.going_back
+    return "an owner is made without the gates of the hand-over" if forward and not t.let_go else ""
+
+
 def speaks(edge: Edge) -> str:
     """Liveness on one edge: a wait says who or what ends it, and never for a moment that is over."""
     wait = edge.decision.answer
@@ -267,9 +290,10 @@ def speaks(edge: Edge) -> str:
 
 LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
-    "15": law_15, "17": law_17, "19": law_19, "21": law_21, "liveness": speaks, "migration": migrated_first,
+    "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
+    "migration": migrated_first,
 }  # fmt: skip
-FOR_FACTS = ("4", "14", "15", "19", "migration")  # a fact moves nothing: these alone speak of it
+FOR_FACTS = ("4", "14", "15", "19", "21 (gates)", "migration")  # a fact moves nothing: these alone speak of it
 FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),

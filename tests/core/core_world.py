@@ -66,9 +66,11 @@ from reconciler.core.steps import (
 
 B, G = Slot.BLUE, Slot.GREEN
 API, WORKER = Member("api", Traffic.WEIGHTED), Member("worker", Traffic.EXCLUSIVE)
+WARM = Member("worker", Traffic.EXCLUSIVE, standby=True)
 LADDER = (SetWeight(10), Pause(5.0), SetWeight(50), Analysis(60.0), SetWeight(100), HandOver(("worker",)))
 WEB = GateSpec("web", "synthetic", Stage.SHIFT, Mode.ENFORCE)
 STOPPED, READY, UNREADY = MemberStatus.STOPPED, MemberStatus.READY, MemberStatus.UNREADY
+STANDBY = MemberStatus.STANDBY
 EMPTY = Observed(GatewayReading(False, None), Pair(*((MemberReading(STOPPED),) * 2 for _ in Slot)))
 
 
@@ -124,6 +126,7 @@ class World:
     migrations: list[str] = field(default_factory=list)  # every run of the command itself
     migrates: MigrationStatus = MigrationStatus.APPLIED  # how it ends
     crash: str = ""  # "before" or "after" the next effect
+    granted: Slot | None = None  # who is named as the worker's owner, where it can stand by
     edges: list[Edge] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     check: Callable[[Edge], None] | None = None
@@ -207,11 +210,17 @@ class World:
 
     def _perform(self, found: Spec, act: object) -> None:
         match act:
-            case Start(slot, version, members):
+            case Start(slot, version, members, owner):
                 status = STOPPED if version in self.frail else UNREADY
                 self.put(slot, status, version if status is UNREADY else None, *members)
-            case Stop(slot, members):
-                self.put(slot, MemberStatus.STOPPING, None, *members)
+                self.granted = slot if owner else self.granted
+            case Stop(slot, members, owner):
+                warm = found.standbys if owner else ()
+                for name in members:
+                    if name in warm:
+                        self._let_go(slot, name)
+                    else:
+                        self.put(slot, MemberStatus.STOPPING, None, name)
             case Migrate(version=version, transition=transition):
                 self._migrate(version, transition)
             case _:
@@ -233,14 +242,34 @@ class World:
             ended = MigrationReading(status, found.transition, f"it ended {status}")
             self.observed = replace(self.observed, migration=ended)
 
+    def _let_go(self, slot: Slot, name: str) -> None:
+        old = dict(zip(("api", "worker"), self.observed.members[slot], strict=True))[name]
+        self.granted = None if self.granted is slot else self.granted
+        if old.status in (READY, UNREADY):
+            self.put(slot, MemberStatus.STOPPING, old.version, name)
+
     def _settle(self) -> None:
         """What is on its way arrives, but for versions that never do."""
         self._end_migration()
-        before, self.observed = self.observed, settle(self.observed)
+        found = standing(self.desired, self.state).spec
+        if found is None:
+            return
+        before, self.observed = self.observed, settle(self.observed, found)
+        self._take(found)
         for slot in Slot:
             for member, old in zip((API, WORKER), before.members[slot], strict=True):
                 if old.status is UNREADY and old.version in self.slow:
                     self.put(slot, UNREADY, old.version, member.name)
+
+    def _take(self, found: Spec) -> None:
+        """What can stand by: it was asked to end, or it becomes the owner if it is named."""
+        for slot in Slot:
+            for name in found.standbys:
+                now = dict(zip(("api", "worker"), self.observed.members[slot], strict=True))[name]
+                if now.status is STANDBY and now.version is None:
+                    self.put(slot, STOPPED, None, name)
+                elif now.status is STANDBY and self.granted is slot:
+                    self.put(slot, READY, now.version, name)
 
     def put(self, slot: Slot, status: MemberStatus, version: str | None, *names: str) -> None:
         """Let members of a slot be so, whoever did it."""

@@ -10,7 +10,7 @@ from itertools import product
 
 import pytest
 from core_laws import ABOUT, LAWS, broken
-from core_world import NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, B, Edge, G, spec
+from core_world import API, NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, WARM, B, Edge, G, spec
 from core_world import WEB as WEB_GATE
 
 from reconciler.core.diff import standing
@@ -21,6 +21,7 @@ from reconciler.core.model import (
     Desired,
     DriftMode,
     GateReading,
+    GateSpec,
     GatewayReading,
     Limits,
     MemberReading,
@@ -28,6 +29,7 @@ from reconciler.core.model import (
     Migration,
     MigrationReading,
     MigrationStatus,
+    Mode,
     Observed,
     OnFailure,
     Outcome,
@@ -59,6 +61,13 @@ WEB = (
 )
 WORKER = (MemberReading(MemberStatus.STOPPED), MemberReading(MemberStatus.READY), UNREAD)
 MEMBERS = tuple(Pair(*slots) for slots in product(tuple(product(WEB, WORKER)), repeat=2))
+FEW_WEB = (WEB[0], WEB[3], WEB[4], WEB[7])
+STANDING = (
+    *WORKER,
+    *(MemberReading(status, v) for status in (MemberStatus.READY, MemberStatus.STANDBY) for v in ("v1", "v2")),
+    *(MemberReading(MemberStatus.STOPPING, "v1"), MemberReading(MemberStatus.UNREADY, "v2")),
+)
+STAND_BY = tuple(Pair(*slots) for slots in product(tuple(product(FEW_WEB, STANDING)), repeat=2))
 DRAINED = Pair(Counters(), Counters())
 CLOSED = Pair(Admission.OPEN, Admission.CLOSED)
 
@@ -190,6 +199,26 @@ def migrating() -> Iterator[Context]:
     yield UNASKED, good, remembered(MIGRATES, started=Pair("v1", None), warm=Pair(None, None)), (), silent
 
 
+def warm_contexts() -> Iterator[Context]:
+    """A worker that can stand by, with gates for its hand-over: where it matters who owns."""
+    gate = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
+    found = spec(G, green="v2", members=(API, WARM), gates=(WEB_GATE, gate))
+    handing = {"phase": Phase.HANDING_OVER, "digest": found.digest}
+    before = transition(100, 5, **handing, passed=frozenset({Stage.PREFLIGHT}))
+    back = replace(before, phase=Phase.ROLLING_BACK, condition="AnalysisFailed", reason="5 errors", hold=True)
+    for t in (
+        *(transition(0, 0, digest=found.digest), before, replace(before, let_go=True), back),
+        replace(before, let_go=True, passed=frozenset({Stage.PREFLIGHT, Stage.HAND_OVER})),
+        transition(100, 6, handed=frozenset({"worker"}), digest=found.digest),
+    ):
+        for paused in ("", "for lunch"):
+            for outcome in (Outcome.SUCCESSFUL, Outcome.RUNNING) if not t.going_back else (None,):
+                state = noted(remembered(found, transition=t, paused=paused), outcome)
+                yield "", Desired("r2", found, "", found), state, readings(found, state, outcome), Pair(None, None)
+    for changes in ({"forced": B}, {"down": "x"}, {"leftover": Leftover(Release(G, "v2"), -100.0, good=True)}):
+        yield "", Desired("r2", found, "", found), remembered(found, **changes), (), Pair(None, None)
+
+
 def noted(state: State, outcome: Outcome | None) -> State:
     """What the gates say is on record already, so that the rules after the note decide."""
     if state.transition is None:
@@ -209,7 +238,9 @@ class Survey:
         self.situations, self.decided, self.breaches = 0, Counter[str](), Counter[str]()
         self.kept: dict[str, list[tuple[Desired, Observed, State, Decision]]] = {}
         for context in contexts():
-            self._context(*context)
+            self._context(*context, MEMBERS)
+        for context in warm_contexts():
+            self._context(*context, STAND_BY)
 
     def _context(
         self,
@@ -218,9 +249,10 @@ class Survey:
         state: State,
         gates: tuple[GateReading, ...],
         serving: Pair[bool | None],
+        every: tuple[Pair[tuple[MemberReading, ...]], ...],
     ) -> None:
         found, decided = standing(desired, state).spec, self.decided
-        for reading, members in product(GATEWAYS, MEMBERS):
+        for reading, members in product(GATEWAYS, every):
             observed = Observed(reading, members, gates, serving, migration)
             decision = decide(desired, observed, state, NOW)
             decided[decision.rule] += 1
@@ -229,7 +261,7 @@ class Survey:
             kept = self.kept.setdefault(decision.rule, [])
             if len(kept) < KEPT and (not kept or kept[-1][2] is not state):
                 kept.append((desired, observed, state, decision))
-        self.situations += len(GATEWAYS) * len(MEMBERS)
+        self.situations += len(GATEWAYS) * len(every)
 
 
 @cache

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.demo.account import Jobs, Totals
+from reconciler.demo.account import Files, Jobs, Totals
 from reconciler.demo.place import build
 from reconciler.demo.story import Account
 from reconciler.errors import UsageError
@@ -25,6 +25,7 @@ GOOD = Account(
     commit_to_traffic_ms=9.0,
     bad_to_safe_ms=90.0,
     jobs=Jobs(asked=3, promised=3, once=3, lost=0, twice=0),
+    files=Files(stored=2, once=2, lost=0, stale=0),
     two_owners=0,
     breaches=[],
     journal="journal.db",
@@ -46,6 +47,8 @@ def test_bad_answers_of_the_bad_version_are_what_the_demo_is_about() -> None:
         replace(GOOD, jobs=Jobs(asked=3, promised=3, once=2, lost=1, twice=0)),
         replace(GOOD, jobs=Jobs(asked=3, promised=3, once=2, lost=0, twice=1)),
         replace(GOOD, two_owners=1),
+        replace(GOOD, files=Files(stored=2, once=1, lost=1, stale=0)),
+        replace(GOOD, files=Files(stored=2, once=2, lost=0, stale=1)),
         replace(GOOD, breaches=["a law"]),
     ],
     ids=[
@@ -57,6 +60,8 @@ def test_bad_answers_of_the_bad_version_are_what_the_demo_is_about() -> None:
         "job lost",
         "job twice",
         "two owners",
+        "file lost",
+        "file stale",
         "law broken",
     ],
 )

@@ -183,7 +183,7 @@ class Strict:
     def listen_problem(self, address: str) -> str:
         return "" if address == "127.0.0.1:8080" else f"'{address}' is not allowed"
 
-    def app_problem(self, name: str, *, weighted: bool) -> str:
+    def app_problem(self, name: str, *, weighted: bool, standby: bool) -> str:
         if name == "demo-frontend" and weighted:
             return f"app '{name}' has no ports"
         return f"unknown app '{name}'" if name == "demo-worker" else ""

@@ -18,6 +18,7 @@ from reconciler.errors import ReconcilerError, Refused, Unreachable
 
 BLUE, GREEN = Slot.BLUE, Slot.GREEN
 STOPPED, READY, UNREADY = MemberStatus.STOPPED, MemberStatus.READY, MemberStatus.UNREADY
+STANDBY = MemberStatus.STANDBY
 LIMIT_S = 30.0
 
 
@@ -202,3 +203,114 @@ class HostExam:
         ready(host, BLUE, subject.good)
         host.close()
         host.close()
+
+
+class StandbyExam:
+    """What a host promises of a member that can stand by; the subject's pins are those of such a member."""
+
+    @pytest.fixture
+    def host(self, subject: Subject) -> Any:
+        host = subject.open()
+        yield host
+        host.close()
+
+    def test_a_started_member_stands_by(self, subject: Subject, host: MemberHost) -> None:
+        standing_by(host, BLUE, subject.good)
+        assert host.read(BLUE) == MemberReading(STANDBY, subject.good.label)
+
+    def test_a_granted_member_reads_as_ready_and_nobody_else_does(self, subject: Subject, host: MemberHost) -> None:
+        standing_by(host, BLUE, subject.good)
+        standing_by(host, GREEN, subject.other)
+        host.grant(BLUE, 3)
+        until(host, BLUE, lambda found: found.status is READY)
+        assert host.read(GREEN).status is STANDBY
+
+    def test_granting_twice_is_one_change(self, subject: Subject, host: MemberHost) -> None:
+        owning(host, BLUE, subject.good, 3)
+        before = subject.traces()
+        host.grant(BLUE, 3)
+        assert subject.traces() == before
+        assert host.read(BLUE).status is READY
+
+    def test_a_released_member_stops_and_then_stands_by(self, subject: Subject, host: MemberHost) -> None:
+        owning(host, BLUE, subject.good, 3)
+        host.release(BLUE, 4)
+        seen = {host.read(BLUE).status}
+        until(host, BLUE, lambda found: bool(seen.add(found.status)) or found.status is STANDBY)
+        assert seen <= {MemberStatus.STOPPING, STANDBY}
+        assert subject.lives(BLUE) == 1
+
+    def test_releasing_twice_or_who_owns_nothing_writes_nothing(self, subject: Subject, host: MemberHost) -> None:
+        owning(host, BLUE, subject.good, 3)
+        standing_by(host, GREEN, subject.other)
+        host.release(GREEN, 4)
+        assert host.read(BLUE).status is READY
+        host.release(BLUE, 5)
+        until(host, BLUE, lambda found: found.status is STANDBY)
+        before = subject.traces()
+        host.release(BLUE, 6)
+        assert subject.traces() == before
+
+    @pytest.mark.parametrize("number", [1, 3, 4])
+    def test_a_number_that_is_not_above_all_before_is_refused(
+        self, subject: Subject, host: MemberHost, number: int
+    ) -> None:
+        owning(host, BLUE, subject.good, 3)
+        host.release(BLUE, 4)
+        until(host, BLUE, lambda found: found.status is STANDBY)
+        with pytest.raises(Refused, match="4"):
+            host.grant(GREEN, number)
+        with pytest.raises(Refused, match="4"):
+            subject.open().grant(BLUE, number)
+        assert host.read(BLUE).status is STANDBY
+
+    def test_a_release_by_an_older_number_is_refused(self, subject: Subject, host: MemberHost) -> None:
+        owning(host, BLUE, subject.good, 3)
+        with pytest.raises(Refused):
+            host.release(BLUE, 2)
+        assert host.read(BLUE).status is READY
+
+    def test_a_newer_number_for_the_owner_is_taken_over_by_it(self, subject: Subject, host: MemberHost) -> None:
+        owning(host, BLUE, subject.good, 3)
+        host.grant(BLUE, 8)
+        until(host, BLUE, lambda found: found.status is READY)
+
+    def test_ownership_does_not_outlive_the_process(self, subject: Subject, host: MemberHost) -> None:
+        owning(host, BLUE, subject.good, 3)
+        stopped(host, BLUE)
+        standing_by(host, BLUE, subject.good)
+        assert host.read(BLUE).status is STANDBY
+
+    def test_one_that_does_not_answer_proves_nothing_and_is_ended_in_the_end(
+        self, subject: Subject, host: MemberHost
+    ) -> None:
+        owning(host, BLUE, subject.good, 3)
+        subject.freeze(BLUE)
+        host.release(BLUE, 4)
+        assert host.read(BLUE).status in (UNREADY, MemberStatus.STOPPING)
+        limit = time.monotonic() + LIMIT_S
+        while host.read(BLUE).status is not STOPPED:
+            assert time.monotonic() < limit
+            host.release(BLUE, 5)
+            time.sleep(0.1)
+        assert subject.lives(BLUE) == 0
+
+    def test_reading_changes_nothing(self, subject: Subject, host: MemberHost) -> None:
+        owning(host, BLUE, subject.good, 3)
+        host.release(BLUE, 4)
+        before = subject.traces()
+        for slot in Slot:
+            host.read(slot)
+        assert subject.traces() == before
+
+
+def standing_by(host: MemberHost, slot: Slot, pin: Pin) -> None:
+    host.stage(slot, pin)
+    host.start(slot, pin)
+    until(host, slot, lambda found: found.status is STANDBY)
+
+
+def owning(host: MemberHost, slot: Slot, pin: Pin, number: int) -> None:
+    standing_by(host, slot, pin)
+    host.grant(slot, number)
+    until(host, slot, lambda found: found.status is READY)

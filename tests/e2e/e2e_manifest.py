@@ -37,7 +37,7 @@ spec:
   members:
     - {{name: api, traffic: weighted, match: {{prefix: /api}}, host: {{kind: process, app: {name}-api}}}}
     - {{name: frontend, traffic: weighted, host: {{kind: process, app: {name}-frontend}}}}
-    - {{name: worker, traffic: exclusive, host: {{kind: process, app: {name}-worker}}}}
+{exclusive}
   strategy:
     steps:
 {steps}
@@ -66,9 +66,15 @@ def manifest(
     deadline: str = "60s",
     scale_down: str = "10m",
     gates: str = SEARCH,
+    warm: tuple[str, ...] = (),
 ) -> str:
+    standby = ", standby: true" if warm else ""
+    exclusive = "\n".join(
+        f"    - {{name: {one}, traffic: exclusive{standby}, host: {{kind: process, app: {name}-{one}}}}}"
+        for one in warm or ("worker",)
+    )
     climbing = "\n".join(f"      - {step}" for step in steps)
     return TEXT.format(
         name=name, active=active, blue=blue, green=green, port=port, steps=climbing, sessions=sessions, gateway=gateway,
-        soak=soak, drain=DRAIN, deadline=deadline, scale_down=scale_down, gates=gates,
+        exclusive=exclusive, soak=soak, drain=DRAIN, deadline=deadline, scale_down=scale_down, gates=gates,
     )  # fmt: skip

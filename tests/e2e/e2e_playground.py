@@ -43,8 +43,9 @@ RECONCILE = (sys.executable, "-m", "reconciler")
 class Playground:
     """Use it through the fixture of that name: whatever happens in a test, nothing is left running."""
 
-    def __init__(self, root: Path, gateway: str = "envoy") -> None:
-        self.place: Place = build(root)
+    def __init__(self, root: Path, gateway: str = "envoy", warm: tuple[str, ...] = ()) -> None:
+        self.place: Place = build(root, warm)
+        self.warm = warm  # the members that can stand by
         self.gateway = gateway  # the kind
         self.root = root
         self.runs: list[Run] = []
@@ -62,7 +63,7 @@ class Playground:
     ) -> str:
         """Commit the manifest; the new revision. `wishes`: see `e2e_manifest.manifest`."""
         self.sticky |= wishes.get("sessions") == "sticky"
-        wishes = {"gateway": self.gateway, **wishes}
+        wishes = {"gateway": self.gateway, "warm": self.warm, **wishes}
         text = manifest(name, active, blue, green, port or self.place.port, **wishes)
         return self.commit_file(f"environments/{name}.yaml", text)
 

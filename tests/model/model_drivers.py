@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from model_world import (
     READY,
+    STANDBY,
     STOPPED,
     STOPPING,
     UNREADY,
@@ -112,11 +115,50 @@ def start(here: Here, act: Start, spec: Spec) -> tuple[str, Here]:
     return "", here
 
 
-def stop(here: Here, act: Stop, spec: Spec) -> tuple[str, Here]:
+def stop(here: Here, act: Stop, spec: Spec) -> Here:
     for name in act.members:
-        if life_of(here, act.slot, name, spec).status in (UNREADY, READY):
-            here = put(here, act.slot, name, Life(STOPPING), spec)
+        life = life_of(here, act.slot, name, spec)
+        if life.status in (UNREADY, READY, STANDBY) or (life.status is STOPPING and life.version):
+            here = put(here, act.slot, name, Life(STOPPING, owns=life.owns), spec)
+    return here
+
+
+def outnumbered(here: Here, generation: int) -> bool:
+    """Whoever took the environment over later has given a higher number."""
+    return generation < here.given
+
+
+def grant(here: Here, act: Start, generation: int, spec: Spec) -> tuple[str, Here]:
+    """Name this slot, and thereby no other: one that was not released is cut off in the midst of its work."""
+    for name in {*act.members} & {*spec.standbys}:
+        life, other = life_of(here, act.slot, name, spec), life_of(here, act.slot.other, name, spec)
+        if outnumbered(here, generation):
+            return REFUSED, here
+        here = here._replace(given=generation)
+        if life.status is STANDBY or (life.status is UNREADY and not life.owns):
+            here = put(here, act.slot, name, life._replace(status=UNREADY, owns=True), spec)
+        if other.owns and other.status in (UNREADY, READY):
+            here = put(here, act.slot.other, name, other._replace(status=STOPPING), spec)
     return "", here
+
+
+def release(here: Here, act: Stop, generation: int, spec: Spec) -> tuple[str, Here]:
+    """Those that can stand by; the others are stopped."""
+    here = stop(here, replace(act, members=tuple(name for name in act.members if name not in spec.standbys)), spec)
+    for name in {*act.members} & {*spec.standbys}:
+        life = life_of(here, act.slot, name, spec)
+        if life.owns and life.status in (UNREADY, READY):
+            if outnumbered(here, generation):
+                return REFUSED, here
+            here = put(here._replace(given=generation), act.slot, name, life._replace(status=STOPPING), spec)
+    return "", here
+
+
+def arrived(life: Life, *, standby: bool) -> Life:
+    """What is on its way arrives. One that was asked to let go lives on; one that was asked to end has no version."""
+    if life.status is UNREADY:
+        return Life(STANDBY if standby and not life.owns else READY, life.version, owns=life.owns)
+    return Life(STANDBY, life.version) if standby and life.version else Life(STOPPED)
 
 
 def warm(here: Here, slot: Slot, spec: Spec) -> str:
@@ -139,9 +181,12 @@ def perform(here: Here, act: Act, party: Party, spec: Spec) -> tuple[str, Here]:
         case StageFiles() | Start() if not pinned(spec, act):
             return REFUSED, here
         case Start():
-            return start(here, act, spec)
+            result, here = start(here, act, spec)
+            return (result, here) if result or not act.owner else grant(here, act, party.generation, spec)
+        case Stop(owner=True):
+            return release(here, act, party.generation, spec)
         case Stop():
-            return stop(here, act, spec)
+            return "", stop(here, act, spec)
         case Warm(slot):
             return warm(here, slot, spec), here
         case Route(_, after):

@@ -14,7 +14,7 @@ from model_laws import unrecorded
 from model_loop import Loop
 from model_misreadings import inconclusive, late_verdict, silent, slow, stale_git, torn, unread
 from model_moves import NAMES, NONE, Move, member_name, set_member
-from model_world import BY_HAND, READY, STOPPED, UNREADY, B, G, Here, Life, Party
+from model_world import BY_HAND, READY, STANDBY, STOPPED, UNREADY, B, G, Here, Life, Party
 
 from reconciler.core.steps import Requested, Route, StageFiles, Start, Verb
 
@@ -129,7 +129,11 @@ def takeover(loop: Loop, here: Here) -> Iterator[Move]:
 def flap(loop: Loop, here: Here) -> Iterator[Move]:
     for i, life in enumerate(here.members):
         if life.status is READY:
-            yield f"{member_name(loop, i)} is unready", set_member(here, i, Life(UNREADY, life.version, True)), NONE
+            yield (
+                f"{member_name(loop, i)} is unready",
+                set_member(here, i, life._replace(status=UNREADY, limps=True)),
+                NONE,
+            )
 
 
 def turns_bad(loop: Loop, here: Here) -> Iterator[Move]:
@@ -148,7 +152,7 @@ def turns_good(loop: Loop, here: Here) -> Iterator[Move]:
 
 def member_dies(loop: Loop, here: Here) -> Iterator[Move]:
     for i, life in enumerate(here.members):
-        if life.status in ALIVE:
+        if life.status in (*ALIVE, STANDBY):
             yield f"{member_name(loop, i)} dies", set_member(here, i, Life(STOPPED)), NONE
 
 
@@ -164,7 +168,7 @@ def redeployed(loop: Loop, here: Here) -> Iterator[Move]:
     """Somebody runs another version in place of ours."""
     for i, life in enumerate(here.members):
         if life.status is READY:
-            yield f"somebody redeploys {member_name(loop, i)}", set_member(here, i, Life(READY, "v9")), NONE
+            yield f"somebody redeploys {member_name(loop, i)}", set_member(here, i, life._replace(version="v9")), NONE
 
 
 def machine_dies(loop: Loop, here: Here) -> Iterator[Move]:

@@ -6,7 +6,8 @@ law  where
 2    decision (law_02); effect: the newcomer's real weight never passes over a configured rung
 3    decision (law_03), with the fault `late verdict`
 4    decision (law_04); effect: a held version gains nothing; journal: what is held stays so while it is pinned
-5    effect: nothing that a generation sends takes effect once a later one has looked; journal: nor does it write
+5    effect: nothing that a generation sends takes effect once a later one has looked; journal: nor does it write;
+     no owner is made, or let go, by an older number than was given
 6    effect: nothing computed from one life of the gateway takes effect in another
 7    effect: nothing takes effect on a gateway that was written since it was read; decision: nothing is written unread
 8    journal: never two open intents, nothing decided on a journal that moved on; sending: the intent stands open in the
@@ -24,7 +25,7 @@ law  where
      clock jumps: tests/core/test_laws.py, tests/loop/test_stopwatch.py, tests/simulation
 19   decision (law_19), with the verbs pause and suspend; drift is recorded before it is healed (effect)
 20   effect: each change of weight carries rule and revision, and its `before` is what the gateway had
-21   state: at most one owner of each exclusive member
+21   state: at most one owner of each exclusive member; decision (law_21, law_21_gates)
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ NONE: tuple[str, ...] = ()
 def of_state(loop: Loop, here: Here) -> tuple[str, ...]:
     half = len(here.members) // 2
     for i, member in enumerate(loop.scenario.known.members):
-        alive = [here.members[i].status in drivers.ALIVE, here.members[i + half].status in drivers.ALIVE]
+        both = (here.members[i], here.members[i + half])
+        alive = [life.status in drivers.ALIVE and (life.owns or not member.standby) for life in both]
         if member.traffic is Traffic.EXCLUSIVE and all(alive):
             return (f"law 21: {member.name} has two owners",)
     if here.turns > loop.scenario.turns:
@@ -80,6 +82,8 @@ def of_effect(loop: Loop, before: Here, after: Here, party: Party, *, whole: boo
     found = _sending(loop, before, after, party, whole)
     if isinstance(intent.act, Route):
         found += _routing(loop, before, after, party, state, intent)
+    if after.given < before.given:
+        found.append("law 5: an owner by an older number than was given")
     if isinstance(intent.act, Stop):
         found += _stopping(loop, before, state, intent.act)
     if isinstance(intent.act, Start):

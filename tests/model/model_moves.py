@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import model_migration as migration
-from model_drivers import Fenced, write
+from model_drivers import Fenced, arrived, write
 from model_laws import of_effect
 from model_loop import Loop
-from model_world import READY, STOPPED, STOPPING, UNREADY, B, G, Here, Life, Look, Party, percent
+from model_world import STOPPED, STOPPING, UNREADY, B, G, Here, Life, Look, Party, percent
 
 from reconciler.core.steps import Route
 
@@ -20,10 +20,12 @@ NAMES = ("A", "B")  # the two parties
 def world_moves(loop: Loop, here: Here, prompt: bool | None = None) -> Iterator[Move]:
     """`prompt` True: only those that do not keep anybody waiting; False: only the others; None: all."""
     for i, life in enumerate(here.members):
+        after = arrived(life, standby=standby(loop, i))
         if life.status is UNREADY and prompt in (None, not life.limps):
-            yield f"{member_name(loop, i)} gets ready", set_member(here, i, Life(READY, life.version)), NONE
+            yield f"{member_name(loop, i)} gets ready", set_member(here, i, after), NONE
         elif life.status is STOPPING and prompt is not False:
-            yield f"{member_name(loop, i)} has stopped", set_member(here, i, Life(STOPPED)), NONE
+            end = "has stopped" if after.status is STOPPED else "has let go"
+            yield f"{member_name(loop, i)} {end}", set_member(here, i, after), NONE
     for i, slot in enumerate((B, G)) if prompt is not False else ():
         if here.busy[i] and percent(here.gateway, slot) == 0:
             busy = (False, here.busy[1]) if i == 0 else (here.busy[0], False)
@@ -51,6 +53,11 @@ def deliver(loop: Loop, here: Here) -> Move:
 def member_name(loop: Loop, i: int) -> str:
     members = loop.scenario.known.members
     return f"{members[i % len(members)].name} in {B if i < len(members) else G}"
+
+
+def standby(loop: Loop, i: int) -> bool:
+    members = loop.scenario.known.members
+    return members[i % len(members)].standby
 
 
 def set_member(here: Here, i: int, life: Life) -> Here:

@@ -18,7 +18,7 @@ from model_defects import Patch, all_of, before, instead, spoil, without
 from model_explore import Graph, explore
 from model_liveness import judge
 from model_loop import Loop
-from model_scenarios import AT_ONCE, BOTH_WORK, ONE_WAY, scenario
+from model_scenarios import AT_ONCE, BOTH_WORK, HANDED, ONE_WAY, scenario
 from model_world import GATES, SHORT
 
 from reconciler.core import arriving, back, diff, forward, gates, history, members, migrating, plan, rest
@@ -95,7 +95,7 @@ MUTANTS = (
     Mutant(
         "nobody asks the gates",
         "3",
-        spoil(forward, "verdict", lambda *_: Verdict(Outcome.SUCCESSFUL)),
+        all_of(*(spoil(forward, name, lambda *_: Verdict(Outcome.SUCCESSFUL)) for name in ("verdict", "proof"))),
         options=BAD,
         rules=without(forward.turn_back),
     ),
@@ -256,6 +256,26 @@ MUTANTS = (
         "migration",
         spoil(State, "outgrown", lambda *_: False),
         options={**ONE_WAY, **BAD_UNDER_TRAFFIC, "steps": AT_ONCE},
+    ),
+    Mutant(
+        "the new owner is granted before the old one let go",
+        "21",
+        all_of(spoil(members, "let_go", lambda *_: None), spoil(forward, "let_go", lambda *_: None)),
+        options=HANDED,
+    ),
+    Mutant(
+        "the hand-over's gates are asked before intake stopped",
+        "21 (gates)",
+        spoil(forward, "let_go", lambda *_: None),
+        options=HANDED,
+    ),
+    Mutant(
+        "an older number is accepted",
+        "5",
+        spoil(model_drivers, "outnumbered", lambda *_: False),
+        faults=("takeover", "abort"),
+        budget=2,
+        options={**HANDED, "hosts_fenced": False},
     ),
     Mutant("stable is not started again", "liveness", rules=without(arriving.start_stable), faults=("slot dies",)),
     Mutant(

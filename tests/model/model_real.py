@@ -152,7 +152,18 @@ class Host:
         self._do(drivers.start, Start(slot, pin.label, (self.name,)))
 
     def stop(self, slot: Slot) -> None:
-        self._do(drivers.stop, Stop(slot, (self.name,)))
+        self._do(lambda here, act, spec: ("", drivers.stop(here, act, spec)), Stop(slot, (self.name,)))
+
+    def grant(self, slot: Slot, number: int) -> None:
+        """The number stands for the generation in the model; one party's numbers only rise."""
+        self._handed(drivers.grant, Start(slot, "", (self.name,), owner=True))
+
+    def release(self, slot: Slot, number: int) -> None:
+        self._handed(drivers.release, Stop(slot, (self.name,), owner=True))
+
+    def _handed(self, doing: Any, act: Start | Stop) -> None:
+        generation = self.real.keeper.generation
+        self._do(lambda here, act, spec: doing(here, act, generation, spec), act)
 
     def _do(self, doing: Any, act: Start | Stop) -> None:
         self.real.about_to_act()
@@ -163,5 +174,8 @@ class Host:
         if result == drivers.REFUSED:
             raise Refused("x")
         last = intent is not None and intent.act.members[-1] == self.name  # type: ignore[union-attr]
+        granting = isinstance(act, Start) and not act.owner and self.name in self.real.loop.scenario.known.standbys
+        if granting and intent and intent.act.owner:  # type: ignore[union-attr]
+            return  # started; what becomes of the reply shows when it is made owner
         if "command reaches" in effect or ("the reply" in effect and last):
             raise Unreachable("no answer")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from model_faults import FAULTS
-from model_world import API, GATES, LADDER, SHORT, UNIT, WEB, WORKER, B, G, Scenario, wish
+from model_world import API, DRAINED, GATES, LADDER, SHORT, UNIT, WARM, WEB, WORKER, B, G, Scenario, wish
 
 from reconciler.core.model import DriftMode, HandOver, Migration, OnFailure, SetWeight
 from reconciler.core.model import Spec as Commit
@@ -38,6 +38,7 @@ def scenario(
 BAD = {"bad": ("v2",), "gates": GATES[1:]}  # found out under traffic only
 TWO_WEB = {"members": (API, WEB, WORKER)}
 HOLD, WARN = {"on_failure": OnFailure.HOLD}, {"drift": DriftMode.WARN}
+HANDED = {"members": (API, WARM), "gates": (*GATES, DRAINED)}
 FENCES = ("crash", "takeover", "delayed", "late", "duplicate", "reply lost", "abort", "gateway dies")
 FLAPPING = ("flap", "turns bad", "turns good")
 # One of two members, and what holds it up.
@@ -73,6 +74,8 @@ SMALL = (
     scenario("health that flaps, from bad", FLAPPING, 2, **BAD, prompt=True, steps=SHORT),
     scenario("a migration", MIGRATING, prompt=True, steps=SHORT, **BOTH_WORK),
     scenario("a migration without a way back", NO_WAY_BACK, prompt=True, steps=AT_ONCE, **ONE_WAY),
+    scenario("any fault, a member that stands by", LONE, prompt=True, steps=SHORT, **HANDED),
+    scenario("a slow world, a member that stands by", ("crash", "pause"), steps=SHORT, **HANDED),
     scenario("a slow world", ("crash", "request lost", "member dies", "torn"), steps=SHORT),
 )
 
@@ -80,6 +83,8 @@ LARGE = (  # the largest first, so that two processes end together
     scenario("any two faults, two web members", EVERY, 2, prompt=True, steps=SHORT, **TWO_WEB),
     scenario("any two faults, from nothing", PAIRED, 2, prompt=True, steps=SHORT, from_rest=False),
     scenario("three faults around the fences", FENCES, 3, prompt=True, steps=SHORT),
+    scenario("any two faults, a member that stands by", PAIRED, 2, prompt=True, steps=SHORT, **HANDED),
+    scenario("any fault, a member that stands by, a slow world", SLOW, steps=SHORT, **HANDED),
     scenario("any two faults of a migration", MIGRATING, 2, prompt=True, steps=SHORT, **BOTH_WORK),
     scenario("any two faults of a migration without a way back", NO_WAY_BACK, 2, prompt=True, steps=AT_ONCE, **ONE_WAY),
     scenario("any fault, a migration, a slow world", SLOW | OF_DATA, steps=SHORT, **BOTH_WORK),

@@ -43,7 +43,7 @@ BY_HAND = -1  # in a stamp's place: known to the laws only, the core reads the s
 UNIT = 5.0  # watched seconds that one waiting look counts
 B, G = Slot.BLUE, Slot.GREEN
 STOPPED, UNREADY, READY = MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.READY
-STOPPING, UNKNOWN = MemberStatus.STOPPING, MemberStatus.UNKNOWN
+STOPPING, UNKNOWN, STANDBY = MemberStatus.STOPPING, MemberStatus.UNKNOWN, MemberStatus.STANDBY
 
 
 class Life(NamedTuple):
@@ -52,6 +52,7 @@ class Life(NamedTuple):
     status: MemberStatus
     version: str | None = None
     limps: bool = False  # lost its readiness by a fault: may be so for long even where the world is prompt
+    owns: bool = False  # it can stand by, and was made owner: until it has let go it may be at work
 
 
 class Gateway(NamedTuple):
@@ -121,6 +122,7 @@ class Here(NamedTuple):
     budget: int  # faults that may still happen
     turns: int  # changes of direction under the desired digest in force
     data: tuple[str, ...] = ()  # versions that they were migrated for
+    given: int = 0  # the generation that granted or released last: it stands for the number, which rises with it
 
 
 API, WEB, WORKER = (
@@ -128,6 +130,7 @@ API, WEB, WORKER = (
     Member("web", Traffic.WEIGHTED),
     Member("worker", Traffic.EXCLUSIVE),
 )
+WARM = Member("worker", Traffic.EXCLUSIVE, standby=True)
 LADDER: tuple[StrategyStep, ...] = (
     *(SetWeight(10), Pause(UNIT), SetWeight(50), Analysis(2 * UNIT), SetWeight(100), HandOver(("worker",))),
 )
@@ -136,6 +139,8 @@ GATES = (
     GateSpec("alive", "http", Stage.PREFLIGHT, Mode.ENFORCE),
     GateSpec("web", "synthetic", Stage.SHIFT, Mode.ENFORCE),
 )
+
+DRAINED = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
 
 
 def wish(active: Slot, blue: str | None = "v1", green: str | None = None, **changes: object) -> Spec:

@@ -27,6 +27,8 @@ GATES = """
     shift: [{name: search, kind: synthetic, road: forced, minimumSamples: 3, p95: "<= 500ms", journey: [{path: /}]}]
     postflight: [{name: after, kind: http, path: /healthz}]
 """
+HANDED = """    handOver: [{name: drained, kind: http, path: /healthz}]
+"""
 MANIFEST = """apiVersion: reconciler/v1alpha1
 kind: Environment
 metadata: {{name: {name}}}
@@ -37,7 +39,7 @@ spec:
   members:
     - {{name: api, traffic: weighted, match: {{prefix: /api}}, host: {{kind: process, app: api}}}}
     - {{name: web, traffic: weighted, host: {{kind: process, app: web}}}}
-    - {{name: worker, traffic: exclusive, host: {{kind: process, app: worker}}}}
+    - {{name: worker, traffic: exclusive{standby}, host: {{kind: process, app: worker}}}}
   strategy:
     steps: {ladder}
     warmUp: 0s
@@ -70,7 +72,8 @@ class Wish:
     green: str | None = None
     policy: int = 0
 
-    def text(self, name: str) -> bytes:
+    def text(self, name: str, warm: bool) -> bytes:
+        """`warm`: the worker can stand by, and where there are gates its hand-over has one, too."""
         pinned = [(slot, version) for slot, version in (("blue", self.blue), ("green", self.green)) if version]
         draw = Random(self.policy)
         ladder = draw.choice(LADDERS)
@@ -83,7 +86,8 @@ class Wish:
             soak=draw.choice((1, 3, 9)),
             on_failure=draw.choice(("rollback", "rollback", "hold")),
             drift=draw.choice(("enabled", "enabled", "warn", "disabled")),
-            gates=GATES if self.policy % 4 else "",
+            gates=(GATES + (HANDED if warm else "")) if self.policy % 4 else "",
+            standby=", standby: true" if warm else "",
             migrate=self._migrate(one_step=ladder == LADDERS[-1]),
         )
         return filled.encode()

@@ -125,7 +125,9 @@ class History:
         )
 
     def _begin(self) -> None:
-        self.push({f"environments/{name}.yaml": Wish(policy=1).text(name) for name in self.places})
+        self.push(
+            {f"environments/{name}.yaml": Wish(policy=1).text(name, self.places[name].warm) for name in self.places}
+        )
         self.weather.calm = self._calm_start
         self._start()
         while self._calm_start and not all(self.laws.state(name).stable for name in self.places):
@@ -134,7 +136,10 @@ class History:
         self.turns = 0
         for name, place in self.places.items():
             draw = self.weather.draw("first")
-            self.commit(place, Wish("green", green=draw.choice(("1.1", "1.2")), policy=draw.randrange(12)).text(name))
+            self.commit(
+                place,
+                Wish("green", green=draw.choice(("1.1", "1.2")), policy=draw.randrange(12)).text(name, place.warm),
+            )
 
     def advance(self) -> None:
         """Whoever is next does what is next."""
@@ -349,7 +354,8 @@ class History:
         target = wanted.spec.target if isinstance(wanted, manifest.Manifest) else None
         if reason == "InSync" and target != stable:
             return f"git asks for {target}, and {stable} serves"
-        owners = [slot for slot in Slot if place.members.all["worker", slot].status.value != "stopped"]
+        idle = ("stopped", "standby")
+        owners = [slot for slot in Slot if place.members.all["worker", slot].status.value not in idle]
         return f"the worker runs in {owners}" if owners != [stable.slot] and reason == "InSync" else ""
 
     def _attend(self, place: Place, since: dict[str, tuple[str, float]]) -> None:

@@ -202,7 +202,8 @@ class Laws:
     # ---- what reaches the members
 
     def members(self, place: Place) -> None:
-        owners = [slot for slot in Slot if place.members.all["worker", slot].status in ALIVE]
+        workers = [place.members.all["worker", slot] for slot in Slot]
+        owners = [one.slot for one in workers if one.owns and one.status in ALIVE]
         if len(owners) > 1:
             self.breach("law 21: two owners of the worker")
 

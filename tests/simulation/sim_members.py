@@ -23,6 +23,7 @@ STOPPED, UNREADY, READY, STOPPING = (
     MemberStatus.READY,
     MemberStatus.STOPPING,
 )
+STANDBY = MemberStatus.STANDBY
 ALIVE = (UNREADY, READY, STOPPING)
 
 
@@ -36,6 +37,7 @@ class Instance:
     status: MemberStatus = STOPPED
     version: str | None = None
     life: int = 0
+    owns: bool = False  # it may be at work; where it cannot stand by, from its start to its end
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Members:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.number = 0  # by which the worker was granted or released last, where it can stand by
         self.blind: dict[Slot, float] = {}  # until when a slot's host gives no answer
         named = (("api", Traffic.WEIGHTED), ("web", Traffic.WEIGHTED), ("worker", Traffic.EXCLUSIVE))
         self.all = {(name, slot): Instance(name, traffic, slot) for slot in Slot for name, traffic in named}
@@ -84,6 +87,7 @@ class Members:
         weather, draw = self.place.weather, self.place.weather.draw("start")
         one.life += 1
         life = one.life
+        one.owns = not self.stands_by(one)
         self.put(one, UNREADY, version)
         delay = draw.uniform(0.02, 0.4)
         if one.traffic is Traffic.WEIGHTED and self.place.releases.shows(version, "version-never-ready"):
@@ -93,7 +97,7 @@ class Members:
 
         def ready() -> None:
             if one.life == life and one.status is UNREADY:
-                one.status = READY
+                one.status = READY if one.owns else STANDBY
                 self.place.say("member", lambda: f"{one.name} in {one.slot} is ready at {version}")
                 if one.traffic is Traffic.WEIGHTED:
                     self._flap_for_good(one, life)
@@ -140,11 +144,11 @@ class Members:
 
     def stop(self, one: Instance) -> None:
         weather = self.place.weather
-        if one.status in (STOPPED, STOPPING):
+        if one.status is STOPPED or (one.status is STOPPING and one.version is None):
             return
         one.life += 1
         life = one.life
-        one.status = STOPPING
+        one.status, one.version = STOPPING, None
         delay = weather.draw("stop").uniform(0.0, 0.3)
         if weather.strikes("host-slow-stop", 3):
             delay += weather.draw("host-slow-stop").uniform(2.0, 12.0)
@@ -154,6 +158,42 @@ class Members:
                 self.die(one)
 
         self.place.timeline.after(delay, end)
+
+    def stands_by(self, one: Instance) -> bool:
+        return self.place.warm and one.traffic is Traffic.EXCLUSIVE
+
+    def grant(self, one: Instance, number: int) -> None:
+        """Name this slot, and no other: what works there unasked is cut off, and soon notices."""
+        self.number = number
+        other = self.all[one.name, one.slot.other]
+        if other.owns and other.status in (UNREADY, READY):
+            self.release(other, number)
+        if one.status is STANDBY or (one.status is UNREADY and not one.owns):
+            one.owns = True
+            self.put(one, UNREADY, one.version)
+            self._soon(one, READY)
+
+    def release(self, one: Instance, number: int) -> None:
+        if not one.owns or one.status not in (UNREADY, READY):
+            return
+        self.number = number
+        self.put(one, STOPPING, one.version)
+        self._soon(one, STANDBY)
+
+    def _soon(self, one: Instance, status: MemberStatus) -> None:
+        """It looks into its file, and finishes what it has in hand."""
+        one.life += 1
+        life, weather = one.life, self.place.weather
+        delay = weather.draw("hand-over").uniform(0.02, 0.3)
+        if weather.strikes("host-slow-stop", 3):
+            delay += weather.draw("host-slow-stop").uniform(2.0, 12.0)
+
+        def arrived() -> None:
+            if one.life == life:
+                one.owns = status is READY
+                self.put(one, status, one.version)
+
+        self.place.timeline.after(delay, arrived)
 
     def reads(self, one: Instance) -> MemberReading:
         if one.status is STOPPED:
@@ -209,6 +249,25 @@ class Host:
         self._place.laws.stopped(self._place, self._one(slot), self._process)
         self._place.members.stop(self._one(slot))
         self._process.may_die(f"after {self._name} stopped")
+
+    def grant(self, slot: Slot, number: int) -> None:
+        self._handed("start", slot, number)
+        self._place.members.grant(self._one(slot), number)
+        self._process.may_die(f"after {self._name} was granted")
+
+    def release(self, slot: Slot, number: int) -> None:
+        self._handed("stop", slot, number)
+        self._place.members.release(self._one(slot), number)
+        self._process.may_die(f"after {self._name} was released")
+
+    def _handed(self, what: str, slot: Slot, number: int) -> None:
+        self._answer(slot)
+        self._process.may_die(f"before {self._name} is handed over")
+        if self._weather.strikes(f"{what}-lost", 2):
+            raise Unreachable(f"{what} {self._name} in {slot}: no answer")
+        if number < self._place.members.number:
+            raise Refused(f"{number} is older than {self._place.members.number}")
+        self._place.laws.started(self._place, self._one(slot), self._process)
 
     def _answer(self, slot: Slot) -> None:
         members, weather = self._place.members, self._weather

@@ -78,4 +78,4 @@ class Person:
         stable = state.in_charge
         slot, version = (stable.slot, stable.version) if stable else (Slot.BLUE, CURE)
         place.releases.cure(version)
-        self._history.commit(place, Wish(str(slot), **{"blue": None, str(slot): version}).text(place.name))
+        self._history.commit(place, Wish(str(slot), **{"blue": None, str(slot): version}).text(place.name, place.warm))

@@ -133,11 +133,11 @@ class Trouble:
     # ---- git
 
     def git_commit(self, draw: Random, place: Place) -> None:
-        self._history.commit(place, self._wish(draw, place).text(place.name))
+        self._history.commit(place, self._wish(draw, place).text(place.name, place.warm))
 
     def git_storm(self, draw: Random, place: Place) -> None:
         for _ in range(draw.randint(5, 25)):
-            self._history.commit(place, self._wish(draw, place).text(place.name))
+            self._history.commit(place, self._wish(draw, place).text(place.name, place.warm))
 
     def git_revert(self, draw: Random, place: Place) -> bool:
         git = self._history.git
@@ -153,7 +153,7 @@ class Trouble:
         while ancestors[-1] and len(ancestors) < 5:
             ancestors.append(git.commits[ancestors[-1]].parent)
         parent = draw.choice(ancestors[1:])
-        files = {**git.files(parent), **self._file(place, self._wish(draw, place).text(place.name))}
+        files = {**git.files(parent), **self._file(place, self._wish(draw, place).text(place.name, place.warm))}
         self._history.push(files, parent)
 
     def git_commit_gone(self, draw: Random, place: Place) -> bool:
@@ -166,7 +166,8 @@ class Trouble:
         return False
 
     def git_invalid(self, draw: Random, place: Place) -> None:
-        data = Wish().text(place.name) if draw.random() < 0.3 else self._wish(draw, place).text(place.name)
+        wish = Wish() if draw.random() < 0.3 else self._wish(draw, place)
+        data = wish.text(place.name, place.warm)
         good, bad = draw.choice(INVALID)
         self._history.commit(place, data.replace(good, bad, 1))
 

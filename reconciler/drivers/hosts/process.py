@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import MemberReading, MemberStatus, Pin, Slot
 from reconciler.drivers.identity import Identity
-from reconciler.drivers.process import launch, lives, record
+from reconciler.drivers.process import launch, lives, ownership, record
 from reconciler.drivers.process.app import App, plain
 from reconciler.drivers.process.ending import end, request_end
 from reconciler.drivers.process.health import Health
@@ -44,6 +45,8 @@ def open(context: HostContext, settings: Settings) -> ProcessHost:
             f"define it there as [apps.{settings.app}]"
         )
     plain("the member's name", context.member)
+    if misfit := context.app.misfit(settings.app, standby=context.standby):
+        raise Refused(f"{context.environment}/{context.member}: {misfit}")
     return ProcessHost(context, settings.app, context.app)
 
 
@@ -74,7 +77,10 @@ class ProcessHost:
             return MemberReading(UNREADY, detail=f"it ended, but what it had started still runs: process {left}")
         if slot not in self._health or not self.app.ports:
             return MemberReading(MemberStatus.READY, known.label)
-        return self._health[slot].ask(self.app.ports.of(slot), replace(known, identity=life.leader))
+        role = None
+        if self.app.standby:  # read before it is asked: what it says afterwards may only be newer
+            role = partial(ownership.judge, slot, ownership.load(self._ownership))
+        return self._health[slot].ask(self.app.ports.of(slot), replace(known, identity=life.leader), role)
 
     def stage(self, slot: Slot, pin: Pin) -> None:
         self.app.folder(self._values(slot, pin))
@@ -89,6 +95,8 @@ class ProcessHost:
         if self.app.ports:
             launch.require_free(self.app.ports.of(slot), f"{self.context.member} in {slot} (app '{self.name}')")
         record.put(Path(values["config"]), json.dumps(dict(pin.config)))
+        if self.app.standby:
+            ownership.forget(self._ownership, slot)
         self._spawn(slot, pin, values | ({"release": str(release)} if release else {}))
 
     def stop(self, slot: Slot) -> None:
@@ -103,6 +111,23 @@ class ProcessHost:
             request_end(self._lives, known)
             record.save(path, replace(known, stop_asked=now))
         elif not 0 <= now - known.stop_asked < self.app.stop_timeout:
+            end(self._lives, known)
+
+    def grant(self, slot: Slot, number: int) -> None:
+        ownership.grant(self._ownership, slot, number)
+        known = record.load(self._path(slot))
+        if known and known.release_asked is not None:
+            record.save(self._path(slot), replace(known, release_asked=None))
+
+    def release(self, slot: Slot, number: int) -> None:
+        ownership.release(self._ownership, slot, number)
+        known = record.load(self._path(slot))
+        if known is None or self.read(slot).status in (STOPPED, MemberStatus.STANDBY):
+            return
+        now = self.clock.monotonic()
+        if known.release_asked is None:
+            record.save(self._path(slot), replace(known, release_asked=now))
+        elif not 0 <= now - known.release_asked < self.app.stop_timeout:
             end(self._lives, known)
 
     def close(self) -> None:
@@ -168,8 +193,13 @@ class ProcessHost:
             "member": self.context.member,
             "environment": self.context.environment,
             "config": str(self._path(slot).with_suffix(".config.json").absolute()),
+            "ownership": str(self._ownership.absolute()),
         }
         return values | ({"port": str(self.app.ports.of(slot))} if self.app.ports else {})
+
+    @property
+    def _ownership(self) -> Path:
+        return self.context.state / "members" / f"{self.context.member}.ownership.json"
 
     def _path(self, slot: Slot) -> Path:
         return self.context.state / "members" / f"{self.context.member}-{slot}.json"

@@ -19,7 +19,7 @@ from reconciler.core.model import Slot
 from reconciler.durations import Duration
 from reconciler.errors import Refused
 
-PLACEHOLDERS = ("python", "port", "version", "slot", "release", "config", "member", "environment")
+PLACEHOLDERS = ("python", "port", "version", "slot", "release", "config", "member", "environment", "ownership")
 IN_RELEASES = ("version", "slot", "member", "environment")  # what a release's folder may depend on
 PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")  # no path, no option, no surprise in a file's name
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -52,7 +52,8 @@ class App(BaseModel):
     ready: str | None = Field(default=None, pattern="^/")  # a path such as /healthz; without one, alive is ready
     env: dict[str, str] = Field(default_factory=dict, repr=False)  # taken as it is: may hold secrets, and braces
     cwd: str | None = None
-    stop_timeout: Duration = 10.0  # seconds, between asking to end and ending by force
+    stop_timeout: Duration = 10.0  # seconds, between asking to end, or to let go, and ending by force
+    standby: bool = False  # it polls {ownership}, works only while its slot is named there, and tells role and number
     base: Path = Field(default_factory=Path.cwd)
 
     @field_validator("command")
@@ -82,7 +83,19 @@ class App(BaseModel):
             raise ValueError("{release} is used, but `releases` does not say where the files of a version are")
         if ("port" in used or self.ready is not None) and self.ports is None:
             raise ValueError("{port} or `ready` is used, but `ports` gives no port per slot")
+        if self.standby and ("ownership" not in used or self.ready is None):
+            raise ValueError("`standby` needs {ownership} in the command, and `ready`, where role and number are told")
+        if "ownership" in used and not self.standby:
+            raise ValueError("{ownership} is used, but the app does not say `standby = true`")
         return self
+
+    def misfit(self, name: str, *, standby: bool) -> str:
+        """Why a member that can stand by, or cannot, may not be this app; empty when it may."""
+        if standby == self.standby:
+            return ""
+        if standby:
+            return f"app '{name}' cannot stand by; if it can, the operator's file says `standby = true`"
+        return f"app '{name}' works only while it is named as the owner; write `standby: true` for an exclusive member"
 
     def fill(self, text: str, values: Mapping[str, str]) -> str:
         return Formatter().vformat(text, (), {"python": sys.executable, **values})

@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+from collections.abc import Callable
 from typing import Any
 
 from reconciler.clock import Clock
 from reconciler.core.model import MemberReading, MemberStatus
 from reconciler.drivers.process.record import Record
+
+Role = Callable[[MemberReading, dict[str, Any]], MemberReading]
 
 LARGEST = 64 * 1024  # bytes of an answer
 PIECE = 8 * 1024
@@ -26,15 +29,17 @@ class Health:
         self.path, self.deadline, self.clock = path, deadline, clock
         self._idle: dict[int, http.client.HTTPConnection] = {}
 
-    def ask(self, port: int, record: Record) -> MemberReading:
-        """READY only by a 200 that names the version and, if it names a process, the one that we started."""
+    def ask(self, port: int, record: Record, role: Role | None = None) -> MemberReading:
+        """READY only by a 200 that names the version and, if it names a process, the one that we started; where it has
+        a `role`, that says what such an answer means."""
         kept = self._idle.pop(port, None)
         try:
             status, body = self._again(kept) if kept else self._get(self._connect(port), port)
         except (OSError, http.client.HTTPException) as error:
             why = "in time" if isinstance(error, TimeoutError) else f"({type(error).__name__})"
             return _unready(f"{self.path} on port {port} does not answer {why}")
-        return judge(self.path, status, body, record)
+        found = judge(self.path, status, body, record)
+        return role(found, _object(body)) if role and found.status is MemberStatus.READY else found
 
     def close(self) -> None:
         while self._idle:

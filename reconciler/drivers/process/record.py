@@ -33,6 +33,7 @@ class Record:
     pid: int | None = None
     identity: Identity | None = None  # with a pid: None if it had died before it could be looked at
     stop_asked: float | None = None  # monotonic, seconds
+    release_asked: float | None = None  # likewise; to let go, and live on
 
 
 def load(path: Path) -> Record | None:

@@ -1,0 +1,169 @@
+"""Members that stand by change hands by a number: on real processes, through crashes, sleep and the way back."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_account import assert_jobs_done_once
+from e2e_playground import Playground, until
+from e2e_users import assert_nothing_lost
+
+from reconciler.core.model import Stage
+from reconciler.core.steps import Ended, LetGo, Phase, StagePassed
+from reconciler.demo import account
+from reconciler.demo.place import WARM
+from reconciler.drivers.identity import Identity
+
+pytestmark = pytest.mark.real
+
+DRAINED = """\
+    handOver:
+      - {name: jobs, kind: queue-drained, folder: in-hand, apart: 100ms}
+      - {name: files, kind: queue-drained, folder: to-copy, apart: 100ms}
+"""
+# Without its gates: what a sleeping owner has in hand is never drained, and such a hand-over goes back.
+UNPROVED: dict[str, Any] = {"steps": ("setWeight: 100", "handOver: [worker, sync]"), "gates": ""}
+DIRECT: dict[str, Any] = {"steps": ("setWeight: 100", "handOver: [worker, sync]"), "gates": DRAINED}
+
+
+@pytest.fixture
+def warm(tmp_path: Path) -> Iterator[Playground]:
+    ground = Playground(tmp_path / "p", warm=WARM)
+    try:
+        yield ground
+    finally:
+        ground.tear_down()
+
+
+def done(playground: Playground) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (playground.place.data / "done.jsonl").read_text().splitlines()]
+
+
+def owner(playground: Playground, member: str = "worker") -> dict[str, Any]:
+    folder = playground.place.state / "demo" / "members" / member / "members"
+    found: dict[str, Any] = json.loads((folder / f"{member}.ownership.json").read_text())
+    return found
+
+
+def asleep(playground: Playground) -> Identity:
+    """Blue's worker, stopped by SIGSTOP with a job in hand."""
+    blue, in_hand = playground.member("worker", "blue"), playground.place.data / "claimed"
+    assert blue
+    while True:
+        playground.kill(blue, signal.SIGSTOP)
+        time.sleep(0.02)
+        if any(in_hand.iterdir()):
+            return blue
+        playground.kill(blue, signal.SIGCONT)
+
+
+def assert_one_owner(playground: Playground) -> None:
+    """In every list, over the whole test: nobody began while another one was at work, and numbers never fell."""
+    for file in (playground.place.data / "done.jsonl", playground.place.data / "sync" / "done.jsonl"):
+        records = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        assert account.overlaps(records) == 0
+        numbers = [each["number"] for each in records]
+        assert numbers == sorted(numbers)
+
+
+def test_it_is_handed_over_warm_proved_and_back_again_on_rollback(warm: Playground) -> None:
+    warm.serving(**DIRECT)
+    users = warm.users()
+    blue = warm.member("worker", "blue")
+    assert owner(warm)["owner"] == "blue"
+    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"soak": "10m"})
+    warm.until(lambda state: state.transition and state.transition.phase is Phase.SOAKING)
+    assert owner(warm)["owner"] == owner(warm, "sync")["owner"] == "green"
+    kinds = [type(e) for e in warm.events(LetGo) + [s for s in warm.events(StagePassed) if s.stage is Stage.HAND_OVER]]
+    assert kinds == [LetGo, StagePassed]
+    until(lambda: done(warm)[-1]["slot"] == "green", "work by green")
+    warm.ask("abort", "--reason", "a test")
+    warm.until_event(lambda event: isinstance(event, Ended) and event.phase is Phase.ABORTED)
+    until(lambda: owner(warm)["owner"] == "blue" and done(warm)[-1]["slot"] == "blue", "work by blue again")
+    assert warm.member("worker", "blue") == blue
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert_jobs_done_once(warm, requests)
+    assert_one_owner(warm)
+
+
+# The acts of DIRECT, counted: one weight change, then worker and sync let go, then each is granted.
+@pytest.mark.timeout(200)
+def test_a_reconciler_that_is_killed_in_mid_hand_over_loses_no_job_and_runs_none_twice(warm: Playground) -> None:
+    warm.serving(**DIRECT)
+    users = warm.users()
+    slot, version = "blue", "1.0.0"
+    for point, count in [("intent-written", 2), ("effect-done", 2), ("outcome-written", 3), ("effect-done", 4),
+                         ("intent-written", 5), ("effect-read-back", 4)]:  # fmt: skip
+        slot, version = ("blue", "1.0.0") if slot == "green" else ("green", "1.1.0")
+        warm.stop_run()
+        warm.commit(slot, "1.0.0", "1.1.0", **DIRECT)
+        assert warm.run_until_struck(point, count).wait(30) == -signal.SIGKILL, (point, count, warm.log)
+        warm.run()
+        warm.until_stable(slot, version)
+        assert owner(warm)["owner"] == slot
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert_jobs_done_once(warm, requests)
+    assert_one_owner(warm)
+
+
+def test_an_owner_that_hangs_is_ended_by_force_before_another_one_begins(warm: Playground) -> None:
+    warm.serving(**UNPROVED)
+    users = warm.users()
+    blue = asleep(warm)
+    warm.commit("green", "1.0.0", "1.1.0", **UNPROVED)
+    warm.until_stable("green", "1.1.0")
+    assert not blue.alive()
+    requests = users.stop()
+    records = warm.jobs_done()
+    found = account.jobs(requests, records)
+    assert (found.lost, found.twice) == (0, 0)
+    assert_one_owner(warm)
+
+
+def test_an_owner_that_wakes_up_after_its_hand_over_is_refused_by_the_fence(warm: Playground) -> None:
+    """A person swore that it had stopped, and it only slept: what it has in hand is done by the new owner, once."""
+    warm.serving(**UNPROVED)
+    users = warm.users()
+    blue = asleep(warm)
+    record = warm.place.state / "demo" / "members" / "worker" / "members" / "worker-blue.json"
+    kept = record.read_text()
+    record.write_text("lost")
+    warm.commit("green", "1.0.0", "1.1.0", **UNPROVED)
+    warm.until(lambda state: state.transition and state.transition.phase is Phase.HANDING_OVER)
+    warm.ask("handover", "--force", "--from", "blue", "--reason", "I saw it stopped")
+    until(lambda: done(warm)[-1]["slot"] == "green", "work by green", warm.story)
+    warm.kill(blue, signal.SIGCONT)
+    record.write_text(kept)
+    time.sleep(0.5)
+    warm.until_stable("green", "1.1.0")
+    requests = users.stop()
+    found = account.jobs(requests, warm.jobs_done())
+    assert (found.lost, found.twice) == (0, 0)
+    assert_one_owner(warm)
+    refused = [json.loads(line) for line in (warm.place.data / "refused.jsonl").read_text().splitlines()]
+    assert refused
+    assert all(each["number"] < each["seen"] for each in refused)
+
+
+def test_nobody_owns_until_the_gate_says_drained_and_without_that_it_goes_back(warm: Playground) -> None:
+    (warm.place.data / "sync" / "queue").mkdir(parents=True)
+    warm.serving(**DIRECT)
+    stuck = warm.place.data / "claimed" / "00000000000000000001-stuck.1"
+    stuck.parent.mkdir(exist_ok=True)
+    stuck.touch()  # somebody's job that never ends
+    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"deadline": "6s"})
+    warm.until_event(lambda event: isinstance(event, LetGo))
+    assert owner(warm)["owner"] is None
+    ended = warm.until_event(lambda event: isinstance(event, Ended)).event
+    assert isinstance(ended, Ended)
+    assert ended.phase is Phase.ROLLED_BACK
+    assert "jobs" in ended.reason
+    until(lambda: owner(warm)["owner"] == "blue", "the owner before", warm.story)
