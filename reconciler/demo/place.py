@@ -53,11 +53,11 @@ spec:
     scaleDownDelay: 10m
     progressDeadline: 60s
   gates:
-    preflight:
-      - {{name: alive, kind: http, path: /healthz}}
     handOver:                         # between two owners: nothing may be left in anybody's hands
       - {{name: jobs, kind: queue-drained, folder: in-hand, apart: 100ms}}
       - {{name: files, kind: queue-drained, folder: to-copy, apart: 100ms}}
+    preflight:
+      - {{name: alive, kind: http, path: /healthz}}
 {gates}"""
 
 JOURNEY = f"""\

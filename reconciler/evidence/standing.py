@@ -77,7 +77,9 @@ def stopped(step: Step) -> Slot | None:
     """The slot whose web members are stopped here while users are served. `down`, a beginning, and an adoption that is
     not through yet are no such times; where a gateway is down at a beginning, the journal does not tell."""
     state, event = step.before, step.entry.event
-    if not isinstance(event, Intended) or not isinstance(event.act, Stop) or event.act.owner or event.rule == REFIT:
+    if not isinstance(event, Intended) or not isinstance(event.act, Stop) or event.rule == REFIT:
+        return None
+    if step.exclusive.issuperset(event.act.members):  # workers serve no users
         return None
     return None if state.stable is None or state.down or state.claim else event.act.slot
 

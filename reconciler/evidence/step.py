@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconciler.core.history import fold
 from reconciler.core.state import State
-from reconciler.core.steps import Intended, Route
+from reconciler.core.steps import Intended, Route, Start, Stop
 from reconciler.journal.entry import Entry
 
 
@@ -29,6 +29,7 @@ class Step:
 
     before: State
     entry: Entry
+    exclusive: frozenset[str] = frozenset()  # members that anybody ever owns, in the whole record
 
     @property
     def route(self) -> Route | None:
@@ -36,9 +37,14 @@ class Step:
         return event.act if isinstance(event, Intended) and isinstance(event.act, Route) else None
 
 
+def _owned(entry: Entry) -> tuple[str, ...]:
+    act = entry.event.act if isinstance(entry.event, Intended) else None
+    return act.members if isinstance(act, Start | Stop) and act.owner else ()
+
+
 def steps(entries: Sequence[Entry]) -> Iterator[Step]:
     """`entries` from the environment's first on."""
-    state = State()
+    state, exclusive = State(), frozenset(name for entry in entries for name in _owned(entry))
     for entry in entries:
-        yield Step(state, entry)
+        yield Step(state, entry, exclusive)
         state = fold(state, entry.event, elapsed=entry.elapsed, seq=entry.seq)
