@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from loop_world import FakeGateway, FakeHost, FakeRounds
 
 from reconciler.configuration import load
-from reconciler.core.model import all_on
+from reconciler.core.model import MigrationReading, all_on
 from reconciler.core.steps import Ended, Phase, Requested, Verb
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.tick import tick
@@ -82,6 +82,7 @@ class Living:
             hosts={"api": self.host},
             gates=FakeRounds(),
             ledger=Ledger(()),
+            migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),
             close=int,
             warm=str,
         )

@@ -18,6 +18,7 @@ from reconciler.core.model import (
     Member,
     MemberReading,
     MemberStatus,
+    MigrationReading,
     Mode,
     Outcome,
     Pair,
@@ -180,6 +181,7 @@ class Stand:
             hosts=self.hosts,
             gates=self.rounds,
             ledger=Ledger(()),
+            migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),
             warm=lambda _slot: None,
             close=lambda: None,
         )
