@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from reconciler.core.gates import alerts, confident, due, proof, stage, verdict
+from reconciler.core.handing import hand_over
 from reconciler.core.judging import both_died, failure
-from reconciler.core.members import grant, let_go, prepare, take_over
+from reconciler.core.members import prepare
 from reconciler.core.model import (
     Analysis,
     DriftMode,
@@ -30,7 +29,6 @@ from reconciler.core.steps import (
     HealthNoted,
     HoldBegan,
     Judged,
-    LetGo,
     PausedByRule,
     Phase,
     Rebound,
@@ -40,8 +38,6 @@ from reconciler.core.steps import (
     StagePassed,
     StepPassed,
 )
-
-Step = Callable[[Situation, str, Release], Do | Wait | None]
 
 NOTE_AFTER = 1.0  # watched seconds between two notes of what the gates say
 
@@ -202,7 +198,7 @@ def climb(s: Situation) -> Answer | None:
         case Analysis() as step if t:
             return _analyse(s, t, step)
         case HandOver(members) if t:
-            return _hand_over(s, t, members)
+            return _unfit(s, t.newcomer) or hand_over(s, t, members)
         case _:
             return None
 
@@ -252,31 +248,6 @@ def _analyse(s: Situation, t: Transition, step: Analysis) -> Answer:
         unsure = Wait("GateInconclusive", f"not confident yet: {found.reason}", until=until)
         return unsure if found.good else Wait(f"Gate{found.outcome}", found.reason, until=until)
     return Record(PausedByRule(f"no good verdict within {step.at_most:g} s: {found.reason}"))
-
-
-def _hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:
-    unfit = _unfit(s, t.newcomer)
-    if unfit:
-        return unfit
-    if not any(gate.stage is Stage.HAND_OVER for gate in s.spec.gates):
-        return _each(s, t, members, take_over) or Record(StepPassed(t.cursor, handed=members))
-    step = _each(s, t, members, let_go)
-    if step is None and not t.let_go:
-        return Record(LetGo(members))  # from here on the gates of the hand-over are asked; see `pass_stage`
-    return step or _each(s, t, members, grant) or Record(StepPassed(t.cursor, handed=members))
-
-
-def _each(s: Situation, t: Transition, members: tuple[str, ...], ask: Step) -> Do | Wait | None:
-    """The next step with any of them; nobody is asked to let go without a reason to go on."""
-    found = verdict(s.spec, t, s.observed.gates)
-    for name in members:
-        step = ask(s, name, t.newcomer)
-        serving = s.status(t.stable.slot, name) in (MemberStatus.READY, MemberStatus.UNREADY)
-        if step and serving and not found.good:
-            return Wait(f"Gate{found.outcome}", found.reason)
-        if step:
-            return step
-    return None
 
 
 def soak(s: Situation) -> Answer | None:

@@ -13,7 +13,7 @@ from core_laws import broken, law_01, law_10, law_11, law_12, law_15, law_17, la
 from core_walk import Walk, resting_on_stable
 from core_world import ON_BLUE, READY, UNREADY, B, Edge, G, World, at, serving, spec, switching
 
-from reconciler.core import arriving, back, diff, forward, members, preview, rest
+from reconciler.core import arriving, back, diff, forward, handing, members, preview, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.migrating import migrate
 from reconciler.core.model import Counters, Observed, Outcome, Pair, Release, Routing, SetWeight, share
@@ -330,7 +330,7 @@ def test_law_21_one_owner(monkeypatch: Patch) -> None:
             return Do(Start(owner.slot, owner.version, (name,), owner=True))
         return Do(Stop(owner.slot.other, (name,), owner=True))
 
-    spoil(monkeypatch, "take_over", hasty, forward)
+    spoil(monkeypatch, "take_over", hasty, handing)
     assert walked("21")
 
 

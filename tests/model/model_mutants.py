@@ -21,7 +21,7 @@ from model_loop import Loop
 from model_scenarios import AT_ONCE, BOTH_WORK, HANDED, ONE_WAY, scenario
 from model_world import GATES, SHORT
 
-from reconciler.core import arriving, back, diff, forward, gates, history, members, migrating, plan, rest
+from reconciler.core import arriving, back, diff, forward, gates, handing, history, members, migrating, plan, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule
@@ -236,7 +236,7 @@ MUTANTS = (
         spoil(forward, "_rung", defects.remembered),
         faults=("moved by hand",),
     ),
-    Mutant("the new owner starts before the old one has stopped", "21", spoil(forward, "take_over", defects.hasty)),
+    Mutant("the new owner starts before the old one has stopped", "21", spoil(handing, "take_over", defects.hasty)),
     Mutant(
         "an owner that cannot be read counts as gone",
         "21",
@@ -260,13 +260,13 @@ MUTANTS = (
     Mutant(
         "the new owner is granted before the old one let go",
         "21",
-        all_of(spoil(members, "let_go", lambda *_: None), spoil(forward, "let_go", lambda *_: None)),
+        all_of(spoil(members, "let_go", lambda *_: None), spoil(handing, "let_go", lambda *_: None)),
         options=HANDED,
     ),
     Mutant(
         "the hand-over's gates are asked before intake stopped",
         "21 (gates)",
-        spoil(forward, "let_go", lambda *_: None),
+        spoil(handing, "let_go", lambda *_: None),
         options=HANDED,
     ),
     Mutant(

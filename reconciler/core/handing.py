@@ -1,0 +1,36 @@
+"""The step in which exclusive members change hands: what is asked before anybody lets go, and before the next owns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reconciler.core.gates import verdict
+from reconciler.core.members import grant, let_go, take_over
+from reconciler.core.model import MemberStatus, Release, Stage
+from reconciler.core.situation import Answer, Do, Record, Situation, Wait
+from reconciler.core.state import Transition
+from reconciler.core.steps import LetGo, StepPassed
+
+Step = Callable[[Situation, str, Release], Do | Wait | None]
+
+
+def hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:
+    if not any(gate.stage is Stage.HAND_OVER for gate in s.spec.gates):
+        return _each(s, t, members, take_over) or Record(StepPassed(t.cursor, handed=members))
+    step = _each(s, t, members, let_go)
+    if step is None and not t.let_go:
+        return Record(LetGo(members))  # from here on the gates of the hand-over are asked; see `pass_stage`
+    return step or _each(s, t, members, grant) or Record(StepPassed(t.cursor, handed=members))
+
+
+def _each(s: Situation, t: Transition, members: tuple[str, ...], ask: Step) -> Do | Wait | None:
+    """The next step with any of them; nobody is asked to let go without a reason to go on."""
+    found = verdict(s.spec, t, s.observed.gates)
+    for name in members:
+        step = ask(s, name, t.newcomer)
+        serving = s.status(t.stable.slot, name) in (MemberStatus.READY, MemberStatus.UNREADY)
+        if step and serving and not found.good:
+            return Wait(f"Gate{found.outcome}", found.reason)
+        if step:
+            return step
+    return None
