@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 from dataclasses import dataclass
 
 import click
 
 from reconciler.cli.exit_codes import worst
+from reconciler.cli.interrupt import ends_after_this
 from reconciler.cli.layout import say
 from reconciler.cli.logs import logged
 from reconciler.core.conditions import ERROR, ROLLED_BACK
@@ -25,11 +25,10 @@ INTERRUPTED = 130
 def apply_once(config: str | None, environment: tuple[str, ...], output: str) -> int:
     """One environment after the other, each to its end. Exit 4 when a transition was rolled back or aborted.
 
-    Ctrl-C and SIGTERM end it after the step that is being done.
+    Ctrl-C and SIGTERM end it after the step that is being done; a second one at once.
     """
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    ends_after_this(stop)
     reports: list[Report] = []
     with logged("json" if output == "json" else "text"), Session.open(config) as session:
         session.journal.lock()

@@ -134,10 +134,9 @@ class Report:
         spec, road = self.spec, self.road
         if spec is None or road is None:
             return "unknown"
-        if road.state.outgrown(spec) or (spec.migration and not spec.migration.old_version_works and _migrates(road)):
-            return (
-                "no: once its data is migrated the old version does not work (oldVersionWorks: false); a failure holds"
-            )
+        one_way = spec.migration is not None and not spec.migration.old_version_works
+        if road.state.outgrown or (one_way and _migrates(road)):
+            return "no: from the migration on the old version does not work (oldVersionWorks: false); a failure holds"
         under_way = self.state.transition is not None or any(isinstance(p.what, Began) for p in road.steps)
         stable = self.state.in_charge
         if under_way and stable:

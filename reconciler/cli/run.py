@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 import threading
 from pathlib import Path
 
 import click
 
+from reconciler.cli.interrupt import ends_after_this
 from reconciler.cli.logs import logged
 from reconciler.desired.manifest import Invalid
 from reconciler.desired.snapshot import Snapshot
@@ -36,8 +36,7 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     """Run until a signal, or `stop`. Exit code 1 when another reconciler took an environment over."""
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stop.set())
+        ends_after_this(stop)
     sys.setswitchinterval(0.0005)  # a look asks several threads: 5 ms is too long to wait for one another
     runner = Runner(session, session.keeper)
     session.alarm = runner.wake_one

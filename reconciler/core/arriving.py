@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.core.members import at_rest, owned, prepare, vacate, whole
 from reconciler.core.model import MemberStatus, Release, Routing, Slot, Weights, all_on, share
 from reconciler.core.situation import RUNNING, Answer, Do, Record, Situation, Wait
+from reconciler.core.state import Transition
 from reconciler.core.steps import (
     Adopted,
     Bootstrapped,
@@ -116,10 +117,17 @@ def claim_gateway(s: Situation) -> Answer | None:
 
 
 def start_stable(s: Situation) -> Answer | None:
-    """The release that a rollback returns to is up, always. One that ends again and again stops nothing else."""
-    stable = s.state.in_charge
-    stopped = s.having(stable.slot, MemberStatus.STOPPED) if stable else []
-    if stable is None or not stopped:
+    """The release that a rollback returns to is up, always; and a newcomer from which nothing leads back. One that ends
+    again and again stops nothing else."""
+    t, stable = s.transition, s.state.in_charge
+    alone = t.newcomer if t and s.state.outgrown and t.rung else None
+    answers = (_keep_up(s, release) for release in (alone, stable) if release)
+    return next((answer for answer in answers if answer), None)
+
+
+def _keep_up(s: Situation, stable: Release) -> Answer | None:
+    stopped = s.having(stable.slot, MemberStatus.STOPPED)
+    if not stopped:
         return None
     if s.misfits(stable):
         return _refit(s, stable)
@@ -142,6 +150,8 @@ def reopen_gateway(s: Situation) -> Answer | None:
     gateway, stable = s.gateway, s.state.in_charge
     if gateway is None or stable is None or (gateway.up and gateway.weights is not None):
         return None
+    if s.state.outgrown and s.transition and s.transition.rung:
+        return _reopen_alone(s, s.transition)
     weight = _kept(s, stable)
     if not weight and s.having(stable.slot, MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.STOPPING):
         lost = s.spec.pinned(stable.slot) != stable.version  # then nobody knows how to start it: only a commit helps
@@ -149,6 +159,15 @@ def reopen_gateway(s: Situation) -> Answer | None:
         return Wait("NotReady", f"the gateway stays closed until {stable} is ready{way}", blocked=lost, alert=True)
     routing = Routing(share(stable.slot.other, weight), fallback=stable.slot) if weight else at_rest(s, stable)
     return Do(Route(gateway.weights, routing), "bring the gateway back")
+
+
+def _reopen_alone(s: Situation, t: Transition) -> Answer:
+    """Stable does not work with the data any more: the newcomer, or nobody."""
+    if not s.runs(t.newcomer):
+        message = f"the gateway stays closed until {t.newcomer} is ready: {t.stable} does not work with its data"
+        return Wait("NotReady", message, alert=True)
+    before = s.gateway.weights if s.gateway else None
+    return Do(Route(before, Routing(share(t.newcomer.slot, t.rung))), "bring the gateway back")
 
 
 def _kept(s: Situation, stable: Release) -> int:

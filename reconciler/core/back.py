@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.members import released
+from reconciler.core.migrating import unfinished
 from reconciler.core.model import Admission, GatewayReading, MemberStatus, Pair, Routing, all_on, share
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
@@ -14,7 +15,7 @@ def go_back(s: Situation) -> Answer | None:
     t = s.transition
     if t is None or not t.going_back:
         return None
-    return _traffic(s, t) or released(s, t.stable) or Record(Ended(t.ends, t.reason))
+    return _traffic(s, t) or released(s, t.stable) or unfinished(s, t) or Record(Ended(t.ends, t.reason))
 
 
 def _traffic(s: Situation, t: Transition) -> Answer | None:

@@ -67,7 +67,9 @@ def rebind(s: Situation) -> Answer | None:
     t = forward(s)
     if t is None or s.spec.digest == t.digest:
         return None
-    return Record(Rebound(s.spec.digest, s.desired.revision, s.spec.steps, cursor_at(s.spec.steps, t.rung)))
+    migrates = t.migrates or (s.spec.migration is not None and not t.rung)  # never under users
+    cursor = cursor_at(s.spec.steps, t.rung)
+    return Record(Rebound(s.spec.digest, s.desired.revision, s.spec.steps, cursor, migrates))
 
 
 def note_health(s: Situation) -> Answer | None:
@@ -100,7 +102,7 @@ def turn_back(s: Situation) -> Answer | None:
     t = forward(s)
     if t is None:
         return None
-    outgrown = s.state.outgrown(s.spec)
+    outgrown = s.state.outgrown
     if t.holding_since is not None:
         over = not outgrown and s.now >= t.holding_since + s.spec.hold_timeout
         return Record(RollbackBegan(Phase.ROLLED_BACK, "HoldTimeout", t.reason, hold=True)) if over else None
@@ -162,7 +164,7 @@ def stand_still(s: Situation) -> Answer | None:
     if s.state.paused:
         return Wait("Paused", f"{s.state.paused}; go on with: reconcile resume {name}", blocked=True)
     if t.holding_since is not None:
-        outgrown = s.state.outgrown(s.spec)
+        outgrown = s.state.outgrown
         but = f", but {t.stable} does not work with the migrated data" if outgrown else ""
         message = f"{t.reason}; reconcile abort {name} goes back{but}, reconcile resume {name} tries on"
         until = None if outgrown else t.holding_since + s.spec.hold_timeout
@@ -216,7 +218,8 @@ def _raise(s: Situation, t: Transition, weight: int) -> Answer:
 
 def _rung(s: Situation, t: Transition, weight: int, *, advance: bool = False) -> Route:
     before = s.gateway.weights if s.gateway else None
-    return Route(before, Routing(share(t.newcomer.slot, weight), fallback=t.stable.slot), advance)
+    fallback = None if t.one_way else t.stable.slot  # nobody is led to what does not work with the data
+    return Route(before, Routing(share(t.newcomer.slot, weight), fallback=fallback), advance)
 
 
 def _unfit(s: Situation, *releases: Release) -> Wait | None:

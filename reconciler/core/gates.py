@@ -40,9 +40,9 @@ def stage(transition: Transition) -> Stage:
     return Stage.SHIFT if climbing or transition.rung else Stage.PREFLIGHT
 
 
-def pending(spec: Spec, transition: Transition) -> bool:
+def pending(transition: Transition) -> bool:
     """The newcomer's data is still to be migrated."""
-    return spec.migration is not None and not transition.migrated
+    return transition.migrates and not transition.migrated
 
 
 def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
@@ -50,27 +50,27 @@ def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
     time only and are not asked again: those before the migration, and those of a hand-over, while nobody owns."""
     if transition.phase is Phase.ROLLING_BACK:
         return ()
-    reached = _reached(spec, transition)
+    reached = _reached(transition)
     return tuple(gate for gate in spec.gates if gate.stage in reached)
 
 
-def _reached(spec: Spec, transition: Transition) -> set[Stage]:
-    before = {Stage.MIGRATE} if pending(spec, transition) and Stage.MIGRATE not in transition.passed else set()
-    if not _judged(spec, transition):
+def _reached(transition: Transition) -> set[Stage]:
+    before = {Stage.MIGRATE} if pending(transition) and Stage.MIGRATE not in transition.passed else set()
+    if not _judged(transition):
         return before
     here, order = stage(transition), list(Stage)
     return {*before, here, *(set(order[: order.index(here)]) - {Stage.MIGRATE, Stage.HAND_OVER})}
 
 
-def _judged(spec: Spec, transition: Transition) -> bool:
+def _judged(transition: Transition) -> bool:
     """The newcomer itself is: it has users, or it is up on data that were made for it."""
-    return transition.rung > 0 or (transition.up and not pending(spec, transition))
+    return transition.rung > 0 or (transition.up and not pending(transition))
 
 
 def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
     """One outcome for the present window. A reading about another window, version or rung does not count."""
     current = {reading.name: reading for reading in readings if reading.window == transition.window}
-    if not (transition.up or transition.rung or pending(spec, transition)):
+    if not (transition.up or transition.rung or pending(transition)):
         return Verdict(Outcome.PENDING, f"{transition.newcomer} is not up yet")
     enforced = [gate for gate in due(spec, transition) if gate.mode is Mode.ENFORCE]
     worst = Verdict(Outcome.SUCCESSFUL, evidence(tuple(current.values())))

@@ -55,7 +55,8 @@ def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> S
 def _spend(state: State, transition: Transition, elapsed: float) -> Transition:
     """The progress deadline counts neither pauses, nor holding, nor a migration, nor soaking, nor the way back."""
     idle = bool(state.paused or state.suspended or state.down) or transition.holding_since is not None
-    migrating = Stage.MIGRATE in transition.passed and not transition.migrated  # its command has a time of its own
+    begun = transition.migrates and Stage.MIGRATE in transition.passed
+    migrating = begun and not transition.migrated  # its command has a time of its own
     over = transition.phase in (Phase.SOAKING, Phase.ROLLING_BACK)
     if idle or migrating or over or isinstance(transition.step, Pause):
         return transition
@@ -118,16 +119,16 @@ def _adopted(state: State, stable: Release) -> State:
 def _in_transition(state: State, transition: Transition, event: Event) -> State:
     now = state.watched
     match event:
-        case Rebound(digest, revision, steps, cursor):
+        case Rebound(digest, revision, steps, cursor, migrates):
             transition = replace(
                 transition, digest=digest, revision=revision, steps=steps, cursor=cursor, opened=now, since=now,
-                passed=frozenset(), phase=Phase.PROGRESSING, let_go=False,
+                passed=transition.passed & {Stage.MIGRATE}, phase=Phase.PROGRESSING, let_go=False, migrates=migrates,
             )  # fmt: skip
         case StagePassed(stage):
             transition = replace(transition, passed=transition.passed | {stage})
-        case Migrated(version):
-            transition = replace(transition, migrated=True, opened=now, since=now)
-            state = replace(state, migrated=version)
+        case Migrated(one_way=one_way):
+            transition = replace(transition, migrated=True, one_way=one_way)
+            transition = transition if transition.going_back else replace(transition, opened=now, since=now)
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
@@ -187,6 +188,8 @@ def _resumed(state: State) -> State:
     if transition:
         asked = state.paused_by_rule  # a gate asked a person, who has decided: it begins anew
         unwatched = state.suspended or state.down or asked or transition.holding_since is not None
+        if transition.holding_since is not None:  # whatever it held for, a person says that it is over
+            transition = replace(transition, starts=0, spent=0.0)
         transition = replace(transition, holding_since=None, refusal="", since=state.watched)
         if unwatched:  # what was measured before, or by nobody, is not held against it
             transition = replace(transition, opened=state.watched, unready_since=None)
@@ -197,7 +200,7 @@ def _began(state: State, event: Began) -> State:
     transition = Transition(
         event.transition, event.stable, event.newcomer, event.digest, event.revision, event.steps,
         opened=state.watched, since=state.watched, up=state.warm[event.newcomer.slot] == event.newcomer.version,
-        migrated=state.migrated == event.newcomer.version,
+        migrates=event.migrates,
     )  # fmt: skip
     if event.back:
         transition = replace(
@@ -216,9 +219,13 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
         held = (*held[-1:], Held(transition.newcomer.version, transition.condition, transition.reason))
     reason = event.reason or transition.reason
     paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
+    if transition.one_way and not succeeded:
+        reason = f"{reason}; its data stay migrated, and {transition.stable} does not work with them"
     last = Last(transition.id, transition.revision, transition.newcomer, event.phase, reason)
+    outgrown = succeeded and transition.one_way
     return replace(
-        state, stable=stable, transition=None, leftover=Leftover(left, state.watched, good=succeeded), held=held,
+        state, stable=stable, transition=None, held=held,
+        leftover=Leftover(left, state.watched, good=succeeded, outgrown=outgrown),
         last=last, abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
         paused_by_rule=False, forced=None,
     )  # fmt: skip

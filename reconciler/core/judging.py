@@ -49,7 +49,7 @@ def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, 
 
 def _unmigrated(s: Situation, t: Transition) -> tuple[str, str] | None:
     found = s.observed.migration
-    failed = pending(s.spec, t) and found.transition == t.id and found.status is MigrationStatus.FAILED
+    failed = pending(t) and found.transition == t.id and found.status is MigrationStatus.FAILED
     return ("MigrationFailed", found.detail) if failed else None
 
 
@@ -66,7 +66,7 @@ def both_died(s: Situation) -> bool:
 def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
     """What the gates say, and readiness lost for longer than a hiccup."""
     found = verdict(s.spec, t, s.observed.gates)
-    started = t.rung or pending(s.spec, t) or s.runs(t.newcomer)  # else it is only being started
+    started = t.rung or pending(t) or s.runs(t.newcomer)  # else it is only being started
     if found.outcome is Outcome.FAILED and started and not stable_fails(s, t):
         return "AnalysisFailed", found.reason
     if t.unready_since is not None and s.now >= t.unready_since + UNREADY_LIMIT and not s.runs(t.newcomer):
@@ -91,7 +91,7 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     if t.phase is Phase.SOAKING:
         late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
     else:
-        migrating = pending(s.spec, t) and Stage.MIGRATE in t.passed
+        migrating = pending(t) and Stage.MIGRATE in t.passed
         counting = not (s.state.paused or migrating or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
     if not late:

@@ -130,6 +130,10 @@ def grant(s: Situation, name: str, owner: Release) -> Do | Wait | None:
         return Do(start, f"start {name} in {owner.slot}")
     if new.version not in (None, owner.version):
         return _renew(s, name, owner)
+    if new.status is MemberStatus.STOPPING:  # asked to let go a while ago; asked again and again it is ended by force
+        return Do(
+            Stop(owner.slot, (name,), owner=True), f"{name} in {owner.slot} is to let go, and then to own it again"
+        )
     if new.status is STANDBY:
         return Do(start, f"make {name} in {owner.slot} the owner")
     if new.status is not MemberStatus.READY:

@@ -16,7 +16,7 @@ from reconciler.core.steps import Migrate, Migrated, StageFiles, StagePassed
 def migrate(s: Situation) -> Answer | None:
     """The newcomer's data is migrated before anything of it starts: asked, run if need be, and asked again."""
     t = s.transition
-    if t is None or t.going_back or not pending(s.spec, t):
+    if t is None or t.going_back or not pending(t):
         return None
     return _files(s, t) or _allowed(s, t) or _applied(s, t)
 
@@ -45,10 +45,28 @@ def _applied(s: Situation, t: Transition) -> Answer:
         return Do(act, f"migrate for {t.newcomer}")
     match found.status:
         case MigrationStatus.APPLIED:
-            return Record(Migrated(t.newcomer.version, found.detail))
+            return Record(applied(s, t))
         case MigrationStatus.RUNNING:
             return Wait("Migrating", found.detail)
         case MigrationStatus.UNKNOWN if s.too_soon(act):
             message = f"{found.detail}; mend that, or: reconcile abort {s.spec.environment}"
             return Wait("MigrationUnknown", message, blocked=True, alert=True)
     return Do(act, f"migrate for {t.newcomer}")
+
+
+def applied(s: Situation, t: Transition) -> Migrated:
+    """What is said once the check says so. That stable does not work with the data any more is only true if they were
+    made in this transition: by the command that we saw, or perhaps by one whose end nobody saw."""
+    wanted, found = s.spec.migration, s.observed.migration
+    ours = found.ran or t.migrations > 1
+    return Migrated(t.newcomer.version, found.detail, ours and not (wanted and wanted.old_version_works))
+
+
+def unfinished(s: Situation, t: Transition) -> Answer | None:
+    """On the way back: a migration that still runs is waited for, and what it did is on record before the end."""
+    found = s.observed.migration
+    if not pending(t) or found.transition != t.id:
+        return None
+    if found.status is MigrationStatus.RUNNING:
+        return Wait("Migrating", f"{found.detail}; users are on {t.stable} already", alert=True)
+    return Record(applied(s, t)) if found.status is MigrationStatus.APPLIED else None

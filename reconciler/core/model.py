@@ -344,6 +344,7 @@ class MigrationReading:
 
     status: MigrationStatus = MigrationStatus.UNASKED
     transition: str = ""
+    ran: bool = False  # the command was, not only its check: the data may be others now than they were
     detail: str = field(default="", compare=False)  # for people: how it ended, its last words
 
 

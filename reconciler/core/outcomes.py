@@ -11,6 +11,7 @@ from reconciler.core.steps import (
     Applied,
     DriftFound,
     Intended,
+    Migrate,
     Phase,
     Result,
     Route,
@@ -47,6 +48,9 @@ def intended(state: State, event: Intended) -> State:
             t = state.transition
             if t and t.newcomer.slot is slot:
                 state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
+        case Migrate() if state.transition:
+            t = state.transition
+            state = replace(state, transition=replace(t, migrations=min(t.migrations + 1, 2)))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
     state = _owned_again(state, event.act)

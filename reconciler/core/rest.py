@@ -91,7 +91,7 @@ def rollback_refusal(spec: Spec, state: State, now: float) -> str:
     if stable is None:
         return "nothing serves yet"
     instead = f"commit instead: pin a good version in {stable.slot.other} and set activeSlot: {stable.slot.other}"
-    if state.outgrown(spec):
+    if state.outgrown:
         works = f"{left.release} does" if left else "no earlier release does"
         return f"the data was migrated for {stable}, and {works} not work with it; {instead}"
     if left is None or not left.good:
@@ -111,7 +111,8 @@ def begin(s: Situation) -> Answer | None:
     if s.state.is_held(target.version) or s.state.paused or not s.runs(stable):
         return None  # without a way back nothing begins, and a newcomer is not blamed for stable's state
     steps = s.spec.steps
-    return Record(Began(name(s, target), stable, target, s.spec.digest, s.desired.revision, steps))
+    migrates = s.spec.migration is not None
+    return Record(Began(name(s, target), stable, target, s.spec.digest, s.desired.revision, steps, migrates=migrates))
 
 
 def name(s: Situation, newcomer: Release) -> str:
@@ -143,8 +144,8 @@ def stage_idle(s: Situation) -> Answer | None:
     if version is None or s.state.is_held(version) or (left and left.release == Release(idle, version)):
         return None
     step = prepare(s, Release(idle, version))
-    unmigrated = s.spec.migration is not None and s.state.migrated != version  # it is to start on migrated data only
-    return None if unmigrated and not (isinstance(step, Do) and isinstance(step.act, StageFiles)) else step
+    waits = s.spec.migration is not None  # it is to start on migrated data only
+    return None if waits and not (isinstance(step, Do) and isinstance(step.act, StageFiles)) else step
 
 
 def held_target(s: Situation) -> Answer | None:

@@ -47,7 +47,7 @@ def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
         case Route():
             return replace(observed, gateway=_routed(observed.gateway, state, act))
         case Migrate(transition=transition):
-            return replace(observed, migration=MigrationReading(MigrationStatus.APPLIED, transition))
+            return replace(observed, migration=MigrationReading(MigrationStatus.APPLIED, transition, ran=True))
         case CloseGateway() if observed.gateway:
             return replace(observed, gateway=replace(observed.gateway, up=False))
         case _:
@@ -99,8 +99,11 @@ def judge(observed: Observed, spec: Spec, state: State, what_if: WhatIf | None =
     transition = state.transition
     if transition is None:
         return replace(observed, gates=())
-    fails = what_if and what_if.rung == transition.rung and transition.rung
+    fails = what_if is not None and what_if.rung == transition.rung
     outcome = what_if.outcome if what_if and fails else Outcome.SUCCESSFUL
     reason = f"supposed to be {outcome} at {transition.rung} %" if fails else ""
-    gates = tuple(GateReading(g.name, outcome, transition.window, reason=reason) for g in due(spec, transition))
+    sure = outcome is Outcome.SUCCESSFUL
+    gates = tuple(
+        GateReading(g.name, outcome, transition.window, reason=reason, confident=sure) for g in due(spec, transition)
+    )
     return replace(observed, gates=gates)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.model import Outcome, Pair, Release, Slot, Spec, Stage, StrategyStep, Window
+from reconciler.core.model import Outcome, Pair, Release, Slot, Stage, StrategyStep, Window
 from reconciler.core.steps import Accepted, Act, CloseGateway, DriftFound, Intended, Migrate, Phase, Start, Stop
 
 
@@ -26,7 +26,10 @@ class Transition:
     since: float  # when the present step or phase began
     phase: Phase = Phase.PROGRESSING
     cursor: int = 0  # the strategy step to do next
-    migrated: bool = False  # its data is ready; means something where the manifest has a migration
+    migrates: bool = False  # its data is to be migrated before anything of it starts
+    migrations: int = 0  # times that this was begun: after the first, what a check finds may be our doing
+    migrated: bool = False  # its data is ready
+    one_way: bool = False  # stable does not work with the data any more
     up: bool = False  # started, ready and warm: before that no gate is asked about it
     rung: int = 0  # the newcomer's weight that was last written and read back
     spent: float = 0.0  # counts towards the progress deadline
@@ -66,6 +69,7 @@ class Leftover:
     since: float
     good: bool
     stopped: bool = False
+    outgrown: bool = False  # it does not work with the data that were made since
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,6 @@ class State:
     held: tuple[Held, ...] = ()
     intent: Intended | None = None
     refusal: Refusal | None = None
-    migrated: str = ""  # the version whose migration was applied last
     latest: tuple[tuple[Repeated, float], ...] = ()  # per slot and members, to space repetitions
     drift: DriftFound | None = None
     files: Pair[str | None] = NEITHER  # the version whose files are staged
@@ -145,11 +148,12 @@ class State:
         """The release that must be up: what a rollback returns to."""
         return self.transition.stable if self.transition else self.stable
 
-    def outgrown(self, spec: Spec) -> bool:
-        """The data was migrated for the newcomer, or for stable, and what it would go back to does not work with it."""
-        latest = self.transition.newcomer if self.transition else self.stable
-        one_way = spec.migration is not None and not spec.migration.old_version_works
-        return one_way and latest is not None and latest.version == self.migrated
+    @property
+    def outgrown(self) -> bool:
+        """What it would go back to does not work with the data that were made for what serves, or is to serve."""
+        if self.transition:
+            return self.transition.one_way and not self.transition.going_back
+        return self.leftover is not None and self.leftover.outgrown
 
     def is_held(self, version: str) -> Held | None:
         return next((held for held in self.held if held.version == version), None)

@@ -171,6 +171,7 @@ class Began:
     revision: str
     steps: tuple[StrategyStep, ...]
     back: str = ""  # a late rollback: the reason; it goes back from its first moment
+    migrates: bool = False  # the newcomer's data is to be migrated first
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ class Rebound:
     revision: str
     steps: tuple[StrategyStep, ...]
     cursor: int
+    migrates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +213,12 @@ class StagePassed:
 
 @dataclass(frozen=True, slots=True)
 class Migrated:
-    """The check says that the migration of this version is applied; `evidence` is what was seen of it."""
+    """The check says that the migration of this version is applied; `evidence` is what was seen of it. `one_way`: the
+    command ran in this transition, and stable does not work with what it made."""
 
     version: str
     evidence: str = ""
+    one_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,8 @@ def law_11(edge: Edge) -> str:
         return ""
     failed = any(r.window == t.window and r.outcome is Outcome.FAILED for r in edge.observed.gates)
     worse = bad(edge, t.newcomer.slot) or failed or t.going_back
-    return "the newcomer is bad, and gains" if worse and not bad(edge, t.stable.slot) else ""
+    stable_bad = bad(edge, t.stable.slot) or t.one_way  # it does not work with the data any more
+    return "the newcomer is bad, and gains" if worse and not stable_bad else ""
 
 
 def law_12(edge: Edge) -> str:
@@ -239,7 +240,7 @@ def law_21(edge: Edge) -> str:
 def migrated_first(edge: Edge) -> str:
     """Nothing of a newcomer starts, and nobody gets it, on data that were not made for it; and those only once."""
     t, step = edge.state.transition, act(edge)
-    waiting = t is not None and edge.spec is not None and edge.spec.migration is not None and not t.migrated
+    waiting = t is not None and t.migrates and not t.migrated
     if t is None or t.going_back:
         return "a migration without a transition" if isinstance(step, Migrate) else ""
     started = isinstance(step, Start) and step.slot is t.newcomer.slot and not step.owner
@@ -248,14 +249,10 @@ def migrated_first(edge: Edge) -> str:
     if isinstance(step, Migrate) and not waiting:
         return "it is migrated already"
     back = event(edge)
-    blind = isinstance(back, RollbackBegan) and back.ends is Phase.ROLLED_BACK and edge.spec is not None
-    return "it goes back onto data that stable does not work with" if blind and _one_way(edge) else ""
-
-
-def _one_way(edge: Edge) -> bool:
-    t, spec = edge.state.transition, edge.spec
-    migration = spec.migration if spec else None
-    return bool(t and migration and not migration.old_version_works and edge.state.migrated == t.newcomer.version)
+    begins = isinstance(back, RollbackBegan) and back.ends is Phase.ROLLED_BACK
+    drifts = isinstance(step, Route) and (t.stable.slot in rises(edge) or step.after.fallback is not None)
+    blind = t.one_way and (begins or (drifts and t.rung > 0))
+    return "users go back onto data that stable does not work with" if blind else ""
 
 
 def law_21_gates(edge: Edge) -> str:

@@ -230,16 +230,17 @@ class World:
 
     def _migrate(self, version: str, transition: str) -> None:
         """The driver's word: the check is asked first, and the command only where it is not applied."""
-        if version not in self.data:
+        ran = version not in self.data
+        if ran:
             self.migrations.append(version)
             self.data |= {version} if self.migrates is MigrationStatus.APPLIED else set()
-        self.observed = replace(self.observed, migration=MigrationReading(MigrationStatus.RUNNING, transition))
+        self.observed = replace(self.observed, migration=MigrationReading(MigrationStatus.RUNNING, transition, ran))
 
     def _end_migration(self) -> None:
         found, t = self.observed.migration, self.state.transition
         if found.status is MigrationStatus.RUNNING and t:
             status = MigrationStatus.APPLIED if t.newcomer.version in self.data else self.migrates
-            ended = MigrationReading(status, found.transition, f"it ended {status}")
+            ended = replace(found, status=status, detail=f"it ended {status}")
             self.observed = replace(self.observed, migration=ended)
 
     def _let_go(self, slot: Slot, name: str) -> None:

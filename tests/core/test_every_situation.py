@@ -187,14 +187,16 @@ def migrating() -> Iterator[Context]:
     """Before, in and after a migration that stable does not work with."""
     good, silent = Desired("r2", MIGRATES, "", MIGRATES), Pair(None, None)
     passed = frozenset({Stage.MIGRATE})
-    begun = replace(transition(0, 0, up=False), digest=MIGRATES.digest)
-    for t in (begun, replace(begun, passed=passed)):
+    begun = replace(transition(0, 0, up=False), digest=MIGRATES.digest, migrates=True)
+    back = replace(begun, passed=passed, phase=Phase.ROLLING_BACK, condition="Aborted", reason="no")
+    for t in (begun, replace(begun, passed=passed), back):
         for status in MigrationStatus:
-            yield MigrationReading(status, t.id), good, remembered(MIGRATES, transition=t), (), silent
-    for t in (replace(begun, migrated=True, passed=passed), replace(transition(100, 5), digest=MIGRATES.digest)):
-        done = replace(t, migrated=True)
+            yield MigrationReading(status, t.id, ran=True), good, remembered(MIGRATES, transition=t), (), silent
+    one_way = {"migrates": True, "migrated": True, "one_way": True, "digest": MIGRATES.digest}
+    for t in (replace(begun, passed=passed), transition(100, 5)):
+        done = replace(t, **one_way)  # type: ignore[arg-type]
         for each in (done, replace(done, holding_since=40.0)):
-            state = remembered(MIGRATES, transition=each, migrated="v2")
+            state = remembered(MIGRATES, transition=each)
             yield UNASKED, good, state, readings(MIGRATES, state, Outcome.FAILED), silent
     yield UNASKED, good, remembered(MIGRATES, started=Pair("v1", None), warm=Pair(None, None)), (), silent
 
@@ -206,6 +208,7 @@ def warm_contexts() -> Iterator[Context]:
     handing = {"phase": Phase.HANDING_OVER, "digest": found.digest}
     before = transition(100, 5, **handing, passed=frozenset({Stage.PREFLIGHT}))
     back = replace(before, phase=Phase.ROLLING_BACK, condition="AnalysisFailed", reason="5 errors", hold=True)
+    good = Desired("r2", found, "", found)
     for t in (
         *(transition(0, 0, digest=found.digest), before, replace(before, let_go=True), back),
         replace(before, let_go=True, passed=frozenset({Stage.PREFLIGHT, Stage.HAND_OVER})),
@@ -214,9 +217,9 @@ def warm_contexts() -> Iterator[Context]:
         for paused in ("", "for lunch"):
             for outcome in (Outcome.SUCCESSFUL, Outcome.RUNNING) if not t.going_back else (None,):
                 state = noted(remembered(found, transition=t, paused=paused), outcome)
-                yield "", Desired("r2", found, "", found), state, readings(found, state, outcome), Pair(None, None)
+                yield UNASKED, good, state, readings(found, state, outcome), Pair(None, None)
     for changes in ({"forced": B}, {"down": "x"}, {"leftover": Leftover(Release(G, "v2"), -100.0, good=True)}):
-        yield "", Desired("r2", found, "", found), remembered(found, **changes), (), Pair(None, None)
+        yield UNASKED, good, remembered(found, **changes), (), Pair(None, None)
 
 
 def noted(state: State, outcome: Outcome | None) -> State:

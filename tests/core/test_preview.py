@@ -6,7 +6,19 @@ import pytest
 from core_world import API, WORKER, G, World, at, serving, spec, switching
 
 from reconciler.core.diff import differences
-from reconciler.core.model import Analysis, HandOver, Member, OnFailure, Outcome, Pause, SetWeight, Traffic
+from reconciler.core.model import (
+    Analysis,
+    GateSpec,
+    HandOver,
+    Member,
+    Mode,
+    OnFailure,
+    Outcome,
+    Pause,
+    SetWeight,
+    Stage,
+    Traffic,
+)
 from reconciler.core.preview import Preview, preview, rollback_seconds
 from reconciler.core.simulate import WhatIf
 from reconciler.core.steps import Ended, HoldBegan, Phase, RollbackBegan, Route, Verb
@@ -131,3 +143,20 @@ def test_how_long_a_rollback_takes_is_told_before_anything_begins() -> None:
 def test_an_analysis_is_counted_by_its_evidence_and_not_by_its_longest() -> None:
     found = seen(switching(steps=(SetWeight(10), Analysis(60.0), SetWeight(100)), soak=0.0))
     assert found.seconds == 0.0
+
+
+def test_an_analysis_that_waits_for_confidence_is_previewed_as_it_will_go() -> None:
+    learning = (SetWeight(10), Analysis(60.0, confident=True), SetWeight(100))
+    found = seen(switching(steps=learning, soak=0.0))
+    assert rungs(found)[-1] == 100
+    assert found.ended
+    assert found.ended.phase is Phase.SUCCEEDED
+
+
+def test_what_if_a_gate_fails_before_anybody_moves() -> None:
+    alive = GateSpec("alive", "http", Stage.PREFLIGHT, Mode.ENFORCE)
+    world = switching(gates=(alive,))
+    found = preview(world.desired, world.look(), world.state, world.now, WhatIf(0, Outcome.FAILED))
+    assert found.ended
+    assert found.ended.phase is Phase.ROLLED_BACK
+    assert max(rungs(found), default=0) == 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from core_laws import broken
-from core_world import API, NEWCOMER, READY, STANDBY, STOPPED, UNREADY, WARM, WEB, Edge, World, at, spec
+from core_world import API, NEWCOMER, READY, STANDBY, STOPPED, UNREADY, WARM, WEB, WORKER, Edge, World, at, spec
 from core_world import B as BLUE
 from core_world import G as GREEN
 
 from reconciler.core.gates import due
-from reconciler.core.model import GateSpec, Mode, Outcome, Stage
+from reconciler.core.model import GateSpec, Member, MemberStatus, Mode, Outcome, Stage
 from reconciler.core.preview import preview
 from reconciler.core.steps import Intended, LetGo, Phase, StagePassed, Start, StepPassed, Stop, Verb
 
@@ -21,7 +21,7 @@ FULL = at(100, Phase.HANDING_OVER)
 
 def switching(**changes: object) -> World:
     """At rest on blue, whose worker owns; green at v2 is asked for. Every decision is held against the laws."""
-    world = World(head=spec(**changes | MEMBERS), check=lawful)
+    world = World(head=spec(**MEMBERS | changes), check=lawful)
     world.settled().commit(spec(GREEN, green="v2", **MEMBERS | changes))
     return world
 
@@ -181,3 +181,17 @@ def test_the_preview_shows_both_halves_of_the_hand_over() -> None:
     assert [type(act) for act in done if act.owner] == [Stop, Start]
     assert road.ended
     assert road.ended.phase is Phase.SUCCEEDED
+
+
+@pytest.mark.parametrize("member", [WARM, WORKER])
+def test_an_owner_that_hangs_when_asked_is_asked_again_also_on_the_way_back(member: Member) -> None:
+    """Its host ends it by force once its time is over; somebody has to go on asking."""
+    world = switching(members=(API, member)).until(FULL)
+    world.until(lambda w: any(isinstance(act, Stop) for act in acts(w)))
+    world.say(Verb.ABORT)
+    asked = len(acts(world))
+    for _ in range(30):
+        world.put(BLUE, MemberStatus.STOPPING, "v1", "worker")
+        world.tick()
+    assert len([act for act in acts(world)[asked:] if isinstance(act, Stop)]) > 1
+    world.until(lambda w: w.observed.members[BLUE][1].status is READY)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from core_story import FAILED, acts, happened, shares
-from core_world import ON_BLUE, ON_GREEN, READY, B, G, World, at, serving, spec, switching
+from core_world import ON_BLUE, ON_GREEN, READY, STOPPED, B, G, World, at, serving, spec, switching
 
 from reconciler.core.model import (
     GateSpec,
@@ -16,6 +16,7 @@ from reconciler.core.model import (
     MigrationStatus,
     Mode,
     OnFailure,
+    Outcome,
     Release,
     SetWeight,
     Stage,
@@ -30,6 +31,7 @@ from reconciler.core.steps import (
     Phase,
     Requested,
     RollbackBegan,
+    Route,
     StageFiles,
     StagePassed,
     Start,
@@ -142,14 +144,16 @@ def test_a_long_migration_is_not_taken_for_a_lack_of_progress() -> None:
     assert world.ended() is Phase.SUCCEEDED
 
 
-def test_what_was_migrated_is_remembered_and_not_asked_again() -> None:
+def test_what_was_migrated_is_asked_about_again_and_not_run_again() -> None:
+    """Somebody may have restored the data in between: only the check can tell."""
     world = migrating()
     world.until(at(10))
     world.say(Verb.ABORT)
     assert world.ended() is Phase.ABORTED
     world.say(Verb.RETRY)
     assert world.ended() is Phase.SUCCEEDED
-    assert len(acts(world, Migrate)) == 1
+    assert len(acts(world, Migrate)) == 2
+    assert world.migrations == ["v2"]
 
 
 def test_the_next_version_has_a_migration_of_its_own() -> None:
@@ -202,6 +206,87 @@ def test_a_late_rollback_onto_data_that_it_does_not_work_with_is_refused() -> No
     world.fold(Requested(Verb.ROLLBACK))
     world.settled()
     assert world.state.stable == Release(G, "v2")
+
+
+def test_the_commit_that_takes_the_declaration_away_does_not_make_the_old_version_work() -> None:
+    """What was done is on record; the manifest in force says nothing about it."""
+    world = outgrown()
+    world.commit(spec(G, green="v2", steps=AT_ONCE))
+    world.verdicts["v2"] = FAILED
+    world.waits("Holding")
+    world.verdicts.clear()
+    world.say(Verb.RESUME)
+    assert world.ended() is Phase.SUCCEEDED
+    world.settled()
+    assert world.in_force
+    assert "does not work with it" in rollback_refusal(world.in_force, world.state, world.now)
+
+
+def test_a_version_whose_data_need_nothing_may_come_back() -> None:
+    """A commit back to v1, whose check says `applied` though nothing ran: v2 is what the data were made for."""
+    world = outgrown()
+    world.ended()
+    world.settled()
+    world.data.add("v1")
+    world.commit(spec(B, blue="v1", green="v2", migration=ONE_WAY, steps=AT_ONCE))
+    world.until(at(100))
+    world.verdicts["v1"] = FAILED
+    assert world.ended() is Phase.ROLLED_BACK
+    assert world.state.stable == Release(G, "v2")
+
+
+def test_nobody_is_led_back_by_a_fallback_a_reboot_or_a_gateway_that_comes_again() -> None:
+    world = outgrown()
+    assert world.gateway.fallback is None
+    world.reboot()
+    world.until(lambda w: w.weights == ON_GREEN and w.gateway.up)
+    assert [act.after.weights for act in acts(world, Route)][-1] == ON_GREEN
+    assert not happened(world, RollbackBegan)
+
+
+def test_a_dead_newcomer_from_which_nothing_leads_back_is_started_again_while_a_person_is_asked() -> None:
+    world = outgrown()
+    world.put(G, STOPPED, None, "api")
+    world.waits("Holding")
+    world.until(lambda w: w.observed.members[G][0].status is READY)
+    world.say(Verb.RESUME)
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_policy_commit_while_it_runs_does_not_ask_for_the_dry_run_again() -> None:
+    world = migrating(gates=(DRY_RUN,))
+    world.until(lambda w: bool(w.migrations))
+    world.verdicts["v2"] = FAILED  # the data are locked now
+    world.commit(spec(G, green="v2", migration=BOTH_WORK, gates=(DRY_RUN,), soak=7.0))
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_an_abort_waits_for_a_migration_that_runs_and_says_what_it_left() -> None:
+    world = migrating(ONE_WAY, steps=AT_ONCE)
+    world.until(lambda w: bool(w.migrations))
+    world.say(Verb.ABORT)
+    assert world.ended() is Phase.ABORTED
+    assert happened(world, Migrated)[0].one_way
+    assert world.state.last
+    assert "does not work with them" in world.state.last.reason
+
+
+def test_a_migration_that_is_declared_under_users_counts_from_the_next_transition() -> None:
+    world = switching().until(at(50))
+    world.commit(spec(G, green="v2", migration=ONE_WAY, steps=AT_ONCE))
+    assert world.ended() is Phase.SUCCEEDED
+    assert world.migrations == []
+
+
+def test_a_hold_that_a_person_has_mended_goes_on() -> None:
+    """Neither the attempts nor the time of before count any more."""
+    world = switching(on_failure=OnFailure.HOLD, progress_deadline=30.0).until(at(10))
+    world.verdicts["v2"] = Outcome.INCONCLUSIVE
+    world.now += 100
+    world.waits("Holding")
+    world.verdicts.clear()
+    world.say(Verb.RESUME)
+    assert world.ended() is Phase.SUCCEEDED
 
 
 def test_a_migration_that_failed_leaves_the_old_version_as_it_was_and_goes_back() -> None:

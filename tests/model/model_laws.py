@@ -94,7 +94,7 @@ def of_effect(loop: Loop, before: Here, after: Here, party: Party, *, whole: boo
 def _starting(loop: Loop, before: Here, state: State, act: Start) -> list[str]:
     """What core_laws says of the decision, on what the data really are."""
     t = state.transition
-    if t is None or t.going_back or loop.scenario.known.migration is None or act.owner:
+    if t is None or t.going_back or not t.migrates or act.owner:
         return []
     ready = t.newcomer != Release(act.slot, act.version) or act.version in before.data
     return [] if ready else [f"law migration: {t.newcomer} starts on data that were not made for it"]

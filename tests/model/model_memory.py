@@ -206,7 +206,9 @@ class Memories:
         gateway = reading(look.gateway, look.busy) if look.gateway else None
         gates = self._gates(memory, look, spec) if gateway and gateway.up else ()
         stale = look.migration == "stale"
-        migration = MigrationReading(MigrationStatus("running" if stale else look.migration), "old" if stale else "t")
+        migration = MigrationReading(
+            MigrationStatus("running" if stale else look.migration), "old" if stale else "t", ran=True
+        )
         return Observed(gateway, members, gates, migration=migration)
 
     def _gates(self, memory: int, look: Look, spec: Spec) -> tuple[GateReading, ...]:

@@ -254,7 +254,7 @@ MUTANTS = (
     Mutant(
         "a failure goes back onto data that stable does not bear",
         "migration",
-        spoil(State, "outgrown", lambda *_: False),
+        spoil(State, "outgrown", property(lambda _: False)),
         options={**ONE_WAY, **BAD_UNDER_TRAFFIC, "steps": AT_ONCE},
     ),
     Mutant(

@@ -37,7 +37,7 @@ class Migrator:
 
     def __init__(self, place: Place, process: Process) -> None:
         self._place, self._process = place, process
-        self._reading = MigrationReading()
+        self._reading, self._ran = MigrationReading(), False
 
     def read(self) -> MigrationReading:
         return self._reading
@@ -51,6 +51,7 @@ class Migrator:
             if self._reading.transition != transition:
                 raise Unreachable("another migration has not ended yet")
             return
+        self._ran = False
         self._tell(MigrationStatus.RUNNING, transition)
         self._later("migration-check-late", lambda: self._ask(wanted, transition, self._run))
         self._process.may_die("after the migration began")
@@ -67,7 +68,7 @@ class Migrator:
 
     def _run(self, wanted: str, transition: str) -> None:
         data = self._place.data
-        data.worker = self._process
+        data.worker, self._ran = self._process, True
         self._place.say("migration", lambda: f"is run for {wanted} by {self._process.name}")
         self._later("migration-slow", lambda: self._end(wanted, transition))
 
@@ -89,5 +90,5 @@ class Migrator:
         self._place.timeline.after(delay, lambda: then() if self._process.alive else None)
 
     def _tell(self, status: MigrationStatus, transition: str) -> None:
-        self._reading = MigrationReading(status, transition, f"it is {status}")
+        self._reading = MigrationReading(status, transition, self._ran, f"it is {status}")
         self._place.say("migration", lambda: f"is {status} ({self._process.name})")

@@ -26,6 +26,7 @@ NOT_APPLIED = 10  # the check's exit code for a clear no; 1 and 2 are how progra
 LONGEST = 200  # characters of a command's last line, in a reason
 APPLIED, FAILED, UNKNOWN = MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN
 Found = tuple[MigrationStatus, str]
+Told = tuple[MigrationStatus, str, bool]  # and whether the command ran
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Migrator:
             if self._reading.transition == transition:
                 return
             raise Unreachable(f"the migration of transition {self._reading.transition} has not ended yet")
-        self._reading = MigrationReading(MigrationStatus.RUNNING, transition, f"'{wanted.name}' is under way")
+        self._reading = MigrationReading(MigrationStatus.RUNNING, transition, detail=f"'{wanted.name}' is under way")
         self._thread = Thread(target=self._run, args=(wanted, transition), name="migration")
         self._thread.start()
 
@@ -69,20 +70,20 @@ class Migrator:
 
     def _run(self, wanted: Migrating, transition: str) -> None:
         try:
-            status, detail = self._migrated(wanted)
+            status, detail, ran = self._migrated(wanted)
         except Exception as error:  # whatever it is, nobody knows what became of the data
-            status, detail = UNKNOWN, f"'{wanted.name}': {error or type(error).__name__}"
-        self._reading = MigrationReading(status, transition, detail)
+            status, detail, ran = UNKNOWN, f"'{wanted.name}': {error or type(error).__name__}", True
+        self._reading = MigrationReading(status, transition, ran, detail)
 
-    def _migrated(self, wanted: Migrating) -> Found:
+    def _migrated(self, wanted: Migrating) -> Told:
         if bearers(self._token):
-            return UNKNOWN, "an earlier run of it, of a reconciler that was killed, has not ended yet"
+            return UNKNOWN, "an earlier run of it, of a reconciler that was killed, has not ended yet", True
         status, answer = _asked(wanted)
         if status is not FAILED:
-            return status, answer
+            return status, answer, False
         how = self._tried(wanted)
         status, answer = _asked(wanted)
-        return status, f"'{wanted.name}' {how}; {answer}"
+        return status, f"'{wanted.name}' {how}; {answer}", True
 
     def _tried(self, wanted: Migrating) -> str:
         """How it ended, for people: only the check says what became of it."""

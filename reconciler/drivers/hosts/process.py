@@ -114,10 +114,10 @@ class ProcessHost:
             end(self._lives, known)
 
     def grant(self, slot: Slot, number: int) -> None:
-        ownership.grant(self._ownership, slot, number)
         known = record.load(self._path(slot))
-        if known and known.release_asked is not None:
+        if known and known.release_asked is not None:  # first: an old stamp would end the next one by force, at once
             record.save(self._path(slot), replace(known, release_asked=None))
+        ownership.grant(self._ownership, slot, number)
 
     def release(self, slot: Slot, number: int) -> None:
         ownership.release(self._ownership, slot, number)
