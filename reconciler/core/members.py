@@ -124,10 +124,13 @@ def let_go(s: Situation, name: str, owner: Release) -> Do | Wait | None:
 
 
 def grant(s: Situation, name: str, owner: Release) -> Do | Wait | None:
-    """Nobody owns it: until `owner` does, and says so."""
+    """Nobody owns it: until `owner` does, and says so. On record goes how the other slot's was read: it may have died
+    by itself, and then nothing else tells that it owned no more."""
+    other = owner.slot.other
+    old = reads(name, other, s.status(other, name))
     new, start = s.reading(owner.slot, name), Start(owner.slot, owner.version, (name,), owner=True)
     if new.status is STOPPED:
-        return Do(start, f"start {name} in {owner.slot}")
+        return Do(start, f"start {name} in {owner.slot}; {old}")
     if new.version not in (None, owner.version):
         return _renew(s, name, owner)
     if new.status is MemberStatus.STOPPING:  # asked to let go a while ago; asked again and again it is ended by force
@@ -135,10 +138,15 @@ def grant(s: Situation, name: str, owner: Release) -> Do | Wait | None:
             Stop(owner.slot, (name,), owner=True), f"{name} in {owner.slot} is to let go, and then to own it again"
         )
     if new.status is STANDBY:
-        return Do(start, f"make {name} in {owner.slot} the owner")
+        return Do(start, f"make {name} in {owner.slot} the owner; {old}")
     if new.status is not MemberStatus.READY:
         return Wait("NotReady", f"{name} in {owner.slot}: {_detail(s, owner.slot, name)}")
     return None
+
+
+def reads(name: str, slot: Slot, status: MemberStatus) -> str:
+    """In these words the reason of a new owner's start says how the old one was read; the judge looks for them."""
+    return f"{name} in {slot} reads {status}"
 
 
 def _sworn(s: Situation, slot: Slot) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from reconciler.core.model import SetWeight, Slot, StrategyStep
-from reconciler.core.steps import Applied, Began, CloseGateway, GenerationTaken, Intended, Route, Start, Stop
+from reconciler.core.model import SetWeight, StrategyStep
+from reconciler.core.steps import Applied, Began, CloseGateway, GenerationTaken, Intended, Route
 from reconciler.evidence.access import Served
 from reconciler.evidence.course import backwards, turns
+from reconciler.evidence.owners import owners
 from reconciler.evidence.standing import misplaced
 from reconciler.evidence.step import Breach, Step, steps
 from reconciler.evidence.timeline import Timeline
@@ -158,18 +159,4 @@ def _both(route: Route) -> tuple[int, int]:
     return route.after.weights.blue, route.after.weights.green
 
 
-def _owners(steps: Sequence[Step]) -> Iterator[tuple[int, Step, str]]:
-    """An exclusive member is started in a slot only after it was stopped, or never started, in the other."""
-    runs: set[tuple[str, Slot]] = set()
-    for step in steps:
-        act = step.entry.event.act if isinstance(step.entry.event, Intended) else None
-        if isinstance(act, Start) and act.owner:
-            for name in act.members:
-                if (name, act.slot.other) in runs and step.before.forced is not act.slot.other:
-                    yield 21, step, f"{name} is started in {act.slot} and was not stopped in {act.slot.other}"
-                runs.add((name, act.slot))
-        elif isinstance(act, Stop):
-            runs -= {(name, act.slot) for name in act.members}
-
-
-WHOLE: tuple[Callable[[Sequence[Step]], Iterator[tuple[int, Step, str]]], ...] = (_owners, misplaced, turns, backwards)
+WHOLE: tuple[Callable[[Sequence[Step]], Iterator[tuple[int, Step, str]]], ...] = (owners, misplaced, turns, backwards)

@@ -53,6 +53,17 @@ def test_it_is_handed_over_and_the_old_one_stays_in_standby() -> None:
     ]
 
 
+@pytest.mark.parametrize("died", [False, True])
+def test_the_journal_says_how_the_old_owner_was_read_when_the_new_one_begins(died: bool) -> None:
+    world = switching().until(FULL)
+    if died:
+        world.put(BLUE, STOPPED, None, "worker")
+    assert world.ended() is Phase.SUCCEEDED
+    *_, grant = [event for event in world.events if isinstance(event, Intended) and isinstance(event.act, Start)]
+    read = STOPPED if died else STANDBY
+    assert grant.reason == f"make worker in green the owner; worker in blue reads {read}"
+
+
 def test_the_newcomers_stands_by_before_anything_shifts() -> None:
     world = switching().until(lambda w: bool(w.state.transition))
     world.slow.add("v2")

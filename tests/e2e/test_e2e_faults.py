@@ -13,11 +13,12 @@ from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost, lost, served_by
 
 from reconciler.core.model import Admission, Pair, Slot, all_on, share
-from reconciler.core.steps import Applied, DriftFound, Intended, Phase, Result, Route
+from reconciler.core.steps import Applied, DriftFound, Intended, Phase, Result, Route, Start, Stop
 
 pytestmark = pytest.mark.real
 
 HANDFUL = 8  # requests
+OWNED = ("setWeight: 100", "handOver: [worker]")
 
 
 def parked_at_half(playground: Playground) -> Playground:
@@ -81,6 +82,31 @@ def test_a_killed_gateway_comes_back_at_its_weights_and_the_transition_goes_on(p
     assert changes(playground.entries()) == [(100, 0), (50, 50), (0, 100)]
     assert_jobs_done_once(playground, requests)
     assert_lawful(playground.entries(), PARKED_RUNGS)
+
+
+def test_a_new_owner_that_dies_in_the_soak_takes_the_newcomer_back_and_the_journal_says_it_was_read_so(
+    playground: Playground,
+) -> None:
+    """No entry tells that it ended. The judge, which has the last word on every test, knows it by what was read."""
+    playground.serving(steps=OWNED)
+    users = playground.users()
+    playground.commit("green", "1.0.0", "1.1.0", steps=OWNED, soak="10m")
+    playground.until(lambda state: state.transition and state.transition.phase is Phase.SOAKING)
+    seq = playground.state().seq
+    playground.kill(playground.member("worker", "green"))
+    state = playground.until_stable("blue", "1.0.0")
+    requests = users.stop()
+    assert state.last is not None
+    assert state.last.phase is Phase.ROLLED_BACK
+    since = playground.events(Intended, after=seq)
+    assert [one.act for one in since if isinstance(one.act, Stop)] == []
+    (back,) = [one for one in since if isinstance(one.act, Start)]
+    assert back.act == Start(Slot.BLUE, "1.0.0", ("worker",), owner=True)
+    assert back.reason == "start worker in blue; worker in green reads stopped"
+    assert_nothing_lost(requests)
+    assert changes(playground.entries()) == [(100, 0), (0, 100), (100, 0)]
+    assert_jobs_done_once(playground, requests)
+    assert_lawful(playground.entries(), {0, 100})
 
 
 def test_a_silent_gateway_is_unknown_and_nothing_is_done_until_it_answers(playground: Playground) -> None:

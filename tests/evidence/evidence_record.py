@@ -37,8 +37,8 @@ def to(weight: int, reason: str = "all gates Successful", *, advance: bool = Tru
     return Intended(act, "climb", reason, "r" * 40)
 
 
-def starts(slot: Slot) -> Intended:
-    return Intended(Start(slot, "2", ("worker",), owner=True), "climb", "to own it", "r" * 40)
+def starts(slot: Slot, reason: str = "to own it") -> Intended:
+    return Intended(Start(slot, "2", ("worker",), owner=True), "climb", reason, "r" * 40)
 
 
 def stops(slot: Slot) -> Intended:

@@ -38,6 +38,7 @@ from reconciler.core.steps import (
     Requested,
     Result,
     Route,
+    Start,
     Stop,
     Verb,
 )
@@ -125,6 +126,17 @@ class TestLaw10:
 
     def test_what_is_not_stable_makes_room_in_stables_own_slot(self) -> None:
         assert 10 not in laws(record(*BEGINNING[:-1], web(BLUE, "start-stable")))
+
+    def test_a_worker_serves_no_users_and_may_be_stopped_also_where_it_only_stands_by(self) -> None:
+        """That it is a worker is told elsewhere in the record: it is owned there."""
+        ends = Intended(Stop(GREEN, ("worker",)), "prepare", "make room", "r" * 40)
+        assert 10 not in laws(record(*BEGINNING, *CLIMB[:2], ends))
+        both = replace(ends, act=Stop(GREEN, ("worker", "web")))
+        for users in (web(GREEN), both):
+            assert 10 in laws(record(*BEGINNING, *CLIMB[:2], users))
+        nobodys = [event for event in BEGINNING if not isinstance(event, Intended) or not isinstance(event.act, Start)]
+        nobodys.remove(DONE)  # of the start that is left out
+        assert 10 in laws(record(*nobodys, *CLIMB[:2], ends))
 
     @pytest.mark.parametrize(("drain", "lawful"), [(30.0, False), (0.5, True), (None, True)])
     def test_a_user_who_is_with_a_slot_when_it_is_stopped_proves_that_it_was_not_drained(

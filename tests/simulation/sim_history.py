@@ -390,8 +390,7 @@ class History:
             for name in self.places:
                 self.laws.state(name)
                 for breach in judge(list(journal.entries(name))).breaches:
-                    if breach.law != 21:  # a member that died by itself is stopped without an entry
-                        self.laws.breach(f"the judge: {breach}")
+                    self.laws.breach(f"the judge: {breach}")
         except JournalError as error:
             self.laws.breach(f"the journal does not verify: {error}")
         self.disk.close()
