@@ -16,6 +16,7 @@ from reconciler.core.model import Slot
 
 ADDRESS = re.compile(r".+:[1-9]\d*")  # else the gateway answered by itself: null, or `-:-`
 PROBES = "probe/"  # routes that are forced roads: what goes there is no user's
+NEVER = "-"  # HAProxy's beginning of a request that never came: somebody connected, and said nothing or nonsense
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,10 @@ class Served:
 
 def read(lines: Iterable[str], slots: Mapping[str, Slot]) -> Iterator[Served]:
     """Users' requests in the order of the log; `slots` tells whose a member's `host:port` is. A line that is not whole
-    is left out."""
+    is left out, and so is a connection on which no request came."""
     for line in lines:
         said = _object(line)
-        if said and not str(said.get("route") or "").startswith(PROBES):
+        if said and not str(said.get("route") or "").startswith(PROBES) and not str(said["start"]).startswith(NEVER):
             yield _served(said, slots)
 
 

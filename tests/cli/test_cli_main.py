@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import signal
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -181,6 +183,25 @@ class TestTheLoop:
         assert folder.end(loop, signal.SIGTERM) == 0
         assert "Traceback" not in folder.said
 
+    def test_with_log_json_every_line_is_one_object_and_events_of_the_journal_are_among_them(
+        self, folder: Folder, port: int
+    ) -> None:
+        folder.reconcile("init", "--port", str(port))
+        (folder.root / "environments" / "odd.yaml").write_text('spec: ["\n', encoding="utf-8")
+        folder.commit()
+        loop = folder.start("run", "--log", "json", "--poll", "0.1")
+        until(folder, lambda: '"Applied"' in folder.said, "the outcome of an act")
+        assert folder.end(loop, signal.SIGTERM) == 0
+
+        told = [json.loads(line) for line in folder.said.splitlines()]
+        assert [line for line in told if not {"at", "level", "logger", "message"} <= line.keys()] == []
+        assert [line for line in told if not datetime.fromisoformat(line["at"]).tzinfo or not line["message"]] == []
+        assert {line["level"] for line in told} >= {"info", "warning"}
+        assert {line["level"] for line in told if "environments/odd.yaml:" in line["message"]} == {"warning"}
+        events = {line["seq"]: (line["environment"], line["event"]) for line in told if "event" in line}
+        assert {"Accepted", "Intended", "Applied"} <= {event for _, event in events.values()}
+        assert events.items() <= _journal(folder.root / "state" / "journal.db", "production").items()
+
     def test_a_repository_that_is_not_there_yet_is_waited_for(self, folder: Folder) -> None:
         folder.reconcile("init")
         folder.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: bleu")
@@ -224,3 +245,9 @@ class TestTheLoop:
 def _entries(journal: Path) -> int:
     with contextlib.closing(open_journal(f"sqlite:///{journal}", read_only=True)) as found:
         return found.last("x")
+
+
+def _journal(journal: Path, name: str) -> dict[int, tuple[str, str]]:
+    """By number: whose entry it is, and of what kind."""
+    with contextlib.closing(open_journal(f"sqlite:///{journal}", read_only=True)) as found:
+        return {entry.seq: (name, type(entry.event).__name__) for entry in found.since(name, 0)}

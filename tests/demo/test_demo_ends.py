@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,13 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reconciler.demo.place import MEMBERS
 from reconciler.errors import Refused
 
 pytestmark = pytest.mark.real
+LIMIT = 90  # seconds in which the demo must have ended, by what it is for; it measures no speed, as 35 are usual
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +36,19 @@ def real_envoy() -> None:
         pytest.skip(str(error))
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Where a demo works. Whatever happens in a test, nothing that works there is left."""
+    try:
+        yield tmp_path
+    finally:
+        while left := working_in(tmp_path):  # one that is ended may have started another
+            for number in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            time.sleep(0.1)
+
+
 def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "reconciler", "demo", "--folder", str(folder / "demo"), *words]
     return subprocess.Popen(
@@ -38,22 +56,47 @@ def start(folder: Path, *words: str) -> subprocess.Popen[str]:
     )
 
 
-def working_in(folder: Path) -> list[str]:
-    """Processes, not counting those that have ended and wait to be reaped, whose command names the folder."""
-    found = []
+def working_in(folder: Path) -> dict[int, str]:
+    """Processes, not counting those that have ended and wait to be reaped, whose command names the folder, or that
+    work in it, as helpers do."""
+    found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            words = (entry / "cmdline").read_bytes().decode(errors="replace")
+            words = (entry / "cmdline").read_bytes().decode(errors="replace").replace("\0", " ")
+            place = os.readlink(entry / "cwd")
         except OSError:
             continue
-        if str(folder) in words and int(entry.name) != os.getpid():
-            found.append(words.replace("\0", " "))
+        if (str(folder) in words or Path(place).is_relative_to(folder)) and int(entry.name) != os.getpid():
+            found[int(entry.name)] = words
     return found
 
 
-def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(tmp_path: Path) -> None:
-    demo = start(tmp_path, "--output", "json")
-    said, _ = demo.communicate(timeout=115)
+def left_in(folder: Path) -> dict[int, str]:
+    """Who goes on working there: who is told to end, and helpers of those who have ended, need a moment."""
+    deadline = time.monotonic() + 20
+    while (found := working_in(folder)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
+
+
+def pasted(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
+    """Lines as the demo prints them, in the shell of somebody who has `reconcile` in PATH."""
+    environ = {**os.environ, "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))}
+    return subprocess.run(
+        ["sh", "-e", "-c", "\n".join(lines)],
+        cwd=folder,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(folder: Path) -> None:
+    demo = start(folder, "--output", "json")
+    said, _ = demo.communicate(timeout=LIMIT)
     assert demo.returncode == 0, said
     told = json.loads(said.splitlines()[-1])
     for part in ("good", "bad", "subtle"):
@@ -68,17 +111,48 @@ def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(tmp_pa
     )
     assert (told["jobs"]["lost"], told["jobs"]["twice"], told["two_owners"]) == (0, 0, 0)
     assert told["breaches"] == []
-    assert f"the journal lies in {tmp_path / 'demo' / 'state' / 'journal.db'}" in said
+    assert f"the journal lies in {folder / 'demo' / 'state' / 'journal.db'}" in said
     assert Path(told["journal"]).is_file()
     assert told["commit_to_traffic_ms"] > 0
     assert told["bad_to_safe_ms"] >= 0
-    assert working_in(tmp_path) == []
+    assert left_in(folder) == {}
+
+
+@pytest.mark.timeout(2 * LIMIT)  # the whole demo, and then what it says can be done with it
+def test_a_kept_demo_runs_on_until_it_is_ended_with_the_lines_that_it_prints(folder: Path) -> None:
+    demo = start(folder, "--keep")
+    said, _ = demo.communicate(timeout=LIMIT)
+    assert demo.returncode == 0, said
+    lines = [line.strip() for line in said.partition("What to try next\n")[2].splitlines()]
+    (curl,) = [line for line in lines if line.startswith("curl ")]
+    (watch,) = [line for line in lines if " status --watch " in line]
+    (down,) = [number for number, line in enumerate(lines) if " down demo " in line]
+
+    kept = working_in(folder)
+    assert " run --log json" in kept[int((folder / "demo" / "run.pid").read_text("utf-8"))]
+    commands = "\n".join(kept.values())
+    parts = ("envoy -c ", *(f"sample.py {member} " for member in MEMBERS))
+    assert [part for part in parts if part not in commands] == []
+
+    with urllib.request.urlopen(curl.removeprefix("curl "), timeout=10) as answer:
+        assert "1.1.0" in answer.read().decode()
+    manifest = folder / "demo" / "environments-repo" / "environments" / "demo.yaml"
+    assert str(manifest) in watch
+    manifest.write_text(manifest.read_text("utf-8").replace("activeSlot: blue", "activeSlot: green"), encoding="utf-8")
+    status = watch.replace("--watch", "--wait --timeout 30")
+    settled = pasted(folder, f"git -C {manifest.parent} commit --quiet -am back", status)
+    assert settled.returncode == 0, settled.stdout + settled.stderr
+    assert "InSync: green@1.1.0 serves" in settled.stdout
+
+    ended = pasted(folder, *lines[down:])
+    assert ended.returncode == 0, ended.stderr
+    assert left_in(folder) == {}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_demo_that_is_interrupted_leaves_no_process_behind(tmp_path: Path, number: signal.Signals) -> None:
-    demo = start(tmp_path)
-    journal = tmp_path / "demo" / "state" / "demo" / "gateway" / "routes"
+def test_a_demo_that_is_interrupted_leaves_no_process_behind(folder: Path, number: signal.Signals) -> None:
+    demo = start(folder)
+    journal = folder / "demo" / "state" / "demo" / "gateway" / "routes"
     deadline = time.monotonic() + 60
     while not journal.exists() and time.monotonic() < deadline:
         time.sleep(0.1)  # until there is something to leave behind
@@ -86,5 +160,5 @@ def test_a_demo_that_is_interrupted_leaves_no_process_behind(tmp_path: Path, num
     said, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130, said
     assert "has been stopped" in said
-    assert working_in(tmp_path) == []
-    shutil.rmtree(tmp_path / "demo")
+    assert left_in(folder) == {}
+    shutil.rmtree(folder / "demo")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -124,19 +124,25 @@ class Playground:
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
-    def run(self) -> Run:
-        """Start `reconcile run`."""
-        return self._start(*RECONCILE, "--config", str(self.place.config), "run", "--poll", "0.3")
+    def run(self, environ: Mapping[str, str] = os.environ) -> Run:
+        """Start `reconcile run`, with these variables and no others."""
+        return self._start(*RECONCILE, "--config", str(self.place.config), "run", "--poll", "0.3", environ=environ)
 
     def run_until_struck(self, point: str, count: int, blow: str = "kill", file: Path | None = None) -> Run:
         """A loop that is struck when it comes to a named boundary for the `count`th time; see e2e_struck_run."""
         words = (str(self.place.config), point, str(count), blow, *([str(file)] if file else []))
         return self._start(sys.executable, str(HERE / "e2e_struck_run.py"), *words)
 
-    def _start(self, *command: str) -> Run:
+    def _start(self, *command: str, environ: Mapping[str, str] = os.environ) -> Run:
         with (self.root / "run.log").open("ab") as log:
             started = subprocess.Popen(
-                command, cwd=self.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command,
+                cwd=self.root,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         self.runs.append(started)
         return started

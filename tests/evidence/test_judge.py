@@ -130,6 +130,9 @@ class TestAccessLog:
         found = access.read([line(upstream=one) for one in upstreams], {"h:1": BLUE})
         assert [one.stranger for one in found] == ["10.0.0.9:80", "", "", "", ""]
 
+    def test_a_connection_on_which_no_request_came_is_no_answer(self) -> None:
+        assert len(list(access.read([line(start="-.-+00:00", id="-", status=0), line()], {"h:1": BLUE}))) == 1
+
     def test_what_a_killed_gateway_left_half_written_is_skipped(self) -> None:
         assert len(list(access.read([line()[:20], "\n", "[1]\n", line()], {"h:1": BLUE}))) == 1
 
