@@ -12,6 +12,7 @@ from reconciler.desired.explain import Found
 from reconciler.spelling import clip, unknown
 
 Saying = Iterator[Found]
+LIVE = ("synthetic", "regression")  # kinds of gates that send requests to the newcomer
 
 
 def check(data: Any) -> Saying:
@@ -24,8 +25,10 @@ def check(data: Any) -> Saying:
     if steps:
         yield from _weights_climb(steps)
         yield from _handed_over(steps, {str(member.get("name")): member for _, member in members})
+    gates = _mapping(spec.get("gates"))
     yield from _one_version_only(_mapping(spec.get("migrate")), steps)
-    yield from _gate_names(_mapping(spec.get("gates")))
+    yield from _never_asked(spec, gates, [member for _, member in members])
+    yield from _gate_names(gates)
 
 
 def _active_is_pinned(spec: dict[str, Any]) -> Saying:
@@ -111,11 +114,33 @@ def _one_version_only(migrate: dict[str, Any], steps: list[dict[str, Any]]) -> S
         text = "the default steps would let both versions run on the migrated data; write `steps: [{setWeight: 100}]`"
         yield ("spec", "migrate", "oldVersionWorks"), False, text
     for index, step in enumerate(steps):
+        if step.get("pause") == {} and index < len(steps) and not any("setWeight" in one for one in steps[:index]):
+            text = "until somebody promotes it, all users would stay on a version that does not work with the data"
+            yield _step(index, "pause"), False, text
         if step.get("setWeight", 100) != 100:
             text = (
                 "both versions would run on the migrated data (oldVersionWorks: false); only `setWeight: 100` is safe"
             )
             yield _step(index, "setWeight"), False, text
+
+
+def _never_asked(spec: dict[str, Any], gates: dict[str, Any], members: list[dict[str, Any]]) -> Saying:
+    """A check that nobody would ever ask for is a promise not kept."""
+    if gates.get("migrate") and "migrate" not in spec:
+        text = "nothing is migrated here, so these would never be asked; add `migrate`, or move them to preflight"
+        yield ("spec", "gates", "migrate"), True, text
+    if gates.get("handOver") and not any(member.get("traffic") == "exclusive" for member in members):
+        text = "no member is exclusive, so nothing is handed over and these would never be asked; move them"
+        yield ("spec", "gates", "handOver"), True, text
+    for index, entry in enumerate(_list(gates.get("migrate"))):
+        gate = _mapping(entry)
+        if gate.get("kind") in LIVE or "path" in gate or "path" in _mapping(gate.get("http")):
+            text = "this asks the newcomer, and nothing of it runs before the migration; move it to preflight"
+            yield ("spec", "gates", "migrate", index, "kind"), False, text
+    migrate = _mapping(spec.get("migrate"))
+    if "command" in migrate and migrate.get("command") == migrate.get("check"):
+        text = "command and check are the same; the check must only look, and tell by its exit code"
+        yield ("spec", "migrate", "check"), False, text
 
 
 def _gate_names(gates: dict[str, Any]) -> Saying:

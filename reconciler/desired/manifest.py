@@ -147,7 +147,7 @@ def _never_confident(document: Document) -> Iterator[Found]:
     weighing = [
         gate
         for gate in named_gates(document.spec.gates)
-        if gate.stage is not Stage.POSTFLIGHT
+        if gate.stage in (Stage.PREFLIGHT, Stage.SHIFT)
         and gate.choice.mode is Mode.ENFORCE
         and getattr(registry.driver("gates", gate.choice.kind), "CONFIDENT", False)
     ]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -257,6 +258,7 @@ def test_a_migration_becomes_part_of_the_spec(manifest: str) -> None:
         ("{command: /bin/sh, check: upgraded, oldVersionWorks: true}", "20:22: '/bin/sh'"),
         ("{command: a, check: b, oldVersionWorks: false}", "17:20: both versions would run on the migrated data"),
         ("{command: a, check: b, oldVersionWorks: maybe}", "20:52: expected true or false"),
+        ("{command: a, check: a, oldVersionWorks: true}", "20:32: command and check are the same"),
     ],
 )
 def test_a_migration_that_makes_no_sense_is_refused_with_its_place(manifest: str, said: str, problem: str) -> None:
@@ -386,3 +388,32 @@ def test_a_gate_that_makes_no_sense_is_told_with_its_place(manifest: str, gate: 
     column = text.splitlines()[-1].index(place) + 1
     found = told(text)
     assert any(one.startswith(f"22:{column}: {problem}") for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (("gates:", "  migrate: [{kind: migration, command: dry}]"), "nothing is migrated here"),
+        (
+            (
+                "migrate: {command: a, check: b, oldVersionWorks: true}",
+                "gates: {migrate: [{kind: http, path: /healthz}]}",
+            ),
+            "this asks the newcomer",
+        ),
+        (
+            ("migrate: {command: a, check: b, oldVersionWorks: true}", "gates: {migrate: [{kind: regression}]}"),
+            "this asks the newcomer",
+        ),
+    ],
+)
+def test_a_gate_that_could_never_be_asked_or_be_good_is_refused(
+    manifest: str, lines: tuple[str, ...], problem: str
+) -> None:
+    assert any(problem in one for one in told(with_spec(manifest, *lines)))
+
+
+def test_gates_of_a_hand_over_need_a_member_that_is_handed_over(manifest: str) -> None:
+    alone = re.sub(r".*exclusive.*\n", "", manifest).replace("      - handOver: [worker]\n", "")
+    found = told(with_spec(alone, "gates: {handOver: [{kind: command, command: a}]}"))
+    assert any("no member is exclusive" in one for one in found), found
