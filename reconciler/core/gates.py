@@ -72,8 +72,9 @@ def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
     current = {reading.name: reading for reading in readings if reading.window == transition.window}
     if not (transition.up or transition.rung or pending(transition)):
         return Verdict(Outcome.PENDING, f"{transition.newcomer} is not up yet")
-    enforced = [gate for gate in due(spec, transition) if gate.mode is Mode.ENFORCE]
-    worst = Verdict(Outcome.SUCCESSFUL, evidence(tuple(current.values())))
+    asked = due(spec, transition)
+    enforced = [gate for gate in asked if gate.mode is Mode.ENFORCE]
+    worst = Verdict(Outcome.SUCCESSFUL, evidence(tuple(current[gate.name] for gate in asked if gate.name in current)))
     for gate in enforced:
         said = judged(gate, current.get(gate.name))
         if _rank(said) < _rank(worst):

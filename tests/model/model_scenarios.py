@@ -75,7 +75,6 @@ SMALL = (
     scenario("a migration", MIGRATING, prompt=True, steps=SHORT, **BOTH_WORK),
     scenario("a migration without a way back", NO_WAY_BACK, prompt=True, steps=AT_ONCE, **ONE_WAY),
     scenario("any fault, a member that stands by", LONE, prompt=True, steps=SHORT, **HANDED),
-    scenario("a slow world, a member that stands by", ("crash", "pause"), steps=SHORT, **HANDED),
     scenario("a slow world", ("crash", "request lost", "member dies", "torn"), steps=SHORT),
 )
 
