@@ -72,7 +72,8 @@ def _fold(state: State, event: Event) -> State:
         case Requested():
             return _requested(state, event)
         case Accepted(pins=pins):
-            held = tuple(held for held in state.held if held.version in (pins.blue, pins.green))
+            empty = None in (pins.blue, pins.green)  # a pin that is taken out is no other version in its place
+            held = tuple(held for held in state.held if empty or held.version in (pins.blue, pins.green))
             return replace(state, accepted=event, held=held, accept_rewritten=False, refusal=None)
         case Bootstrapped(stable):
             return replace(state, stable=stable, started=state.started.replace(stable.slot, stable.version))

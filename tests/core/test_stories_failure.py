@@ -217,3 +217,12 @@ def test_weights_that_somebody_else_left_are_on_record_before_the_way_back_overw
     assert len(drifts) == 1
     back = next(e for e in world.events if isinstance(e, Intended) and e.rule == "go-back")
     assert world.events.index(drifts[0]) < world.events.index(back)
+
+
+def test_a_pin_that_is_taken_out_and_put_back_is_still_held() -> None:
+    world = bad_switch()
+    world.commit(spec())
+    world.settled()
+    world.commit(spec(G, green="v2"))
+    assert world.waits("RevisionHeld").blocked
+    assert shares(world) == [0, 10, 0]
