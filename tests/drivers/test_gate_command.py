@@ -126,7 +126,8 @@ def test_a_migration_speaks_of_its_dry_run(tmp_path: Path) -> None:
     assert late.reason == "the dry-run did not end within 100ms, and was ended by force"
 
 
-def test_what_cannot_be_started_is_named_without_its_arguments(tmp_path: Path) -> None:
+def test_what_cannot_be_started_is_named_without_its_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # a folder in it that we may not enter would be the reason instead
     found = asked({"argv": ["no-such-program-here", SECRET]}, tmp_path)
     assert found.reason == (
         f"the command: 'no-such-program-here' cannot be started in {tmp_path}: "
