@@ -46,7 +46,7 @@ BOTH_WORK, ONE_WAY = ({"migration": Migration("migrate", "migrated", works)} for
 AT_ONCE = (SetWeight(100), HandOver(("worker",)))
 MIGRATING = ("crash", "takeover", "reply lost", "request lost", "abort", "commit", "machine dies", *sorted(OF_DATA))
 NO_WAY_BACK = (*MIGRATING, "turns bad", "member dies", "slot dies", "gateway dies")
-HALVES = ("partial", "torn", "member dies", "redeployed", "request lost", "pause", "resume")
+HALVES = ("partial", "torn", "member dies", "redeployed", "request lost")
 
 # What cannot strike by its nature is not in a list: each one that is must strike (Graph.unstruck).
 #   torn         the members change between two readings: in a slow world, or by another fault
