@@ -55,10 +55,8 @@ def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> S
 def _spend(state: State, transition: Transition, elapsed: float) -> Transition:
     """The progress deadline counts neither pauses, nor holding, nor a migration, nor soaking, nor the way back."""
     idle = bool(state.paused or state.suspended or state.down) or transition.holding_since is not None
-    begun = transition.migrates and Stage.MIGRATE in transition.passed
-    migrating = begun and not transition.migrated  # its command has a time of its own
     over = transition.phase in (Phase.SOAKING, Phase.ROLLING_BACK)
-    if idle or migrating or over or isinstance(transition.step, Pause):
+    if idle or transition.migrating or over or isinstance(transition.step, Pause):
         return transition
     return replace(transition, spent=transition.spent + elapsed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.gates import lacking, pending, verdict
-from reconciler.core.model import Analysis, HandOver, MemberStatus, MigrationStatus, Outcome, Pause, Slot, Stage
+from reconciler.core.model import Analysis, HandOver, MemberStatus, MigrationStatus, Outcome, Pause, Slot
 from reconciler.core.situation import IDLE, Situation
 from reconciler.core.state import Transition
 from reconciler.core.steps import Phase
@@ -91,8 +91,7 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     if t.phase is Phase.SOAKING:
         late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
     else:
-        migrating = pending(t) and Stage.MIGRATE in t.passed
-        counting = not (s.state.paused or migrating or isinstance(t.step, Pause))
+        counting = not (s.state.paused or t.migrating or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
     if not late:
         return None

@@ -57,6 +57,11 @@ class Transition:
         return self.phase is Phase.ROLLING_BACK
 
     @property
+    def migrating(self) -> bool:
+        """Its data are being made ready: that has a time of its own, and no deadline of the transition counts."""
+        return self.migrates and not self.migrated and Stage.MIGRATE in self.passed
+
+    @property
     def window(self) -> Window:
         return Window(self.id, self.newcomer, self.stable, self.rung, self.opened)
 
