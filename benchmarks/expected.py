@@ -8,7 +8,7 @@ from random import Random
 from detection import ALPHA, BASE, Decision
 from rollouts import LOOKS, poisson
 
-from reconciler.core.model import Counters
+from reconciler.core.reading import Counters
 from reconciler.drivers.gates import regression
 from reconciler.drivers.weighed import worse
 

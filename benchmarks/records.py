@@ -6,8 +6,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.events import Applied, Began, Ended, Intended, Phase, RollbackBegan
 from reconciler.core.model import Release
-from reconciler.core.steps import Applied, Began, Ended, Intended, Phase, Result, RollbackBegan, Route
+from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import Served, moment
 from reconciler.journal.entry import Entry
 

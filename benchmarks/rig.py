@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reconciler.configuration import load
-from reconciler.core.model import GatewayReading, Routing, Slot, all_on
+from reconciler.core.model import Routing, Slot, all_on
+from reconciler.core.reading import GatewayReading
 from reconciler.demo import place as places
 from reconciler.demo.place import Place, build
 from reconciler.demo.processes import Processes, tear_down

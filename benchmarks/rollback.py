@@ -30,8 +30,8 @@ from records import Rollback, rollbacks
 from rig import Rig, rig
 
 from reconciler.configuration import load
+from reconciler.core.events import Ended
 from reconciler.core.model import Slot
-from reconciler.core.steps import Ended
 from reconciler.demo import place as places
 from reconciler.demo.place import ENVIRONMENT, GOOD, Place
 from reconciler.demo.processes import Processes

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "loop"))
 from loop_world import FakeGateway, FakeHost, FakeRounds  # noqa: E402
 
 from reconciler.configuration import load  # noqa: E402
-from reconciler.core.steps import Requested, Verb  # noqa: E402
+from reconciler.core.events import Requested, Verb  # noqa: E402
 from reconciler.demo.place import APP, OPERATOR  # noqa: E402
 from reconciler.loop.keeper import Keeper  # noqa: E402
 from reconciler.loop.tick import tick  # noqa: E402

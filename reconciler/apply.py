@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from reconciler.core.model import GatewayReading, MemberStatus, Pin, Release, Slot, Spec
-from reconciler.core.steps import Act, Applied, CloseGateway, Migrate, Result, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.events import Applied
+from reconciler.core.model import Pin, Release, Slot, Spec
+from reconciler.core.reading import GatewayReading, MemberStatus
+from reconciler.core.steps import Act, CloseGateway, Migrate, Result, Route, StageFiles, Start, Stop, Warm
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
 from reconciler.world import World
 

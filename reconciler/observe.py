@@ -7,17 +7,8 @@ from concurrent.futures import TimeoutError as OutOfTime
 from dataclasses import replace
 
 from reconciler.core.gates import due
-from reconciler.core.model import (
-    GateReading,
-    GatewayReading,
-    MemberReading,
-    MemberStatus,
-    Observed,
-    Outcome,
-    Pair,
-    Slot,
-    Spec,
-)
+from reconciler.core.model import Outcome, Pair, Slot, Spec
+from reconciler.core.reading import GateReading, GatewayReading, MemberReading, MemberStatus, Observed
 from reconciler.core.state import State
 from reconciler.drivers.protocols import MemberHost
 from reconciler.errors import ReconcilerError

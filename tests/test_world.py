@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from reconciler.configuration import parse
-from reconciler.core.model import Outcome, Pair, Release, Slot, Window
+from reconciler.core.model import Outcome, Pair, Release, Slot
+from reconciler.core.reading import Window
 from reconciler.desired.claims import judge_one
 from reconciler.desired.manifest import Manifest, read
 from reconciler.drivers.protocols import Endpoint, Road

@@ -1,8 +1,8 @@
 """`reconcile abort`: stop and go back, from every state."""
 
 from reconciler.cli.ask import verb
+from reconciler.core.events import Verb
 from reconciler.core.state import State
-from reconciler.core.steps import Verb
 
 
 def possible(state: State) -> str:

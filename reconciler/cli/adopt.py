@@ -4,8 +4,8 @@ import click
 
 from reconciler.cli.ask import ask
 from reconciler.cli.look import Look, look
+from reconciler.core.events import Requested, Verb
 from reconciler.core.model import Slot
-from reconciler.core.steps import Requested, Verb
 from reconciler.errors import UsageError
 from reconciler.session import Session
 

@@ -13,7 +13,7 @@ from reconciler.cli.interrupt import ends_after_this
 from reconciler.cli.layout import say
 from reconciler.cli.logs import logged
 from reconciler.core.conditions import ERROR, ROLLED_BACK
-from reconciler.core.steps import Phase
+from reconciler.core.events import Phase
 from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.run import run_to_end

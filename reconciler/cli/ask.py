@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import click
 
+from reconciler.core.events import Requested, Verb
 from reconciler.core.state import State
-from reconciler.core.steps import Requested, Verb
 from reconciler.errors import JournalMoved, UsageError
 from reconciler.session import Session, actor
 from reconciler.spelling import unknown

@@ -7,8 +7,8 @@ import click
 
 from reconciler.cli.ask import ask
 from reconciler.cli.look import look
+from reconciler.core.events import Requested, Verb
 from reconciler.core.state import State
-from reconciler.core.steps import Requested, Verb
 from reconciler.errors import UsageError
 from reconciler.session import Session
 

@@ -15,17 +15,8 @@ from reconciler.cli.look import see
 from reconciler.clock import Clock
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
 from reconciler.core.diff import standing
-from reconciler.core.model import (
-    GateReading,
-    GateSpec,
-    MemberStatus,
-    Mode,
-    Observed,
-    Outcome,
-    Release,
-    Spec,
-    Window,
-)
+from reconciler.core.model import GateSpec, Mode, Outcome, Release, Spec
+from reconciler.core.reading import GateReading, MemberStatus, Observed, Window
 from reconciler.core.state import State
 from reconciler.drivers.registry import driver
 from reconciler.durations import seconds

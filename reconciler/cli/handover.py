@@ -3,9 +3,9 @@
 import click
 
 from reconciler.cli.ask import ask
+from reconciler.core.events import Requested, Verb
 from reconciler.core.model import Slot
 from reconciler.core.state import State
-from reconciler.core.steps import Requested, Verb
 from reconciler.errors import UsageError
 
 WARNING = "two owners at once is what this can lead to: use it only when you have seen the old one stopped"

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import click
 
 from reconciler.cli.layout import say
-from reconciler.core.steps import Applied, Event, Intended, Result, Watched
+from reconciler.core.events import Applied, Event, Intended, Watched
+from reconciler.core.steps import Result
 from reconciler.journal.codec import dump
 from reconciler.journal.entry import Entry
 from reconciler.session import Session

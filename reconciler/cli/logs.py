@@ -12,7 +12,7 @@ from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
 from reconciler.clock import shown
-from reconciler.core.steps import Watched
+from reconciler.core.events import Watched
 from reconciler.wording import describe
 
 FIELDS = ("environment", "seq")

@@ -9,8 +9,9 @@ from typing import Any
 from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import paint
 from reconciler.core.conditions import ERROR, Status, status
-from reconciler.core.model import Desired, Observed
+from reconciler.core.model import Desired
 from reconciler.core.plan import decide
+from reconciler.core.reading import Observed
 from reconciler.core.state import State
 from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper

@@ -14,12 +14,14 @@ from reconciler.cli.look import see
 from reconciler.cli.screen import steps_table
 from reconciler.core.conditions import BLOCKED, CHANGES, ERROR, IN_SYNC
 from reconciler.core.diff import differences, standing
-from reconciler.core.model import Desired, Observed, Outcome, Pair, SetWeight, Spec
+from reconciler.core.events import Began
+from reconciler.core.model import Desired, Outcome, Pair, SetWeight, Spec
 from reconciler.core.preview import Preview, preview, rollback_seconds
+from reconciler.core.reading import Observed
 from reconciler.core.rest import rollback_refusal
 from reconciler.core.simulate import WhatIf
 from reconciler.core.state import State
-from reconciler.core.steps import Began, Migrate
+from reconciler.core.steps import Migrate
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.session import Session
 from reconciler.wording import describe, duration

@@ -1,9 +1,9 @@
 """`reconcile promote`: pass the strategy's present pause."""
 
 from reconciler.cli.ask import verb
+from reconciler.core.events import Verb
 from reconciler.core.model import Pause
 from reconciler.core.state import State
-from reconciler.core.steps import Verb
 
 
 def possible(state: State) -> str:

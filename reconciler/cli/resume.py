@@ -1,8 +1,8 @@
 """`reconcile resume`: take back a pause, a suspension, a hold in place, or `down`."""
 
 from reconciler.cli.ask import verb
+from reconciler.core.events import Verb
 from reconciler.core.state import State
-from reconciler.core.steps import Verb
 
 
 def _stopped(state: State) -> str:

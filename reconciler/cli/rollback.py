@@ -3,9 +3,9 @@
 import click
 
 from reconciler.cli.ask import ask
+from reconciler.core.events import Requested, Verb
 from reconciler.core.rest import rollback_refusal
 from reconciler.core.state import State
-from reconciler.core.steps import Requested, Verb
 from reconciler.session import Session
 
 

@@ -6,9 +6,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from reconciler.cli.layout import paint, table
+from reconciler.core.events import StepPassed
 from reconciler.core.model import Spec
 from reconciler.core.preview import Planned, Preview
-from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, StepPassed, Stop, Warm
+from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop, Warm
 from reconciler.wording import describe, duration
 
 if TYPE_CHECKING:

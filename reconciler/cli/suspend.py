@@ -3,8 +3,8 @@
 import click
 
 from reconciler.cli.ask import ask
+from reconciler.core.events import Requested, Verb
 from reconciler.core.state import State
-from reconciler.core.steps import Requested, Verb
 
 
 @click.command("suspend")

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
+from reconciler.core.events import Adopted, Bootstrapped, RequestRefused, Verb, WentDown
 from reconciler.core.members import at_rest, owned, prepare, vacate, whole
-from reconciler.core.model import MemberStatus, Release, Routing, Slot, Weights, all_on, share
+from reconciler.core.model import Release, Routing, Slot, Weights, all_on, share
+from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
-from reconciler.core.steps import (
-    Adopted,
-    Bootstrapped,
-    CloseGateway,
-    RequestRefused,
-    Route,
-    StageFiles,
-    Start,
-    Stop,
-    Verb,
-    WentDown,
-)
+from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop
 
 FOREIGN = "another journal wrote this gateway"
 

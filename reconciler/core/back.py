@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from reconciler.core.events import DriftFound, Ended
 from reconciler.core.members import released
 from reconciler.core.migrating import unfinished
-from reconciler.core.model import Admission, GatewayReading, MemberStatus, Pair, Routing, all_on, share
+from reconciler.core.model import Admission, Pair, Routing, all_on, share
+from reconciler.core.reading import GatewayReading, MemberStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
-from reconciler.core.steps import DriftFound, Ended, Route
+from reconciler.core.steps import Route
 
 
 def go_back(s: Situation) -> Answer | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.core.diff import differences, standing
-from reconciler.core.model import Desired, MemberStatus, Observed, Release, Spec, Weights
+from reconciler.core.events import Phase
+from reconciler.core.model import Desired, Release, Spec, Weights
 from reconciler.core.plan import Decision
+from reconciler.core.reading import MemberStatus, Observed
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State, Transition
-from reconciler.core.steps import Phase
 
 IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit codes
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.model import Desired, MemberStatus, Observed, Release, Spec, Traffic, all_on
+from reconciler.core.model import Desired, Release, Spec, Traffic, all_on
+from reconciler.core.reading import MemberStatus, Observed
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
 

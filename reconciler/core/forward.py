@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from reconciler.core.events import (
+    DriftFound,
+    Ended,
+    HealthNoted,
+    HoldBegan,
+    Judged,
+    PausedByRule,
+    Phase,
+    Rebound,
+    RollbackBegan,
+    SoakBegan,
+    StagePassed,
+    StepPassed,
+)
 from reconciler.core.gates import alerts, confident, due, proof, stage, verdict
 from reconciler.core.handing import hand_over
 from reconciler.core.judging import both_died, failure
@@ -10,7 +24,6 @@ from reconciler.core.model import (
     Analysis,
     DriftMode,
     HandOver,
-    MemberStatus,
     OnFailure,
     Outcome,
     Pause,
@@ -21,23 +34,10 @@ from reconciler.core.model import (
     share,
 )
 from reconciler.core.outcomes import cursor_at
+from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
-from reconciler.core.steps import (
-    DriftFound,
-    Ended,
-    HealthNoted,
-    HoldBegan,
-    Judged,
-    PausedByRule,
-    Phase,
-    Rebound,
-    RollbackBegan,
-    Route,
-    SoakBegan,
-    StagePassed,
-    StepPassed,
-)
+from reconciler.core.steps import Route
 
 NOTE_AFTER = 1.0  # watched seconds between two notes of what the gates say
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.core.model import GateReading, GateSpec, Mode, Outcome, SetWeight, Spec, Stage
+from reconciler.core.events import Phase
+from reconciler.core.model import GateSpec, Mode, Outcome, SetWeight, Spec, Stage
+from reconciler.core.reading import GateReading
 from reconciler.core.state import Transition
-from reconciler.core.steps import Phase
 
 # The worst first: a verdict is the worst outcome among the gates that are enforced.
 SEVERITY = (

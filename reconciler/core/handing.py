@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reconciler.core.events import LetGo, StepPassed
 from reconciler.core.gates import verdict
 from reconciler.core.members import grant, let_go, take_over
-from reconciler.core.model import MemberStatus, Release, Stage
+from reconciler.core.model import Release, Stage
+from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
-from reconciler.core.steps import LetGo, StepPassed
 
 Step = Callable[[Situation, str, Release], Do | Wait | None]
 

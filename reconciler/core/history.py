@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.model import (
-    Pause,
-    Release,
-    Stage,
-)
-from reconciler.core.outcomes import applied, at_step, drifted, intended
-from reconciler.core.state import Held, Last, Leftover, State, Transition
-from reconciler.core.steps import (
+from reconciler.core.events import (
     Accepted,
     Adopted,
     Applied,
@@ -42,6 +35,13 @@ from reconciler.core.steps import (
     Watched,
     WentDown,
 )
+from reconciler.core.model import (
+    Pause,
+    Release,
+    Stage,
+)
+from reconciler.core.outcomes import applied, at_step, drifted, intended
+from reconciler.core.state import Held, Last, Leftover, State, Transition
 
 
 def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> State:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from reconciler.core.events import Phase
 from reconciler.core.gates import lacking, pending, verdict
-from reconciler.core.model import Analysis, HandOver, MemberStatus, MigrationStatus, Outcome, Pause, Slot
+from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot
+from reconciler.core.reading import MemberStatus, MigrationStatus
 from reconciler.core.situation import IDLE, Situation
 from reconciler.core.state import Transition
-from reconciler.core.steps import Phase
 
 UNREADY_LIMIT = 3.0  # watched seconds that a newcomer with traffic may fail its own readiness
 STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain

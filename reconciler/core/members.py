@@ -5,17 +5,8 @@ Shared by the rules for staging, transitions, rollback and rest: each asks for t
 
 from __future__ import annotations
 
-from reconciler.core.model import (
-    Admission,
-    MemberReading,
-    MemberStatus,
-    Pair,
-    Release,
-    Routing,
-    Slot,
-    Traffic,
-    all_on,
-)
+from reconciler.core.model import Admission, Pair, Release, Routing, Slot, Traffic, all_on
+from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.core.situation import ALIVE, IDLE, RUNNING, Do, Situation, Wait
 from reconciler.core.steps import Route, StageFiles, Start, Stop, Warm
 

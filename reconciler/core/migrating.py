@@ -6,11 +6,13 @@ was applied, before it is run and after, and where the check cannot tell, a pers
 
 from __future__ import annotations
 
+from reconciler.core.events import Migrated, StagePassed
 from reconciler.core.gates import pending, verdict
-from reconciler.core.model import MigrationStatus, Stage
+from reconciler.core.model import Stage
+from reconciler.core.reading import MigrationStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
-from reconciler.core.steps import Migrate, Migrated, StageFiles, StagePassed
+from reconciler.core.steps import Migrate, StageFiles
 
 
 def migrate(s: Situation) -> Answer | None:

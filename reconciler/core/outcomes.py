@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
 from reconciler.core.state import Refusal, Repeated, State, Transition
-from reconciler.core.steps import (
-    Act,
-    Applied,
-    DriftFound,
-    Intended,
-    Migrate,
-    Phase,
-    Result,
-    Route,
-    StageFiles,
-    Start,
-    Stop,
-    Warm,
-)
+from reconciler.core.steps import Act, Migrate, Result, Route, StageFiles, Start, Stop, Warm
 
 
 def at_step(transition: Transition, cursor: int, now: float) -> Transition:

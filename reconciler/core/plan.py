@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 
 from reconciler.core import arriving, back, forward, migrating, rest
 from reconciler.core.diff import standing
-from reconciler.core.model import Desired, Observed, Pair, Slot
+from reconciler.core.events import Accepted, Applied, Intended
+from reconciler.core.model import Desired, Pair, Slot
+from reconciler.core.reading import Observed
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Accepted, Applied, Intended, Result, Route
+from reconciler.core.steps import Result, Route
 
 
 @dataclass(frozen=True, slots=True)

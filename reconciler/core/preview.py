@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.core.diff import standing
+from reconciler.core.events import Applied, Ended, Event
 from reconciler.core.history import fold
-from reconciler.core.model import Desired, MemberReading, MemberStatus, Observed, Outcome, Slot, Spec
+from reconciler.core.model import Desired, Outcome, Slot, Spec
 from reconciler.core.plan import Decision, decide, intended
+from reconciler.core.reading import MemberReading, MemberStatus, Observed
 from reconciler.core.simulate import WhatIf, judge, perform, settle
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Act, Applied, Ended, Event, Result
+from reconciler.core.steps import Act, Result
 
 LIMIT = 400  # decisions; a road that is longer is a defect, and says so
 

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.events import Began, DriftFound, RequestRefused, Retired, Verb
 from reconciler.core.members import at_rest, owned, prepare, take_over, vacate
-from reconciler.core.model import (
-    Admission,
-    DriftMode,
-    HandOver,
-    MemberStatus,
-    Release,
-    Routing,
-    Slot,
-    Spec,
-    Traffic,
-    all_on,
-)
+from reconciler.core.model import Admission, DriftMode, HandOver, Release, Routing, Slot, Spec, Traffic, all_on
+from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import IDLE, RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
-from reconciler.core.steps import Began, DriftFound, RequestRefused, Retired, Route, StageFiles, Stop, Verb
+from reconciler.core.steps import Route, StageFiles, Stop
 
 
 def drift_at_rest(s: Situation) -> Answer | None:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.core.gates import due
-from reconciler.core.model import (
+from reconciler.core.model import Member, Outcome, Pair, Slot, Spec
+from reconciler.core.reading import (
     GateReading,
     GatewayReading,
-    Member,
     MemberReading,
     MemberStatus,
     MigrationReading,
     MigrationStatus,
     Observed,
-    Outcome,
-    Pair,
-    Slot,
-    Spec,
     Stamp,
 )
 from reconciler.core.state import State

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.model import (
-    UNREAD,
-    Desired,
-    GatewayReading,
-    MemberReading,
-    MemberStatus,
-    Observed,
-    Release,
-    Slot,
-    Spec,
-    Traffic,
-    all_on,
-)
+from reconciler.core.events import Event
+from reconciler.core.model import Desired, Release, Slot, Spec, Traffic, all_on
+from reconciler.core.reading import UNREAD, GatewayReading, MemberReading, MemberStatus, Observed
 from reconciler.core.state import Refusal, State, Transition
-from reconciler.core.steps import Act, Event, Stop
+from reconciler.core.steps import Act, Stop
 
 REPEAT_AFTER = 5.0  # watched seconds before the same start, stop, or refused act is tried again
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.model import Outcome, Pair, Release, Slot, Stage, StrategyStep, Window
-from reconciler.core.steps import Accepted, Act, CloseGateway, DriftFound, Intended, Migrate, Phase, Start, Stop
+from reconciler.core.events import Accepted, DriftFound, Intended, Phase
+from reconciler.core.model import Outcome, Pair, Release, Slot, Stage, StrategyStep
+from reconciler.core.reading import Window
+from reconciler.core.steps import Act, CloseGateway, Migrate, Start, Stop
 
 
 @dataclass(frozen=True, slots=True)

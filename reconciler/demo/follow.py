@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from reconciler.clock import SYSTEM
-from reconciler.core.steps import Event
+from reconciler.core.events import Event
 from reconciler.errors import ReconcilerError
 from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal

@@ -8,7 +8,8 @@ import threading
 from pathlib import Path
 
 from reconciler.clock import SYSTEM
-from reconciler.core.model import MemberStatus, Slot
+from reconciler.core.model import Slot
+from reconciler.core.reading import MemberStatus
 from reconciler.demo.place import ENVIRONMENT, Place
 from reconciler.errors import ReconcilerError
 from reconciler.session import Session

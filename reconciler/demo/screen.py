@@ -8,8 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from reconciler.core.model import Stage, Weights, all_on
-from reconciler.core.steps import (
+from reconciler.core.events import (
     Accepted,
     Applied,
     Began,
@@ -19,14 +18,12 @@ from reconciler.core.steps import (
     Intended,
     LetGo,
     RollbackBegan,
-    Route,
     SoakBegan,
     StagePassed,
-    Start,
     StepPassed,
-    Stop,
-    Warm,
 )
+from reconciler.core.model import Stage, Weights, all_on
+from reconciler.core.steps import Route, Start, Stop, Warm
 from reconciler.wording import describe
 
 LINES = 14  # of the latest steps on the screen

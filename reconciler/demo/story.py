@@ -11,8 +11,9 @@ from typing import Any
 
 from reconciler.clock import SYSTEM
 from reconciler.configuration import load
+from reconciler.core.events import Applied, Bootstrapped, Ended, Event, Intended, Phase
 from reconciler.core.model import Slot
-from reconciler.core.steps import Applied, Bootstrapped, Ended, Event, Intended, Phase, Result, Warm
+from reconciler.core.steps import Result, Warm
 from reconciler.demo import account
 from reconciler.demo.follow import Follower
 from reconciler.demo.place import BAD, BAD_SHARE, BETTER, DRAIN, ENVIRONMENT, GOOD, SESSIONS, SUBTLE, Place

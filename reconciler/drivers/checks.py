@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from reconciler.core.model import Admission, GatewayReading, Routing, Slot
+from reconciler.core.model import Admission, Routing, Slot
+from reconciler.core.reading import GatewayReading
 from reconciler.drivers.local.addresses import host_and_port
 from reconciler.drivers.protocols import GatewayContext
 from reconciler.errors import Conflict, Fenced, Refused

@@ -16,18 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from reconciler.core.model import (
-    Counters,
-    GateReading,
-    GatewayReading,
-    MemberReading,
-    Outcome,
-    Pair,
-    Pin,
-    Routing,
-    Slot,
-    Window,
-)
+from reconciler.core.model import Outcome, Pair, Pin, Routing, Slot
+from reconciler.core.reading import Counters, GateReading, GatewayReading, MemberReading, Window
 
 # ---- gateways -------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.http import Answer, Client
 from reconciler.drivers.protocols import GateContext, Road
 from reconciler.drivers.roads import UPSTREAM_HEADER

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.protocols import Session
 
 NAMED = 3  # lost sessions that are named; the others are counted

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
 
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.protocols import Sample
 
 USERS = "users"

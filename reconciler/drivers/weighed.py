@@ -14,7 +14,7 @@ from reconciler.core.confidence import Confidence
 from reconciler.core.counting import NOTHING, Counted
 from reconciler.core.detection import Race, average
 from reconciler.core.explanation import Metric
-from reconciler.core.model import Counters
+from reconciler.core.reading import Counters
 
 Name = TypeVar("Name", bound=Hashable)
 ALONE = 50  # requests of the newcomer without one of stable's: then stable has no users

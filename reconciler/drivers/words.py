@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.core.model import Release, Window
+from reconciler.core.model import Release
+from reconciler.core.reading import Window
 from reconciler.drivers.process.app import plain
 
 

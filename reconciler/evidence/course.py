@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.steps import Accepted, Began, Rebound, Requested, RollbackBegan
+from reconciler.core.events import Accepted, Began, Rebound, Requested, RollbackBegan
 from reconciler.evidence.step import Step
 
 TURNS = (

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.events import Applied, Began, GenerationTaken, Intended
 from reconciler.core.model import SetWeight, StrategyStep
-from reconciler.core.steps import Applied, Began, CloseGateway, GenerationTaken, Intended, Route
+from reconciler.core.steps import CloseGateway, Route
 from reconciler.evidence.access import Served
 from reconciler.evidence.course import backwards, turns
 from reconciler.evidence.owners import owners

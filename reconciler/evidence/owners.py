@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.core.events import Applied, Intended
 from reconciler.core.members import reads
 from reconciler.core.model import Slot
 from reconciler.core.situation import IDLE
-from reconciler.core.steps import Applied, Intended, Result, Start, Stop
+from reconciler.core.steps import Result, Start, Stop
 from reconciler.evidence.step import Step
 
 Owners = frozenset[tuple[str, Slot]]  # who may own, and where

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.core.events import Adopted, Applied, DriftFound, Intended
 from reconciler.core.model import Slot, Weights
-from reconciler.core.steps import Adopted, Applied, DriftFound, Intended, Result, Route, Stop
+from reconciler.core.steps import Result, Route, Stop
 from reconciler.evidence.step import Step
 
 Possible = frozenset[Weights]  # empty: nothing is known, and anything may be so

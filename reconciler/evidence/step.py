@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.events import Intended
 from reconciler.core.history import fold
 from reconciler.core.state import State
-from reconciler.core.steps import Intended, Route, Start, Stop
+from reconciler.core.steps import Route, Start, Stop
 from reconciler.journal.entry import Entry
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
+from reconciler.core.events import Applied, DriftFound, Intended
 from reconciler.core.model import Admission, Routing, Slot
-from reconciler.core.steps import Applied, CloseGateway, DriftFound, Intended, Result, Route
+from reconciler.core.steps import CloseGateway, Result, Route
 from reconciler.evidence.access import moment
 from reconciler.journal.entry import Entry
 

@@ -9,7 +9,7 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from reconciler.core.steps import Event
+from reconciler.core.events import Event
 from reconciler.errors import JournalError
 
 TAG = "kind"

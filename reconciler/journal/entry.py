@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
-from reconciler.core.steps import Event
+from reconciler.core.events import Event
 from reconciler.errors import JournalBroken, JournalError
 from reconciler.journal.codec import canonical, dump, load
 

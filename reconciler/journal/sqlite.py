@@ -11,7 +11,7 @@ from threading import Event as Signal
 from threading import RLock
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.steps import Created, Event, GenerationTaken
+from reconciler.core.events import Created, Event, GenerationTaken
 from reconciler.errors import Fenced, InvalidConfiguration, JournalMoved
 from reconciler.journal import rows
 from reconciler.journal.entry import Entry, Row, seal

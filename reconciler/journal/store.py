@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.core.steps import Event
+from reconciler.core.events import Event
 from reconciler.journal.entry import Entry
 
 

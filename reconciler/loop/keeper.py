@@ -10,19 +10,12 @@ from dataclasses import replace
 from reconciler.apply import Boundary, apply
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.diff import standing
+from reconciler.core.events import Applied, Event, Requested
 from reconciler.core.history import fold
-from reconciler.core.model import (
-    UNREAD,
-    Desired,
-    GatewayReading,
-    MemberStatus,
-    Observed,
-    Pair,
-    Spec,
-    Traffic,
-)
+from reconciler.core.model import Desired, Pair, Spec, Traffic
+from reconciler.core.reading import UNREAD, GatewayReading, MemberStatus, Observed
 from reconciler.core.state import State
-from reconciler.core.steps import Act, Applied, Event, Requested, Result, Route
+from reconciler.core.steps import Act, Result, Route
 from reconciler.desired.manifest import Manifest
 from reconciler.errors import Fenced, InvalidDesired, JournalMoved, ReconcilerError
 from reconciler.journal.entry import Entry

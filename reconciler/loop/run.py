@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from reconciler.core.events import Phase
 from reconciler.core.situation import Answer, Do, Wait
-from reconciler.core.steps import Phase
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue

@@ -6,11 +6,13 @@ import logging
 from dataclasses import dataclass
 
 from reconciler.core.conditions import Status, status
-from reconciler.core.model import Desired, Observed
+from reconciler.core.events import Accepted, Applied, Watched
+from reconciler.core.model import Desired
 from reconciler.core.plan import Decision, decide, intended
+from reconciler.core.reading import Observed
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Accepted, Applied, Result, Watched
+from reconciler.core.steps import Result
 from reconciler.errors import JournalMoved
 from reconciler.loop.keeper import Keeper
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reconciler.core.model import Counters, GatewayReading, Pair, Slot
+from reconciler.core.model import Pair, Slot
+from reconciler.core.reading import Counters, GatewayReading
 
 
 def difference(previous: Counters | None, current: Counters | None) -> Counters | None:

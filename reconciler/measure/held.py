@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.model import Slot, Window
+from reconciler.core.model import Slot
+from reconciler.core.reading import Window
 from reconciler.drivers.journey import USE
 from reconciler.drivers.protocols import Sample, Session
 

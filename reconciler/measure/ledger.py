@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import Any
 
-from reconciler.core.model import GateSpec, GatewayReading, Window
+from reconciler.core.model import GateSpec
+from reconciler.core.reading import GatewayReading, Window
 from reconciler.drivers.protocols import Evidence
 from reconciler.drivers.registry import driver
 from reconciler.measure.counters import between

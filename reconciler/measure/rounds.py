@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from threading import Thread
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import GateReading, GateSpec, Outcome, Window
+from reconciler.core.model import GateSpec, Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.protocols import Gate
 
 SPACING = 0.2  # seconds between two answers of a gate that says nothing about it

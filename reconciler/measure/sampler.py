@@ -7,7 +7,7 @@ from threading import Condition, Thread
 from typing import Any
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.journey import Journey
 from reconciler.drivers.protocols import Sample, Session
 from reconciler.measure.generator import COMMAND, GRACE, Generator

@@ -7,7 +7,8 @@ from types import ModuleType
 from typing import Any
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import GateSpec, Window
+from reconciler.core.model import GateSpec
+from reconciler.core.reading import Window
 from reconciler.drivers.protocols import Road, Sample, Session
 from reconciler.drivers.registry import driver
 from reconciler.errors import ReconcilerError

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.protocols import Sample
 
 CAPACITY = 200_000  # samples

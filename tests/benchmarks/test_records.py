@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 import records
 
+from reconciler.core.events import Applied, Began, Ended, Event, Intended, Phase, RollbackBegan
 from reconciler.core.model import Release, Routing, Slot, all_on, share
-from reconciler.core.steps import Applied, Began, Ended, Event, Intended, Phase, Result, RollbackBegan, Route
+from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import Served
 from reconciler.journal.entry import Entry
 

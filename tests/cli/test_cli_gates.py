@@ -9,13 +9,9 @@ from cli_folder import Folder
 
 from reconciler.cli.gates import BY_HAND, exit_code, window
 from reconciler.core.model import (
-    GateReading,
     GateSpec,
     Member,
-    MemberReading,
-    MemberStatus,
     Mode,
-    Observed,
     Outcome,
     Pair,
     Pin,
@@ -26,6 +22,7 @@ from reconciler.core.model import (
     Stage,
     Traffic,
 )
+from reconciler.core.reading import GateReading, MemberReading, MemberStatus, Observed
 from reconciler.core.state import State, Transition
 
 BLUE, GREEN = Release(Slot.BLUE, "1"), Release(Slot.GREEN, "2")

@@ -7,8 +7,9 @@ import pytest
 from reconciler.cli.exit_codes import worst
 from reconciler.cli.layout import paint, table
 from reconciler.cli.once import Report
-from reconciler.core.model import Desired, Observed, Pair
+from reconciler.core.model import Desired, Pair
 from reconciler.core.preview import Preview
+from reconciler.core.reading import Observed
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
 

@@ -12,9 +12,10 @@ from cli_folder import Folder, until
 from reconciler.cli.look import Look, as_json, lines, next_step
 from reconciler.cli.status import outcome
 from reconciler.core.conditions import Status
-from reconciler.core.model import GatewayReading, Observed, Pair, Release, Slot
+from reconciler.core.events import Phase
+from reconciler.core.model import Pair, Release, Slot
+from reconciler.core.reading import GatewayReading, Observed
 from reconciler.core.state import Last, State
-from reconciler.core.steps import Phase
 
 A, B = "a" * 40, "b" * 40
 BLUE, GREEN = Release(Slot.BLUE, "1"), Release(Slot.GREEN, "2")

@@ -7,37 +7,22 @@ from __future__ import annotations
 
 from core_world import Edge
 
-from reconciler.core.model import (
-    Admission,
-    MemberStatus,
-    Mode,
-    Outcome,
-    Release,
-    SetWeight,
-    Slot,
-    Stage,
-    Traffic,
-    Weights,
-    all_on,
-)
-from reconciler.core.situation import Do, Record, Wait
-from reconciler.core.steps import (
+from reconciler.core.events import (
     Accepted,
     Began,
-    CloseGateway,
     Ended,
     Event,
     LetGo,
-    Migrate,
     Phase,
     RollbackBegan,
-    Route,
     SoakBegan,
     StagePassed,
-    Start,
     StepPassed,
-    Stop,
 )
+from reconciler.core.model import Admission, Mode, Outcome, Release, SetWeight, Slot, Stage, Traffic, Weights, all_on
+from reconciler.core.reading import MemberStatus
+from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.steps import CloseGateway, Migrate, Route, Start, Stop
 
 READY, STOPPED, UNKNOWN = MemberStatus.READY, MemberStatus.STOPPED, MemberStatus.UNKNOWN
 STANDBY = MemberStatus.STANDBY

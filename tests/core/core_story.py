@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from core_world import G, World, at, switching
 
+from reconciler.core.events import Intended, Phase
 from reconciler.core.model import Outcome, SetWeight
-from reconciler.core.steps import Intended, Phase, Route
+from reconciler.core.steps import Route
 
 FAILED, INCONCLUSIVE = Outcome.FAILED, Outcome.INCONCLUSIVE
 BLIND_STRATEGY = (SetWeight(10), SetWeight(100))

@@ -11,24 +11,12 @@ from random import Random
 from core_laws import broken
 from core_world import B, Edge, G, World, spec
 
-from reconciler.core.model import (
-    DriftMode,
-    MemberStatus,
-    Migration,
-    MigrationReading,
-    MigrationStatus,
-    OnFailure,
-    Outcome,
-    Pair,
-    Pause,
-    SetWeight,
-    Slot,
-    all_on,
-    share,
-)
+from reconciler.core.events import Applied, GenerationTaken, Intended, RollbackBegan, Verb, Watched
+from reconciler.core.model import DriftMode, Migration, OnFailure, Outcome, Pair, Pause, SetWeight, Slot, all_on, share
 from reconciler.core.plan import RULES, Rule
+from reconciler.core.reading import MemberStatus, MigrationReading, MigrationStatus
 from reconciler.core.situation import Do, Wait
-from reconciler.core.steps import Applied, GenerationTaken, Intended, RollbackBegan, Route, Verb, Watched
+from reconciler.core.steps import Route
 
 BOTH_WORK, ONE_WAY = (Migration("migrate", "migrated", works) for works in (True, False))
 HEADS = (

@@ -12,24 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.core.diff import standing
+from reconciler.core.events import Accepted, Applied, Created, Ended, Event, Phase, Requested, Verb, Watched
 from reconciler.core.gates import due
 from reconciler.core.history import fold
 from reconciler.core.model import (
-    UNREAD,
     Analysis,
-    Counters,
     Desired,
-    GateReading,
     GateSpec,
-    GatewayReading,
     HandOver,
     Member,
-    MemberReading,
-    MemberStatus,
-    MigrationReading,
-    MigrationStatus,
     Mode,
-    Observed,
     Outcome,
     Pair,
     Pause,
@@ -44,25 +36,21 @@ from reconciler.core.model import (
     all_on,
 )
 from reconciler.core.plan import RULES, Decision, Rule, decide, intended
+from reconciler.core.reading import (
+    UNREAD,
+    Counters,
+    GateReading,
+    GatewayReading,
+    MemberReading,
+    MemberStatus,
+    MigrationReading,
+    MigrationStatus,
+    Observed,
+)
 from reconciler.core.simulate import perform, settle
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import (
-    Accepted,
-    Applied,
-    Created,
-    Ended,
-    Event,
-    Migrate,
-    Phase,
-    Requested,
-    Result,
-    Route,
-    Start,
-    Stop,
-    Verb,
-    Watched,
-)
+from reconciler.core.steps import Migrate, Result, Route, Start, Stop
 
 B, G = Slot.BLUE, Slot.GREEN
 API, WORKER = Member("api", Traffic.WEIGHTED), Member("worker", Traffic.EXCLUSIVE)

@@ -9,9 +9,9 @@ import pytest
 from core_world import READY, UNREADY, B, G, World, at, serving, spec, switching
 
 from reconciler.core.conditions import Condition, Status, status
+from reconciler.core.events import Judged, Phase, Verb
 from reconciler.core.model import Outcome, Pause, SetWeight, share
 from reconciler.core.plan import decide
-from reconciler.core.steps import Judged, Phase, Verb
 
 
 def screen(world: World) -> Status:

@@ -14,36 +14,39 @@ from core_world import API, NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, WARM, B
 from core_world import WEB as WEB_GATE
 
 from reconciler.core.diff import standing
+from reconciler.core.events import Accepted, DriftFound, Event, Intended, Phase
 from reconciler.core.gates import due
 from reconciler.core.model import (
     Admission,
-    Counters,
     Desired,
     DriftMode,
-    GateReading,
     GateSpec,
-    GatewayReading,
     Limits,
-    MemberReading,
-    MemberStatus,
     Migration,
-    MigrationReading,
-    MigrationStatus,
     Mode,
-    Observed,
     OnFailure,
     Outcome,
     Pair,
     Release,
     Spec,
     Stage,
-    Stamp,
     share,
 )
 from reconciler.core.plan import RULES, Decision, decide, rule_name
+from reconciler.core.reading import (
+    Counters,
+    GateReading,
+    GatewayReading,
+    MemberReading,
+    MemberStatus,
+    MigrationReading,
+    MigrationStatus,
+    Observed,
+    Stamp,
+)
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import Held, Leftover, State, Transition
-from reconciler.core.steps import Accepted, DriftFound, Event, Intended, Phase, Route, Routing, Start
+from reconciler.core.steps import Route, Routing, Start
 
 LEAST = 500_000
 ASKED = (Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.INCONCLUSIVE)

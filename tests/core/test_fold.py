@@ -12,17 +12,11 @@ from core_world import LADDER, NEWCOMER, ON_BLUE, B, G, at, switching
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import steps
-from reconciler.core.gates import due
-from reconciler.core.history import fold
-from reconciler.core.model import Admission, Outcome, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
-from reconciler.core.outcomes import cursor_at
-from reconciler.core.state import State
-from reconciler.core.steps import (
+from reconciler.core import events, steps
+from reconciler.core.events import (
     Accepted,
     Applied,
     Began,
-    CloseGateway,
     DriftFound,
     Ended,
     HealthNoted,
@@ -34,16 +28,17 @@ from reconciler.core.steps import (
     Rebound,
     Requested,
     RollbackBegan,
-    Route,
     SoakBegan,
-    StageFiles,
     StagePassed,
-    Start,
     StepPassed,
-    Stop,
     Verb,
-    Warm,
 )
+from reconciler.core.gates import due
+from reconciler.core.history import fold
+from reconciler.core.model import Admission, Outcome, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
+from reconciler.core.outcomes import cursor_at
+from reconciler.core.state import State
+from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop, Warm
 
 SLOTS, VERSIONS = st.sampled_from(Slot), st.sampled_from(["v1", "v2", "v3", "v1#0a1b2c3d"])
 TEXT, SHARES = st.sampled_from(["", "because"]), st.sampled_from([0, 10, 30, 50, 100])
@@ -63,18 +58,18 @@ ACTS = st.one_of(
     st.just(CloseGateway()),
 )
 EVENTS = st.one_of(
-    st.builds(steps.Created, TEXT),
-    st.builds(steps.GenerationTaken, st.integers(0, 9)),
+    st.builds(events.Created, TEXT),
+    st.builds(events.GenerationTaken, st.integers(0, 9)),
     st.builds(Requested, st.sampled_from(Verb), st.none() | SLOTS, reason=TEXT, leave_split=st.booleans()),
     st.builds(Accepted, TEXT, TEXT, PINS, TEXT),
-    st.builds(steps.Bootstrapped, RELEASES),
-    st.builds(steps.Adopted, RELEASES),
+    st.builds(events.Bootstrapped, RELEASES),
+    st.builds(events.Adopted, RELEASES),
     st.builds(Began, TEXT, RELEASES, RELEASES, TEXT, TEXT, LADDERS, TEXT),
     st.builds(Rebound, TEXT, TEXT, LADDERS, st.integers(0, 9)),
     st.builds(Intended, ACTS, TEXT),
     st.builds(Applied, st.sampled_from(steps.Result), TEXT),
     st.builds(StagePassed, st.sampled_from(Stage)),
-    st.builds(steps.Migrated, VERSIONS, TEXT),
+    st.builds(events.Migrated, VERSIONS, TEXT),
     st.builds(LetGo, st.just(("worker",))),
     st.builds(StepPassed, st.integers(0, 9), TEXT, MEMBERS),
     st.just(SoakBegan()),
@@ -83,17 +78,17 @@ EVENTS = st.one_of(
     st.builds(HoldBegan, TEXT),
     st.builds(RollbackBegan, st.sampled_from(Phase), TEXT, TEXT, st.booleans()),
     st.builds(Ended, st.sampled_from(Phase)),
-    st.builds(steps.Judged, st.sampled_from(Outcome), TEXT),
-    st.builds(steps.RequestRefused, st.sampled_from(Verb), TEXT),
+    st.builds(events.Judged, st.sampled_from(Outcome), TEXT),
+    st.builds(events.RequestRefused, st.sampled_from(Verb), TEXT),
     st.builds(DriftFound, WEIGHTS, st.none() | WEIGHTS, ADMISSIONS),
-    st.builds(steps.Retired, SLOTS),
-    st.just(steps.WentDown()),
-    st.just(steps.Watched()),
+    st.builds(events.Retired, SLOTS),
+    st.just(events.WentDown()),
+    st.just(events.Watched()),
 )
 HISTORIES = st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.5, 90.0])), max_size=60)
 
 
-def folded(history: list[tuple[steps.Event, float]], state: State | None = None) -> State:
+def folded(history: list[tuple[events.Event, float]], state: State | None = None) -> State:
     state = state or State()
     for event, elapsed in history:
         state = fold(state, event, elapsed=elapsed)
@@ -102,7 +97,7 @@ def folded(history: list[tuple[steps.Event, float]], state: State | None = None)
 
 @given(HISTORIES)
 @settings(max_examples=300, deadline=None)
-def test_any_history_folds_to_a_state_that_can_be_hashed(history: list[tuple[steps.Event, float]]) -> None:
+def test_any_history_folds_to_a_state_that_can_be_hashed(history: list[tuple[events.Event, float]]) -> None:
     state = folded(history)
     assert hash(state) == hash(folded(history))
     assert state == folded(history)
@@ -112,7 +107,7 @@ def test_any_history_folds_to_a_state_that_can_be_hashed(history: list[tuple[ste
 
 @given(HISTORIES)
 @settings(max_examples=150, deadline=None)
-def test_any_history_folds_to_a_small_state(history: list[tuple[steps.Event, float]]) -> None:
+def test_any_history_folds_to_a_small_state(history: list[tuple[events.Event, float]]) -> None:
     state = folded(history)
     assert len(state.held) <= 2
     assert len(state.latest) <= 8
@@ -121,13 +116,13 @@ def test_any_history_folds_to_a_small_state(history: list[tuple[steps.Event, flo
 
 @given(HISTORIES, st.integers(0, 60))
 @settings(max_examples=150, deadline=None)
-def test_folding_in_two_parts_is_folding_once(history: list[tuple[steps.Event, float]], cut: int) -> None:
+def test_folding_in_two_parts_is_folding_once(history: list[tuple[events.Event, float]], cut: int) -> None:
     assert folded(history[cut:], folded(history[:cut])) == folded(history)
 
 
 @given(HISTORIES)
 @settings(max_examples=150, deadline=None)
-def test_time_that_was_not_watched_ends_nothing(history: list[tuple[steps.Event, float]]) -> None:
+def test_time_that_was_not_watched_ends_nothing(history: list[tuple[events.Event, float]]) -> None:
     """Only elapsed seconds move the watched clock, and what is remembered never lies ahead of it."""
     state = folded([(event, 0.0) for event, _ in history])
     assert state.watched == 0.0
@@ -137,16 +132,16 @@ def test_time_that_was_not_watched_ends_nothing(history: list[tuple[steps.Event,
 
 def test_every_kind_of_event_is_in_these_histories() -> None:
     kinds = {type(event) for event in _some_of_each()}
-    assert kinds == set(get_args(steps.Event))
+    assert kinds == set(get_args(events.Event))
 
 
-def _some_of_each() -> list[steps.Event]:
-    found: list[steps.Event] = []
+def _some_of_each() -> list[events.Event]:
+    found: list[events.Event] = []
 
     @given(st.lists(EVENTS, min_size=60, max_size=60))
     @settings(max_examples=30, deadline=None, database=None, derandomize=True)
-    def collect(events: list[steps.Event]) -> None:
-        found.extend(events)
+    def collect(some: list[events.Event]) -> None:
+        found.extend(some)
 
     collect()
     return found

@@ -14,13 +14,15 @@ from core_walk import Walk, resting_on_stable
 from core_world import ON_BLUE, READY, UNREADY, B, Edge, G, World, at, serving, spec, switching
 
 from reconciler.core import arriving, back, diff, forward, handing, members, preview, rest
+from reconciler.core.events import Ended, Intended, Phase, Verb
 from reconciler.core.gates import Verdict
 from reconciler.core.migrating import migrate
-from reconciler.core.model import Counters, Observed, Outcome, Pair, Release, Routing, SetWeight, share
+from reconciler.core.model import Outcome, Pair, Release, Routing, SetWeight, share
 from reconciler.core.plan import RULES, Rule, close_intent, decide, intended, suspended
+from reconciler.core.reading import Counters, Observed
 from reconciler.core.simulate import perform
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
-from reconciler.core.steps import Act, CloseGateway, Ended, Intended, Phase, Route, Start, Stop, Verb
+from reconciler.core.steps import Act, CloseGateway, Route, Start, Stop
 
 WALKS, MUTANT_WALKS = 400, 150
 Patch = pytest.MonkeyPatch

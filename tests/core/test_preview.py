@@ -6,6 +6,7 @@ import pytest
 from core_world import API, WORKER, G, World, at, serving, spec, switching
 
 from reconciler.core.diff import differences
+from reconciler.core.events import Ended, HoldBegan, Phase, RollbackBegan, Verb
 from reconciler.core.model import (
     Analysis,
     GateSpec,
@@ -21,7 +22,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.preview import Preview, preview, rollback_seconds
 from reconciler.core.simulate import WhatIf
-from reconciler.core.steps import Ended, HoldBegan, Phase, RollbackBegan, Route, Verb
+from reconciler.core.steps import Route
 
 
 def seen(world: World, what_if: WhatIf | None = None) -> Preview:

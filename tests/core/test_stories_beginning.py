@@ -18,8 +18,10 @@ from core_world import (
     switching,
 )
 
-from reconciler.core.model import DriftMode, Stamp, share
-from reconciler.core.steps import Adopted, Began, Bootstrapped, Phase, Route, Verb
+from reconciler.core.events import Adopted, Began, Bootstrapped, Phase, Verb
+from reconciler.core.model import DriftMode, share
+from reconciler.core.reading import Stamp
+from reconciler.core.steps import Route
 
 
 def test_bootstrap_keeps_the_listener_closed_until_the_slot_is_healthy() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from core_story import acts, happened, shares, version_of
 from core_world import ON_BLUE, ON_GREEN, B, G, at, serving, spec, switching
 
+from reconciler.core.events import Phase, Rebound, Verb
 from reconciler.core.model import Release, SetWeight, share
-from reconciler.core.steps import Phase, Rebound, Stop, Verb
+from reconciler.core.steps import Stop
 
 
 def test_another_version_in_mid_transition_goes_back_first_and_holds_nothing() -> None:

@@ -18,8 +18,8 @@ from core_world import (
     switching,
 )
 
+from reconciler.core.events import Began, DriftFound, Ended, Intended, Phase, RollbackBegan, Verb
 from reconciler.core.model import Admission, share
-from reconciler.core.steps import Began, DriftFound, Ended, Intended, Phase, RollbackBegan, Verb
 
 
 def bad_switch() -> World:

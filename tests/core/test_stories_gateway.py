@@ -19,8 +19,8 @@ from core_world import (
     switching,
 )
 
+from reconciler.core.events import DriftFound, Phase, RollbackBegan, Verb
 from reconciler.core.model import DriftMode, Release, share
-from reconciler.core.steps import DriftFound, Phase, RollbackBegan, Verb
 
 
 @pytest.mark.parametrize(("held", "expected"), [(50, 50), (10, 10), (80, 50), (None, 0)])

@@ -8,10 +8,12 @@ from core_world import API, NEWCOMER, READY, STANDBY, STOPPED, UNREADY, WARM, WE
 from core_world import B as BLUE
 from core_world import G as GREEN
 
+from reconciler.core.events import Intended, LetGo, Phase, StagePassed, StepPassed, Verb
 from reconciler.core.gates import due
-from reconciler.core.model import GateSpec, Member, MemberStatus, Mode, Outcome, Stage
+from reconciler.core.model import GateSpec, Member, Mode, Outcome, Stage
 from reconciler.core.preview import preview
-from reconciler.core.steps import Intended, LetGo, Phase, StagePassed, Start, StepPassed, Stop, Verb
+from reconciler.core.reading import MemberStatus
+from reconciler.core.steps import Start, Stop
 
 DRAINED = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
 MEMBERS = {"members": (API, WARM)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from core_story import FAILED, happened
 from core_world import G, World, at, switching
 
+from reconciler.core.events import Phase, RollbackBegan, Verb
 from reconciler.core.model import OnFailure, share
-from reconciler.core.steps import Phase, RollbackBegan, Verb
 
 
 def holding() -> World:

@@ -6,7 +6,7 @@ import pytest
 from core_story import happened, succeeded
 from core_world import ON_BLUE, STABLE, STOPPED, B, G, serving, spec
 
-from reconciler.core.steps import Phase, RequestRefused, Verb
+from reconciler.core.events import Phase, RequestRefused, Verb
 
 
 def test_a_late_rollback_is_one_step_and_holds_the_version() -> None:

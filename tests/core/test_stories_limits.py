@@ -5,8 +5,8 @@ from __future__ import annotations
 from core_story import FAILED, INCONCLUSIVE, happened
 from core_world import WEB, G, World, at, serving, spec, switching
 
+from reconciler.core.events import PausedByRule, Phase, RollbackBegan, StepPassed, Verb
 from reconciler.core.model import Analysis, Limits, Mode, OnFailure, Outcome, SetWeight, share
-from reconciler.core.steps import PausedByRule, Phase, RollbackBegan, StepPassed, Verb
 
 ERROR = Outcome.ERROR
 LEARNING = (SetWeight(10), Analysis(60.0, confident=True), SetWeight(100))

@@ -8,35 +8,12 @@ import pytest
 from core_story import FAILED, acts, happened, shares
 from core_world import ON_BLUE, ON_GREEN, READY, STOPPED, B, G, World, at, serving, spec, switching
 
-from reconciler.core.model import (
-    GateSpec,
-    HandOver,
-    Migration,
-    MigrationReading,
-    MigrationStatus,
-    Mode,
-    OnFailure,
-    Outcome,
-    Release,
-    SetWeight,
-    Stage,
-)
+from reconciler.core.events import HoldBegan, Intended, Migrated, Phase, Requested, RollbackBegan, StagePassed, Verb
+from reconciler.core.model import GateSpec, HandOver, Migration, Mode, OnFailure, Outcome, Release, SetWeight, Stage
 from reconciler.core.preview import preview
+from reconciler.core.reading import MigrationReading, MigrationStatus
 from reconciler.core.rest import rollback_refusal
-from reconciler.core.steps import (
-    HoldBegan,
-    Intended,
-    Migrate,
-    Migrated,
-    Phase,
-    Requested,
-    RollbackBegan,
-    Route,
-    StageFiles,
-    StagePassed,
-    Start,
-    Verb,
-)
+from reconciler.core.steps import Migrate, Route, StageFiles, Start
 
 BOTH_WORK, ONE_WAY = Migration("migrate", "migrated", True), Migration("migrate", "migrated", False)
 DRY_RUN = GateSpec("dry-run", "migration", Stage.MIGRATE, Mode.ENFORCE)

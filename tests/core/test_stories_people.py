@@ -6,8 +6,8 @@ import pytest
 from core_story import FAILED, INCONCLUSIVE, PLACES, happened
 from core_world import ON_BLUE, G, at, spec, switching
 
+from reconciler.core.events import Phase, RollbackBegan, Verb
 from reconciler.core.model import Pause, SetWeight, share
-from reconciler.core.steps import Phase, RollbackBegan, Verb
 
 
 @pytest.mark.parametrize("place", PLACES)

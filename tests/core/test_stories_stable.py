@@ -18,20 +18,11 @@ from core_world import (
     switching,
 )
 
-from reconciler.core.model import Admission, DriftMode, MemberStatus, Pair, share
+from reconciler.core.events import Applied, Began, Intended, Phase, RequestRefused, Verb
+from reconciler.core.model import Admission, DriftMode, Pair, share
+from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Do
-from reconciler.core.steps import (
-    Applied,
-    Began,
-    CloseGateway,
-    Intended,
-    Phase,
-    RequestRefused,
-    Result,
-    Start,
-    Stop,
-    Verb,
-)
+from reconciler.core.steps import CloseGateway, Result, Start, Stop
 
 
 def test_a_stable_that_dies_in_mid_transition_is_restarted_and_nothing_rises_meanwhile() -> None:

@@ -15,8 +15,10 @@ from core_world import (
     switching,
 )
 
-from reconciler.core.model import Admission, Counters, Pair, Release
-from reconciler.core.steps import Began, Phase, Start, Stop
+from reconciler.core.events import Began, Phase
+from reconciler.core.model import Admission, Pair, Release
+from reconciler.core.reading import Counters
+from reconciler.core.steps import Start, Stop
 
 
 def test_a_good_switch_climbs_the_ladder_and_the_newcomer_becomes_stable() -> None:

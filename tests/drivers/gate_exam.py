@@ -18,7 +18,8 @@ from typing import ClassVar
 
 import pytest
 
-from reconciler.core.model import GateReading, Outcome, Release, Slot, Window
+from reconciler.core.model import Outcome, Release, Slot
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.protocols import Gate
 
 SECRET = "s3cret-of-the-forced-road"

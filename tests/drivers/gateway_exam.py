@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.core.model import Admission, GatewayReading, Pair, Routing, Slot, Stamp, all_on, share
+from reconciler.core.model import Admission, Pair, Routing, Slot, all_on, share
+from reconciler.core.reading import GatewayReading, Stamp
 from reconciler.drivers.protocols import Gateway, Road
 from reconciler.errors import Conflict, Fenced, ReconcilerError, Refused, Unreachable
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from gateway_upstream import Upstream
 
-from reconciler.core.model import Counters
+from reconciler.core.reading import Counters
 from reconciler.drivers.protocols import Road
 
 

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from reconciler.core.model import MemberReading, MemberStatus, Pin, Slot
+from reconciler.core.model import Pin, Slot
+from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.drivers.protocols import MemberHost
 from reconciler.errors import ReconcilerError, Refused, Unreachable
 

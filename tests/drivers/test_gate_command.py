@@ -17,7 +17,8 @@ import pytest
 from gate_exam import SECRET, WINDOW, GateExam
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, Outcome, Release, Slot, Window
+from reconciler.core.model import Outcome, Release, Slot
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.commands import output, run
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.output import KEPT, Tail

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, Outcome
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading
 from reconciler.drivers.folders import parity
 from reconciler.drivers.folders.folder import Folder
 from reconciler.drivers.gates import folder_parity as driver

@@ -28,7 +28,8 @@ from gate_exam import (
 )
 from pydantic import ValidationError
 
-from reconciler.core.model import Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import Window
 from reconciler.drivers.gates import http
 from reconciler.drivers.http import Client
 from reconciler.drivers.lookup import addresses

@@ -33,7 +33,8 @@ from gate_exam import (
 )
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, Outcome, Release, Slot
+from reconciler.core.model import Outcome, Release, Slot
+from reconciler.core.reading import GateReading
 from reconciler.drivers.figures.promql import fresh
 from reconciler.drivers.gates import prometheus as driver
 from reconciler.drivers.protocols import Gate, GateContext

@@ -34,7 +34,8 @@ from gate_exam import (
 )
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.figures.query import Query
 from reconciler.drivers.gates import queue_delay as driver
 from reconciler.drivers.protocols import Gate, GateContext, Road

@@ -15,7 +15,8 @@ import pytest
 from gate_exam import FOR_EVER, WINDOW, GateExam, answers, floods, free_port, hangs, never_ends, server
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, Outcome
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading
 from reconciler.drivers.figures.query import Query
 from reconciler.drivers.folders.folder import Folder
 from reconciler.drivers.gates import queue_drained as driver

@@ -11,7 +11,8 @@ import pytest
 from gate_exam import SECRET, WINDOW, GateExam
 from pydantic import ValidationError
 
-from reconciler.core.model import Counters, GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import Counters, GateReading, Window
 from reconciler.drivers.gates import regression
 from reconciler.drivers.protocols import Gate, GateContext, Road, Sample
 from reconciler.drivers.weighed import Weighed

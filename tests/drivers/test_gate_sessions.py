@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, GateSpec, Mode, Outcome, Slot, Stage, Window
+from reconciler.core.model import GateSpec, Mode, Outcome, Slot, Stage
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.gates import sessions
 from reconciler.drivers.journey import USE, Journey
 from reconciler.drivers.protocols import Gate, GateContext, Road, Sample, Session

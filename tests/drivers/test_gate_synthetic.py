@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, Outcome, Slot, Window
+from reconciler.core.model import Outcome, Slot
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.gates import synthetic
 from reconciler.drivers.journey import Journey
 from reconciler.drivers.protocols import Gate, GateContext, Road, Sample

@@ -12,7 +12,8 @@ import pytest
 from gate_exam import FOR_EVER, SECRET, WINDOW, GateExam, free_port, hangs, resets, server
 from pydantic import ValidationError
 
-from reconciler.core.model import GateReading, Outcome
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading
 from reconciler.drivers.gates import tcp
 from reconciler.drivers.protocols import Gate, GateContext
 

@@ -24,7 +24,8 @@ from gateway_load import download, free_port, listens, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
 from gateway_users_exam import CLOSED, OPEN, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
 
-from reconciler.core.model import Counters, GatewayReading, Pair, Routing, Slot, Stamp, all_on, share  # noqa: E402
+from reconciler.core.model import Pair, Routing, Slot, all_on, share  # noqa: E402
+from reconciler.core.reading import Counters, GatewayReading, Stamp  # noqa: E402
 from reconciler.drivers.envoy import process, routes  # noqa: E402
 from reconciler.drivers.envoy.counters import counters  # noqa: E402
 from reconciler.drivers.envoy.folder import Folder  # noqa: E402

@@ -12,7 +12,8 @@ import pydantic
 import pytest
 
 from reconciler.clock import SYSTEM
-from reconciler.core.model import Admission, Counters, Pair, Routing, Slot, Stamp, all_on, share
+from reconciler.core.model import Admission, Pair, Routing, Slot, all_on, share
+from reconciler.core.reading import Counters, Stamp
 from reconciler.drivers.gateways import haproxy
 from reconciler.drivers.haproxy.counters import counters, ejected, rows
 from reconciler.drivers.haproxy.entry import Entry, parse

@@ -25,7 +25,8 @@ from host_exam import BLUE, GREEN, HostExam, ready, stopped, until  # noqa: E402
 from pydantic import ValidationError  # noqa: E402
 
 from reconciler.clock import SYSTEM  # noqa: E402
-from reconciler.core.model import MemberReading, MemberStatus, Pin, Slot  # noqa: E402
+from reconciler.core.model import Pin, Slot  # noqa: E402
+from reconciler.core.reading import MemberReading, MemberStatus  # noqa: E402
 from reconciler.drivers.hosts import process  # noqa: E402
 from reconciler.drivers.identity import Identity  # noqa: E402
 from reconciler.drivers.process import lives, record  # noqa: E402

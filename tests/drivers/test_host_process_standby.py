@@ -15,7 +15,8 @@ from host_exam import BLUE, GREEN, StandbyExam  # noqa: E402
 from pydantic import ValidationError  # noqa: E402
 from test_host_process import SAMPLE, World  # noqa: E402
 
-from reconciler.core.model import MemberReading, MemberStatus, Pair  # noqa: E402
+from reconciler.core.model import Pair  # noqa: E402
+from reconciler.core.reading import MemberReading, MemberStatus  # noqa: E402
 from reconciler.drivers.hosts import process  # noqa: E402
 from reconciler.drivers.process import ownership  # noqa: E402
 from reconciler.drivers.process.app import App  # noqa: E402

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.model import MigrationReading, MigrationStatus
+from reconciler.core.reading import MigrationReading, MigrationStatus
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.process.family import TOKEN

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import pairwise
 
+from reconciler.core.events import Applied, Began, Ended, Intended, RollbackBegan
 from reconciler.core.model import Slot
-from reconciler.core.steps import Applied, Began, Ended, Intended, Result, RollbackBegan, Route
+from reconciler.core.steps import Result, Route
 from reconciler.journal.entry import Entry
 
 

@@ -23,10 +23,10 @@ from e2e_judged import objections
 from e2e_manifest import manifest
 from e2e_users import Users
 
+from reconciler.core.events import Event
 from reconciler.core.history import fold
 from reconciler.core.model import Release, Slot
 from reconciler.core.state import State
-from reconciler.core.steps import Event
 from reconciler.demo.place import APP, ENVIRONMENT, MEMBERS, Place, build, free_ports, sample
 from reconciler.drivers.identity import Identity
 from reconciler.journal.entry import Entry

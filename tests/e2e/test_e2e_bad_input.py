@@ -18,7 +18,7 @@ from e2e_manifest import manifest
 from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost, served_by
 
-from reconciler.core.steps import Began, Intended, Phase, RollbackBegan
+from reconciler.core.events import Began, Intended, Phase, RollbackBegan
 
 pytestmark = pytest.mark.real
 

@@ -12,7 +12,7 @@ from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS, STEPS
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost
 
-from reconciler.core.steps import Accepted, GenerationTaken, Intended, Phase
+from reconciler.core.events import Accepted, GenerationTaken, Intended, Phase
 
 pytestmark = pytest.mark.real
 

@@ -12,8 +12,9 @@ from e2e_manifest import PARKED, PARKED_RUNGS
 from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost, lost, served_by
 
+from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, Pair, Slot, all_on, share
-from reconciler.core.steps import Applied, DriftFound, Intended, Phase, Result, Route, Start, Stop
+from reconciler.core.steps import Result, Route, Start, Stop
 
 pytestmark = pytest.mark.real
 

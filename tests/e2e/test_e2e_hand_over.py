@@ -14,8 +14,8 @@ from e2e_account import assert_jobs_done_once
 from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost
 
+from reconciler.core.events import Ended, LetGo, Phase, StagePassed
 from reconciler.core.model import Stage
-from reconciler.core.steps import Ended, LetGo, Phase, StagePassed
 from reconciler.demo import account
 from reconciler.demo.place import WARM
 from reconciler.drivers.identity import Identity

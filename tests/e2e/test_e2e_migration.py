@@ -13,7 +13,8 @@ from e2e_manifest import RUNGS, SEARCH
 from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost
 
-from reconciler.core.steps import Intended, Migrate, Migrated, Phase, RollbackBegan, StagePassed
+from reconciler.core.events import Intended, Migrated, Phase, RollbackBegan, StagePassed
+from reconciler.core.steps import Migrate
 from reconciler.demo.place import sample
 
 pytestmark = pytest.mark.real

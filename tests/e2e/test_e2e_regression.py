@@ -8,7 +8,7 @@ from e2e_laws import assert_lawful
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost, served_by
 
-from reconciler.core.steps import Phase, RollbackBegan, StepPassed
+from reconciler.core.events import Phase, RollbackBegan, StepPassed
 
 pytestmark = pytest.mark.real
 

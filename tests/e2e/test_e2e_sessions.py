@@ -10,8 +10,8 @@ from e2e_manifest import ANALYSIS, RUNGS
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost, served_by
 
+from reconciler.core.events import Ended, Phase, RollbackBegan, StagePassed
 from reconciler.core.model import Stage
-from reconciler.core.steps import Ended, Phase, RollbackBegan, StagePassed
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,7 @@ from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost, served_by
 
-from reconciler.core.steps import Ended, Phase
+from reconciler.core.events import Ended, Phase
 from reconciler.demo.account import jobs, overlaps
 
 pytestmark = pytest.mark.real

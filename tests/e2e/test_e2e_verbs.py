@@ -13,7 +13,7 @@ from e2e_manifest import PARKED, PARKED_RUNGS
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost, served_by
 
-from reconciler.core.steps import Intended, Phase, Requested, RequestRefused, Verb
+from reconciler.core.events import Intended, Phase, Requested, RequestRefused, Verb
 
 pytestmark = pytest.mark.real
 

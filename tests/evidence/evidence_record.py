@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.core.model import Admission, Analysis, Pair, Release, Routing, SetWeight, Slot, all_on, share
-from reconciler.core.steps import (
+from reconciler.core.events import (
     Accepted,
     Applied,
     Began,
@@ -13,13 +12,11 @@ from reconciler.core.steps import (
     GenerationTaken,
     Intended,
     Phase,
-    Result,
     RollbackBegan,
-    Route,
-    Start,
     StepPassed,
-    Stop,
 )
+from reconciler.core.model import Admission, Analysis, Pair, Release, Routing, SetWeight, Slot, all_on, share
+from reconciler.core.steps import Result, Route, Start, Stop
 from reconciler.evidence import access
 from reconciler.evidence.access import Served
 from reconciler.evidence.judge import judge

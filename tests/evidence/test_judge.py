@@ -26,8 +26,7 @@ from evidence_record import (
     to,
 )
 
-from reconciler.core.model import Admission, Pair, Routing, all_on, share
-from reconciler.core.steps import (
+from reconciler.core.events import (
     Applied,
     Began,
     DriftFound,
@@ -37,10 +36,10 @@ from reconciler.core.steps import (
     Intended,
     Phase,
     Requested,
-    Result,
-    Route,
     Verb,
 )
+from reconciler.core.model import Admission, Pair, Routing, all_on, share
+from reconciler.core.steps import Result, Route
 from reconciler.evidence import access
 from reconciler.evidence.access import Served
 from reconciler.evidence.judge import judge

@@ -23,8 +23,7 @@ from evidence_record import (
     to,
 )
 
-from reconciler.core.model import Admission, Pair, Routing, Slot, Weights, all_on, share
-from reconciler.core.steps import (
+from reconciler.core.events import (
     Accepted,
     Adopted,
     Applied,
@@ -36,12 +35,10 @@ from reconciler.core.steps import (
     Phase,
     Rebound,
     Requested,
-    Result,
-    Route,
-    Start,
-    Stop,
     Verb,
 )
+from reconciler.core.model import Admission, Pair, Routing, Slot, Weights, all_on, share
+from reconciler.core.steps import Result, Route, Start, Stop
 from reconciler.evidence.access import Served
 
 BOTH_OPEN = Pair(Admission.OPEN, Admission.OPEN)

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from evidence_record import BACK, BEGINNING, BLUE, CLIMB, DONE, GREEN, HOME, judge, laws, record, starts, stops
 
-from reconciler.core.model import MemberStatus, Slot
-from reconciler.core.steps import Applied, Ended, Event, Intended, Phase, Result, SoakBegan, Start
+from reconciler.core.events import Applied, Ended, Event, Intended, Phase, SoakBegan
+from reconciler.core.model import Slot
+from reconciler.core.reading import MemberStatus
+from reconciler.core.steps import Result, Start
 from reconciler.evidence.judge import Verdict
 
 HANDED = (*CLIMB, stops(BLUE), DONE, starts(GREEN), DONE)

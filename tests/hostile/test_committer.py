@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from reconciler.configuration import Configuration, load
-from reconciler.core.model import Release, Slot, Window
+from reconciler.core.model import Release, Slot
+from reconciler.core.reading import Window
 from reconciler.desired.claims import judge_one
 from reconciler.desired.manifest import Manifest, read
 from reconciler.drivers.protocols import Road

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.model import GatewayReading, Pair, Routing, Slot, Stamp, all_on
+from reconciler.core.model import Pair, Routing, Slot, all_on
+from reconciler.core.reading import GatewayReading, Stamp
 from reconciler.drivers.envoy.admin import Admin
 from reconciler.drivers.envoy.routes import Map, document
 from reconciler.drivers.gateways.envoy import Settings, open

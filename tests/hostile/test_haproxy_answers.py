@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.clock import SYSTEM
-from reconciler.core.model import Pair, Routing, Slot, Stamp, all_on
+from reconciler.core.model import Pair, Routing, Slot, all_on
+from reconciler.core.reading import Stamp
 from reconciler.drivers.gateways import haproxy
 from reconciler.drivers.haproxy import counters, entry, names
 from reconciler.drivers.haproxy.proxy import Proxy

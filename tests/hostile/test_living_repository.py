@@ -22,8 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from loop_world import FakeGateway, FakeHost, FakeRounds
 
 from reconciler.configuration import load
-from reconciler.core.model import MigrationReading, all_on
-from reconciler.core.steps import Ended, Phase, Requested, Verb
+from reconciler.core.events import Ended, Phase, Requested, Verb
+from reconciler.core.model import all_on
+from reconciler.core.reading import MigrationReading
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.tick import tick
 from reconciler.measure.ledger import Ledger

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from reconciler.core.events import Bootstrapped, Created, GenerationTaken, Requested, Verb, Watched
 from reconciler.core.model import Release, Slot
-from reconciler.core.steps import Bootstrapped, Created, GenerationTaken, Requested, Verb, Watched
 from reconciler.errors import Fenced, JournalBroken, JournalError, JournalLocked, JournalMoved
 from reconciler.journal.store import Journal
 
@@ -19,7 +19,7 @@ EVENT = Bootstrapped(Release(Slot.BLUE, "1.4.1"))
 
 APPENDER = """
 import sys
-from reconciler.core.steps import Watched
+from reconciler.core.events import Watched
 from reconciler.journal.sqlite import open_journal
 journal = open_journal(sys.argv[1])
 print("ready", flush=True)

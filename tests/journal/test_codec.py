@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.events import Accepted, Applied, Began, Event, Intended, Watched
 from reconciler.core.model import Pair, Release, Routing, Slot, StrategyStep
-from reconciler.core.steps import Accepted, Act, Applied, Began, CloseGateway, Event, Intended, Result, Route, Watched
+from reconciler.core.steps import Act, CloseGateway, Result, Route
 from reconciler.errors import JournalError
 from reconciler.journal.codec import dump, kinds, load
 from reconciler.journal.entry import seal

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reconciler.core.events import Accepted, Requested, Verb, Watched
 from reconciler.core.model import Pair
-from reconciler.core.steps import Accepted, Requested, Verb, Watched
 from reconciler.errors import JournalError
 from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from journal_exam import EVENT, JournalExam, Store, another
 
-from reconciler.core.steps import Bootstrapped, Watched
+from reconciler.core.events import Bootstrapped, Watched
 from reconciler.errors import InvalidConfiguration, JournalBroken, JournalError
 from reconciler.journal.reading import ReadOnlyJournal
 from reconciler.journal.sqlite import open_journal
@@ -21,7 +21,7 @@ from reconciler.journal.store import Journal
 
 CRASHER = """
 import os, sys
-from reconciler.core.steps import Watched
+from reconciler.core.events import Watched
 from reconciler.journal.sqlite import open_journal
 journal = open_journal(sys.argv[1])
 while True:
@@ -31,7 +31,7 @@ while True:
 
 WRITER = """
 import sys
-from reconciler.core.steps import Watched
+from reconciler.core.events import Watched
 from reconciler.journal.sqlite import open_journal
 journal = open_journal(sys.argv[1])
 for _ in sys.stdin:

@@ -9,16 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from reconciler.core.model import (
-    Counters,
     Desired,
-    GateReading,
     GateSpec,
-    GatewayReading,
     HandOver,
     Member,
-    MemberReading,
-    MemberStatus,
-    MigrationReading,
     Mode,
     Outcome,
     Pair,
@@ -28,8 +22,16 @@ from reconciler.core.model import (
     Slot,
     Spec,
     Stage,
-    Stamp,
     Traffic,
+)
+from reconciler.core.reading import (
+    Counters,
+    GateReading,
+    GatewayReading,
+    MemberReading,
+    MemberStatus,
+    MigrationReading,
+    Stamp,
     Window,
 )
 from reconciler.errors import Conflict, Fenced, Unreachable

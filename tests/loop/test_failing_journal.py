@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from loop_world import Stand, spec
 
+from reconciler.core.events import Intended, Requested, SoakBegan, Verb
 from reconciler.core.model import Desired, Slot
-from reconciler.core.steps import Intended, Requested, Route, SoakBegan, Verb
+from reconciler.core.steps import Route
 from reconciler.errors import Fenced, JournalError
 from reconciler.loop.queue import WorkQueue
 from reconciler.loop.run import Runner

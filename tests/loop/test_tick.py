@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from loop_world import Stand, spec
 
+from reconciler.core.events import Applied, Ended, Intended, Requested, Verb, Watched
 from reconciler.core.model import Desired, Outcome, Pair, Slot, all_on
 from reconciler.core.preview import preview
-from reconciler.core.steps import Applied, Ended, Intended, Requested, Result, Route, Verb, Watched
+from reconciler.core.steps import Result, Route
 from reconciler.errors import Fenced, JournalError, Unreachable
 from reconciler.loop.tick import Tick, tick
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.model import Counters, GatewayReading, Pair
+from reconciler.core.model import Pair
+from reconciler.core.reading import Counters, GatewayReading
 from reconciler.measure.counters import answering, difference, serving
 
 COUNTERS = st.builds(Counters, *[st.integers(0, 1000)] * 4)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.model import Release, Slot, Window
+from reconciler.core.model import Release, Slot
+from reconciler.core.reading import Window
 from reconciler.drivers.journey import USE
 from reconciler.drivers.protocols import Session
 from reconciler.measure.held import Held

@@ -7,17 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from reconciler.core.model import (
-    Counters,
-    GateSpec,
-    GatewayReading,
-    Mode,
-    Pair,
-    Release,
-    Slot,
-    Stage,
-    Window,
-)
+from reconciler.core.model import GateSpec, Mode, Pair, Release, Slot, Stage
+from reconciler.core.reading import Counters, GatewayReading, Window
 from reconciler.measure import ledger as module
 from reconciler.measure.ledger import Ledger
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reconciler.core.model import GateReading, GateSpec, Mode, Outcome, Release, Slot, Stage, Window
+from reconciler.core.model import GateSpec, Mode, Outcome, Release, Slot, Stage
+from reconciler.core.reading import GateReading, Window
 from reconciler.measure.rounds import Rounds
 
 WINDOW = Window("t1", Release(Slot.GREEN, "2"), Release(Slot.BLUE, "1"), 10, 5.0)

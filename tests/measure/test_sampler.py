@@ -17,7 +17,8 @@ from itertools import pairwise
 import psutil
 import pytest
 
-from reconciler.core.model import GateSpec, Mode, Outcome, Release, Slot, Stage, Window
+from reconciler.core.model import GateSpec, Mode, Outcome, Release, Slot, Stage
+from reconciler.core.reading import Window
 from reconciler.drivers.gates import synthetic
 from reconciler.drivers.journey import Journey, Step
 from reconciler.drivers.protocols import GateContext, Road, Sample

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.model import Release, Slot, Window
+from reconciler.core.model import Release, Slot
+from reconciler.core.reading import Window
 from reconciler.drivers.protocols import Sample
 from reconciler.measure import seen
 from reconciler.measure.seen import Seen

@@ -12,22 +12,13 @@ from model_loop import Loop
 from model_world import Gateway, Life
 
 from reconciler.core import back, forward, gates, history, members, migrating, plan, rest
+from reconciler.core.events import Applied
 from reconciler.core.gates import Verdict
-from reconciler.core.model import (
-    GatewayReading,
-    MemberReading,
-    MemberStatus,
-    MigrationStatus,
-    Outcome,
-    Pair,
-    Release,
-    Routing,
-    Traffic,
-    share,
-)
+from reconciler.core.model import Outcome, Pair, Release, Routing, Traffic, share
 from reconciler.core.plan import RULES, Rule
+from reconciler.core.reading import GatewayReading, MemberReading, MemberStatus, MigrationStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
-from reconciler.core.steps import Applied, Result, Route, Start, Stop
+from reconciler.core.steps import Result, Route, Start, Stop
 
 Patch = pytest.MonkeyPatch
 

@@ -24,7 +24,8 @@ from model_world import (
     routed,
 )
 
-from reconciler.core.model import MemberStatus, Routing, Slot, Spec, Traffic
+from reconciler.core.model import Routing, Slot, Spec, Traffic
+from reconciler.core.reading import MemberStatus
 from reconciler.core.steps import Act, CloseGateway, Result, Route, StageFiles, Start, Stop, Warm
 
 ALIVE = (UNREADY, READY, STOPPING)

@@ -16,7 +16,8 @@ from model_misreadings import inconclusive, late_verdict, silent, slow, stale_gi
 from model_moves import NAMES, NONE, Move, member_name, set_member
 from model_world import BY_HAND, READY, STANDBY, STOPPED, UNREADY, B, G, Here, Life, Party
 
-from reconciler.core.steps import Requested, Route, StageFiles, Start, Verb
+from reconciler.core.events import Requested, Verb
+from reconciler.core.steps import Route, StageFiles, Start
 
 # ---- faults ------------------------------------------------------------------------------------------------------
 

@@ -35,9 +35,10 @@ from typing import TYPE_CHECKING
 import model_drivers as drivers
 from model_world import BY_HAND, READY, Gateway, Here, Life, Party, of_slot, percent, weights
 
+from reconciler.core.events import Applied, Intended
 from reconciler.core.model import Release, SetWeight, Slot, Traffic, Weights, all_on, share
 from reconciler.core.state import State, Transition
-from reconciler.core.steps import Applied, Intended, Result, Route, Start, Stop
+from reconciler.core.steps import Result, Route, Start, Stop
 
 if TYPE_CHECKING:
     from model_loop import Loop

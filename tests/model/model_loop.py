@@ -36,10 +36,11 @@ from model_laws import of_effect, of_outcome, of_writing, unrecorded
 from model_memory import Memories
 from model_world import FAILED, SUCCESSFUL, Command, Gateway, Here, Life, Look, Party, Scenario
 
+from reconciler.core.events import Applied, Began, Ended
 from reconciler.core.model import Spec
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Record
-from reconciler.core.steps import Applied, Began, Ended, Migrate, Result, Route
+from reconciler.core.steps import Migrate, Result, Route
 
 Step = tuple[Here, tuple[str, ...]]  # what is then, and the laws that this broke
 NONE: tuple[str, ...] = ()

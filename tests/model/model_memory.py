@@ -16,36 +16,14 @@ from model_world import SUCCESSFUL, UNIT, Look, Scenario, of_slot, reading, slot
 
 from reconciler.core import history, plan
 from reconciler.core.diff import standing
+from reconciler.core.events import Accepted, Applied, Created, Event, Intended, Phase, Watched
 from reconciler.core.gates import due
-from reconciler.core.model import (
-    Analysis,
-    Desired,
-    GateReading,
-    MigrationReading,
-    MigrationStatus,
-    Observed,
-    Outcome,
-    Pair,
-    Pause,
-    Slot,
-    Spec,
-)
+from reconciler.core.model import Analysis, Desired, Outcome, Pair, Pause, Slot, Spec
 from reconciler.core.plan import Decision
+from reconciler.core.reading import GateReading, MigrationReading, MigrationStatus, Observed
 from reconciler.core.situation import REPEAT_AFTER, Do, Record, Wait
 from reconciler.core.state import Last, State, Transition
-from reconciler.core.steps import (
-    Accepted,
-    Applied,
-    Created,
-    Event,
-    Intended,
-    Migrate,
-    Phase,
-    Result,
-    Route,
-    Start,
-    Watched,
-)
+from reconciler.core.steps import Migrate, Result, Route, Start
 from reconciler.loop.tick import RECORDS, heartbeat
 
 BEFORE = -1.0  # when the present window opened: earlier than anything that is decided in this look

@@ -18,9 +18,9 @@ from model_loop import Loop
 from model_real import Crash, Real
 from model_world import Here, Scenario
 
+from reconciler.core.events import Requested, Verb
 from reconciler.core.history import fold
 from reconciler.core.state import State
-from reconciler.core.steps import Requested, Verb
 from reconciler.errors import Conflict, Fenced
 from reconciler.journal.sqlite import open_journal
 from reconciler.loop.keeper import Keeper

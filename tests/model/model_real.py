@@ -14,19 +14,8 @@ import model_drivers as drivers
 from model_loop import Loop
 from model_world import FAILED, SUCCESSFUL, UNKNOWN, Here, of_slot, reading, routed
 
-from reconciler.core.model import (
-    GateReading,
-    GateSpec,
-    GatewayReading,
-    MemberReading,
-    MigrationReading,
-    Outcome,
-    Pin,
-    Routing,
-    Slot,
-    Stamp,
-    Window,
-)
+from reconciler.core.model import GateSpec, Outcome, Pin, Routing, Slot
+from reconciler.core.reading import GateReading, GatewayReading, MemberReading, MigrationReading, Stamp, Window
 from reconciler.core.state import State
 from reconciler.core.steps import Start, Stop
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable

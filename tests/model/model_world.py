@@ -16,13 +16,9 @@ from core_world import spec
 from reconciler.core.model import (
     Admission,
     Analysis,
-    Counters,
     GateSpec,
-    GatewayReading,
     HandOver,
     Member,
-    MemberReading,
-    MemberStatus,
     Mode,
     Outcome,
     Pair,
@@ -32,12 +28,12 @@ from reconciler.core.model import (
     Slot,
     Spec,
     Stage,
-    Stamp,
     StrategyStep,
     Traffic,
     Weights,
     share,
 )
+from reconciler.core.reading import Counters, GatewayReading, MemberReading, MemberStatus, Stamp
 
 BY_HAND = -1  # in a stamp's place: known to the laws only, the core reads the stamp that was there
 UNIT = 5.0  # watched seconds that one waiting look counts

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.desired.manifest import GateDriver, Manifest
 from reconciler.drivers.gates.synthetic import Settings, SyntheticGate
 from reconciler.drivers.protocols import Gate, GateContext, Sample

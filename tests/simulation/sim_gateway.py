@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from sim_disk import CrashNow
 
-from reconciler.core.model import Admission, Counters, GatewayReading, Pair, Routing, Slot, Stamp
+from reconciler.core.model import Admission, Pair, Routing, Slot
+from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.protocols import Capabilities, Fence, Road
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
 

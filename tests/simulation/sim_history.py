@@ -27,11 +27,12 @@ from sim_trouble import Trouble
 from sim_world import Place
 
 from reconciler.core.diff import standing
-from reconciler.core.model import Desired, Observed, Slot, all_on
+from reconciler.core.events import Requested
+from reconciler.core.model import Desired, Slot, all_on
 from reconciler.core.plan import Decision, decide
+from reconciler.core.reading import Observed
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Requested
 from reconciler.desired import manifest, snapshot
 from reconciler.drivers.protocols import Fence
 from reconciler.errors import JournalError, ReconcilerError

@@ -16,23 +16,13 @@ from core_laws import broken
 from core_world import Edge
 from sim_members import ALIVE, Instance
 
+from reconciler.core.events import Accepted, Applied, Began, Ended, Intended, Phase, Requested, RollbackBegan, SoakBegan
 from reconciler.core.history import fold
-from reconciler.core.model import GateReading, GatewayReading, Outcome, Routing, SetWeight, Slot, Traffic
+from reconciler.core.model import Outcome, Routing, SetWeight, Slot, Traffic
+from reconciler.core.reading import GateReading, GatewayReading
 from reconciler.core.situation import Do, Record
 from reconciler.core.state import State
-from reconciler.core.steps import (
-    Accepted,
-    Applied,
-    Began,
-    Ended,
-    Intended,
-    Phase,
-    Requested,
-    Result,
-    RollbackBegan,
-    Route,
-    SoakBegan,
-)
+from reconciler.core.steps import Result, Route
 from reconciler.drivers.protocols import Fence
 from reconciler.journal import rows
 from reconciler.journal.entry import Entry

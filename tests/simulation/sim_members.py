@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from sim_faults import VERSIONS as TRAITS
 from sim_faults import Weather
 
-from reconciler.core.model import MemberReading, MemberStatus, Pin, Slot, Traffic
+from reconciler.core.model import Pin, Slot, Traffic
+from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.errors import Refused, Unreachable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reconciler.core.model import MigrationReading, MigrationStatus
+from reconciler.core.reading import MigrationReading, MigrationStatus
 from reconciler.errors import Unreachable
 
 if TYPE_CHECKING:

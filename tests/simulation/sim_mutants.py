@@ -10,8 +10,9 @@ from typing import Any
 
 from sim_history import Outcome
 
-from reconciler.core.model import MemberReading, MemberStatus, Observed
-from reconciler.core.steps import Applied, Intended, Result, Route
+from reconciler.core.events import Applied, Intended
+from reconciler.core.reading import MemberReading, MemberStatus, Observed
+from reconciler.core.steps import Result, Route
 from reconciler.desired.snapshot import Desires
 from reconciler.errors import Unreachable
 from reconciler.journal.sqlite import SqliteJournal

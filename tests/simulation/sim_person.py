@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sim_git import CURE, VERSIONS, Wish
 from sim_world import Place
 
+from reconciler.core.events import Requested, Verb
 from reconciler.core.model import Slot, all_on
 from reconciler.core.state import State
-from reconciler.core.steps import Requested, Verb
 
 if TYPE_CHECKING:
     from sim_history import History

@@ -10,8 +10,9 @@ from sim_git import INVALID, VERSIONS, Wish
 from sim_members import ALIVE
 from sim_world import Place
 
-from reconciler.core.model import MemberStatus, Slot, Stamp, all_on, share
-from reconciler.core.steps import Requested, Verb
+from reconciler.core.events import Requested, Verb
+from reconciler.core.model import Slot, all_on, share
+from reconciler.core.reading import MemberStatus, Stamp
 
 if TYPE_CHECKING:
     from sim_history import History

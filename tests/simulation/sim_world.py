@@ -12,7 +12,8 @@ from sim_members import Members, Releases
 from sim_migration import Data
 from sim_time import Timeline
 
-from reconciler.core.model import GateReading, MemberStatus, Slot
+from reconciler.core.model import Slot
+from reconciler.core.reading import GateReading, MemberStatus
 from reconciler.drivers.protocols import Fence
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.run import Ended, run
 from reconciler.drivers.protocols import GateContext, reading

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from reconciler.core.model import MigrationReading, MigrationStatus
+from reconciler.core.reading import MigrationReading, MigrationStatus
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.run import Ended, run
 from reconciler.drivers.process.family import bearers

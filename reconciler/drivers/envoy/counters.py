@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.core.model import Counters, Pair, Slot
+from reconciler.core.model import Pair, Slot
+from reconciler.core.reading import Counters
 from reconciler.drivers.envoy import names
 
 Hosts = list[Mapping[str, Any]]

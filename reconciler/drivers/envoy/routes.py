@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.core.model import Admission, Pair, Routing, Slot, Stamp, Weights
+from reconciler.core.model import Admission, Pair, Routing, Slot, Weights
+from reconciler.core.reading import Stamp
 from reconciler.drivers.envoy import names
 from reconciler.drivers.protocols import Endpoint
 from reconciler.drivers.roads import ROAD_HEADER, UPSTREAM_HEADER, road

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from reconciler.core.model import Counters, Pair, Routing, Stamp
+from reconciler.core.model import Pair, Routing
+from reconciler.core.reading import Counters, Stamp
 from reconciler.drivers.envoy import bootstrap, routes
 from reconciler.drivers.envoy.admin import Admin, understood
 from reconciler.drivers.envoy.counters import counters

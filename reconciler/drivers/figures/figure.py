@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.protocols import reading
 from reconciler.drivers.thresholds import Threshold, Unit, threshold
 from reconciler.errors import ReconcilerError, Refused

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.figures.figure import Figure, number
 from reconciler.drivers.http import Client
 from reconciler.drivers.protocols import GateContext

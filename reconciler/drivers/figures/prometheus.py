@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.figures.figure import Figure
 from reconciler.drivers.figures.promql import fresh
 from reconciler.drivers.http import Answer, Client, place

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import Window
+from reconciler.core.reading import Window
 from reconciler.drivers.figures import query
 from reconciler.drivers.figures.figure import Figure
 from reconciler.drivers.figures.json_answer import JsonSource

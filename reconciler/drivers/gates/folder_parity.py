@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.folders.folder import Ignored, tree
 from reconciler.drivers.folders.parity import Comparison, compare
 from reconciler.drivers.named import Name, Named

@@ -7,7 +7,8 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.http import Answer, Client
 from reconciler.drivers.protocols import GateContext, reading
 from reconciler.drivers.reach import Path, Url, get, one_place

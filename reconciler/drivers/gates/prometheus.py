@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from reconciler.core.model import GateReading, Window
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.figures.figure import Limit, LimitText, Scale, judged
 from reconciler.drivers.figures.prometheus import PrometheusSource
 from reconciler.drivers.http import Client

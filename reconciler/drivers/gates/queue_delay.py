@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from reconciler.core.model import GateReading, Window
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.figures.figure import Figure, Limit, LimitText, Time, judged
 from reconciler.drivers.figures.sources import Sources
 from reconciler.drivers.http import Client

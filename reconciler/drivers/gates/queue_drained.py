@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.figures.figure import Figure, Limit, LimitText, judged
 from reconciler.drivers.figures.sources import Sources
 from reconciler.drivers.folders.folder import Ignored, count, tree

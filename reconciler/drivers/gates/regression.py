@@ -16,7 +16,8 @@ from pydantic.alias_generators import to_camel
 from reconciler.core.confidence import Confidence
 from reconciler.core.detection import Race
 from reconciler.core.explanation import Metric, explain
-from reconciler.core.model import GateReading, Outcome, Slot, Window
+from reconciler.core.model import Outcome, Slot
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.compared import Compared, compared
 from reconciler.drivers.journey import Journey
 from reconciler.drivers.journey_written import MAX_RATE, JourneyWritten, Rate

@@ -16,7 +16,8 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import GateReading, Outcome, Stage, Window
+from reconciler.core.model import Outcome, Stage
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.journey import CONTENT, USE, Journey, Step, Visits
 from reconciler.drivers.journey_written import MAX_RATE, Asked, Rate
 from reconciler.drivers.protocols import GateContext, Road, reading

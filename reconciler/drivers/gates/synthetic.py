@@ -12,7 +12,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import GateReading, Outcome, Slot, Window
+from reconciler.core.model import Outcome, Slot
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.journey import Journey
 from reconciler.drivers.journey_written import MAX_RATE, JourneyWritten, Rate
 from reconciler.drivers.protocols import GateContext, Road, Sample, reading

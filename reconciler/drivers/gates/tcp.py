@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import GateReading, Outcome, Window
+from reconciler.core.model import Outcome
+from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.lookup import addresses
 from reconciler.drivers.protocols import GateContext, reading
 from reconciler.drivers.reach import check_allowed

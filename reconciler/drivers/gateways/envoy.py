@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import Counters, GatewayReading, Pair, Routing, Slot, Stamp
+from reconciler.core.model import Pair, Routing, Slot
+from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
 from reconciler.drivers.envoy.bootstrap import Plan
 from reconciler.drivers.envoy.folder import Folder

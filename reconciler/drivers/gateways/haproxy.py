@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import Counters, GatewayReading, Pair, Routing, Slot, Stamp
+from reconciler.core.model import Pair, Routing, Slot
+from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
 from reconciler.drivers.haproxy import names, process, sections
 from reconciler.drivers.haproxy.counters import counters, ejected

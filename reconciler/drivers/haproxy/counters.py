@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 
-from reconciler.core.model import Counters, Pair, Slot
+from reconciler.core.model import Pair, Slot
+from reconciler.core.reading import Counters
 from reconciler.drivers.haproxy import names
 
 Rows = Mapping[tuple[str, str], Mapping[str, str]]  # by proxy and server

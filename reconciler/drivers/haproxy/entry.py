@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
-from reconciler.core.model import Admission, Pair, Routing, Slot, Stamp
+from reconciler.core.model import Admission, Pair, Routing, Slot
+from reconciler.core.reading import Stamp
 
 KEY = "routing"
 NONE = "-"

@@ -15,7 +15,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from reconciler.clock import SYSTEM, Clock
-from reconciler.core.model import MemberReading, MemberStatus, Pin, Slot
+from reconciler.core.model import Pin, Slot
+from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.drivers.identity import Identity
 from reconciler.drivers.process import launch, lives, ownership, record
 from reconciler.drivers.process.app import App, plain

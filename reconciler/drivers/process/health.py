@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.clock import Clock
-from reconciler.core.model import MemberReading, MemberStatus
+from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.drivers.process.record import Record
 
 Role = Callable[[MemberReading, dict[str, Any]], MemberReading]

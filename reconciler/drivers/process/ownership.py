@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.model import MemberReading, MemberStatus, Pair, Slot
+from reconciler.core.model import Pair, Slot
+from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.drivers.process.record import put
 from reconciler.errors import Refused, Unreachable
 

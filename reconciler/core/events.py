@@ -1,0 +1,273 @@
+"""What can be remembered: an `Event` is a fact. Folding all events gives the state; `journal/entry.py` turns them into
+rows. Nothing else exists for the journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.model import Admission, Outcome, Pair, Release, Slot, Stage, StrategyStep, Weights
+from reconciler.core.steps import Act, Result
+
+
+class Phase(StrEnum):
+    PENDING = "Pending"
+    WAITING_APPROVAL = "WaitingApproval"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    HANDING_OVER = "HandingOver"
+    SOAKING = "Soaking"
+    SUCCEEDED = "Succeeded"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    ABORTED = "Aborted"
+    SUPERSEDED = "Superseded"
+    STALLED = "Stalled"
+
+
+class Verb(StrEnum):
+    """What an operator may ask; folded like everything else, so it works whether or not a loop runs."""
+
+    ABORT = "abort"
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    RETRY = "retry"
+    ROLLBACK = "rollback"
+    SUSPEND = "suspend"
+    ADOPT = "adopt"
+    HANDOVER = "handover"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The first entry of an environment in a journal."""
+
+    journal: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationTaken:
+    """A process took the right to act; it seals the gateway before anything else."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    verb: Verb
+    slot: Slot | None = None  # adopt --stable, handover --from
+    reason: str = ""
+    leave_split: bool = False
+    accept_rewritten: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Desired state came into force. Pins are kept to know when a hold ends."""
+
+    digest: str
+    revision: str
+    pins: Pair[str | None]
+    gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrapped:
+    stable: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    stable: Release
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A transition from stable to newcomer, bound to a digest, with the steps it will take."""
+
+    transition: str
+    stable: Release
+    newcomer: Release
+    digest: str
+    revision: str
+    steps: tuple[StrategyStep, ...]
+    back: str = ""  # a late rollback: the reason; it goes back from its first moment
+    migrates: bool = False  # the newcomer's data is to be migrated first
+
+
+@dataclass(frozen=True, slots=True)
+class Rebound:
+    """Policy changed under a running transition: same rung, other steps from here on, new window."""
+
+    digest: str
+    revision: str
+    steps: tuple[StrategyStep, ...]
+    cursor: int
+    migrates: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intended:
+    """Written before an act; the rule's name is the reason."""
+
+    act: Act
+    rule: str
+    reason: str = ""
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """Closes the open intent, after reading back."""
+
+    result: Result
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StagePassed:
+    """Every gate of a stage was Successful in a window opened for it; `evidence` names them."""
+
+    stage: Stage
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """The check says that the migration of this version is applied; `evidence` is what was seen of it. `one_way`: the
+    command ran in this transition, and stable does not work with what it made."""
+
+    version: str
+    evidence: str = ""
+    one_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepPassed:
+    """A strategy step that needs no act of its own is over; `handed` members have a new owner."""
+
+    cursor: int
+    evidence: str = ""
+    handed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoakBegan:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """The old owner was read to have let go of these: nobody owns them, and the gates of the hand-over may be asked."""
+
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthNoted:
+    """The newcomer stopped being ready, or is ready again; how long it lasts decides."""
+
+    ready: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the gates say of the present window, whenever that changes: for people. Nothing is decided by it."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PausedByRule:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldBegan:
+    """`onFailure: hold`: something failed; the share stays until `holdTimeout`, `abort` or `resume`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackBegan:
+    """From here on only stable may gain. `ends` says how the transition will be called when it is over."""
+
+    ends: Phase
+    condition: str  # PascalCase, e.g. AnalysisFailed
+    reason: str
+    hold: bool  # the newcomer's version is not to be tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    phase: Phase
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """What was asked for cannot be done now, and is not kept for later; the reason says what to do instead."""
+
+    verb: Verb
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFound:
+    """Somebody else changed the gateway. Recorded before it is healed."""
+
+    expected: Weights
+    found: Weights | None
+    admission: Pair[Admission]
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """The idle slot's members were stopped for good; its version is not staged again."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class WentDown:
+    """Gateway and slots were read stopped: from here on even what cannot change under traffic may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash."""
+
+
+Event = (
+    Created
+    | GenerationTaken
+    | Requested
+    | Accepted
+    | Bootstrapped
+    | Adopted
+    | Began
+    | Rebound
+    | Intended
+    | Applied
+    | StagePassed
+    | Migrated
+    | StepPassed
+    | SoakBegan
+    | LetGo
+    | HealthNoted
+    | Judged
+    | PausedByRule
+    | HoldBegan
+    | RollbackBegan
+    | Ended
+    | RequestRefused
+    | DriftFound
+    | Retired
+    | WentDown
+    | Watched
+)

@@ -1,0 +1,123 @@
+"""What was read from the world: gateway, members, gates, the migration. `Observed` is one look at all of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.core.model import Admission, Outcome, Pair, Release, Slot, Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who wrote the gateway's routes last: written with the routes, read back with them."""
+
+    journal: str
+    generation: int
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """A slot's users as the gateway counts them, since the gateway's start; probes by the forced road are left out."""
+
+    requests: int = 0
+    errors: int = 0  # answers 5xx, and requests that got no answer
+    refused: int = 0  # connections that could not be made
+    in_flight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayReading:
+    """The gateway as read back, never as remembered. `weights` None: no routes were ever written (not zero!)."""
+
+    up: bool
+    weights: Weights | None
+    admission: Pair[Admission] = Pair(Admission.OPEN, Admission.OPEN)
+    fallback: Slot | None = None  # takes the requests that the other slot could not even connect
+    incarnation: str = ""  # one life of the gateway process
+    stamp: Stamp | None = None
+    counters: Pair[Counters | None] = Pair(None, None)
+    ejected: Pair[bool] = Pair(False, False)  # the gateway itself found this slot dead
+
+
+class MemberStatus(StrEnum):
+    STOPPED = "stopped"  # read as not there; proof that nobody owns what it owned
+    UNREADY = "unready"  # alive, but not (yet, or any more) ready
+    READY = "ready"  # of a member that can stand by: as the owner, with the number that it was granted
+    STANDBY = "standby"  # alive, and owns nothing; proof of that
+    STOPPING = "stopping"  # asked to stop or to let go, finishing its work
+    UNKNOWN = "unknown"  # could not be read: neither up nor down
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReading:
+    status: MemberStatus
+    version: str | None = None  # the pin's label, as the running member itself reports it
+    detail: str = field(default="", compare=False)  # for people: why
+
+
+UNREAD = MemberReading(MemberStatus.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a gate's reading is about: this version at this weight, since the weight took effect."""
+
+    transition: str
+    newcomer: Release
+    stable: Release
+    rung: int
+    opened: float  # on the environment's watched clock, seconds
+    fair: float = 0.0  # likewise: what came before may be somebody else's doing (the gateway's, stable's)
+
+
+@dataclass(frozen=True, slots=True)
+class GateReading:
+    """One gate's answer about one window. Value and limit are for people; the outcome decides."""
+
+    name: str
+    outcome: Outcome
+    window: Window
+    value: str = field(default="", compare=False)
+    limit: str = field(default="", compare=False)
+    samples: int = field(default=0, compare=False)
+    reason: str = field(default="", compare=False)
+    age: float = field(default=0.0, compare=False)  # seconds since it was given
+    alert: str = field(default="", compare=False)  # what somebody should look at, though nothing is decided by it
+    confident: bool | None = None  # the evidence rules out that the newcomer is clearly worse; None: it cannot tell
+    failures: int = 0  # failed answers in this window, this one among them
+    inconclusives: int = 0
+    errors: int = 0  # in a row, up to now
+
+
+class MigrationStatus(StrEnum):
+    """What is known of a migration. After a restart of ours that is nothing, and the check is asked."""
+
+    UNASKED = "unasked"
+    RUNNING = "running"
+    APPLIED = "applied"  # the check says so
+    FAILED = "failed"  # it was tried, and the check says that it is not applied
+    UNKNOWN = "unknown"  # the check cannot tell
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationReading:
+    """How the migration stands that was begun in `transition`."""
+
+    status: MigrationStatus = MigrationStatus.UNASKED
+    transition: str = ""
+    ran: bool = False  # the command was, not only its check: the data may be others now than they were
+    detail: str = field(default="", compare=False)  # for people: how it ended, its last words
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The world at one look. A gateway that does not answer is None: Unknown, not weight 0."""
+
+    gateway: GatewayReading | None
+    members: Pair[tuple[MemberReading, ...]]  # in the order of `Spec.members`
+    gates: tuple[GateReading, ...] = ()
+    serving: Pair[bool | None] = Pair(None, None)  # by the gateway's counters since the last look; None: no telling
+    migration: MigrationReading = MigrationReading()
+    detail: str = field(default="", compare=False)  # why the gateway is unknown
