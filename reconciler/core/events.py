@@ -61,6 +61,7 @@ class Requested:
     reason: str = ""
     leave_split: bool = False
     accept_rewritten: bool = False
+    override: bool = False  # resume: go on although a window is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ class Accepted:
     revision: str
     pins: Pair[str | None]
     gateway: str = ""
+    active: Slot | None = None  # None in entries of earlier versions
+
+    @property
+    def target(self) -> Release | None:
+        version = self.pins[self.active] if self.active else None
+        return Release(self.active, version) if self.active and version else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,46 @@ class StagePassed:
 
     stage: Stage
     evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalAsked:
+    """A stage waits for somebody to agree to exactly this plan; `review` is what there was to see."""
+
+    stage: Stage
+    plan: str
+    review: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """An approval that counts was seen. `age`: seconds since it was given, by its giver's clock."""
+
+    stage: Stage
+    plan: str
+    by: str
+    vote: str
+    age: float = 0.0
+    verified: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalVoided:
+    """What was asked, and agreed to, is not what would be done any more: it is asked again."""
+
+    stage: Stage
+    plan: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Enough have agreed: the stage begins."""
+
+    stage: Stage
+    plan: str
+    by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +302,10 @@ Event = (
     | Intended
     | Applied
     | StagePassed
+    | ApprovalAsked
+    | Approved
+    | ApprovalVoided
+    | Admitted
     | Migrated
     | StepPassed
     | SoakBegan

@@ -89,6 +89,7 @@ class Stage(StrEnum):
     SHIFT = "shift"
     HAND_OVER = "handOver"  # nobody owns: asked from when the old owner was read to have let go, and never else
     POSTFLIGHT = "postflight"
+    FINALISE = "finalise"  # the newcomer becomes stable: no gates of its own, but an approval may be asked
 
 
 class Mode(StrEnum):
@@ -167,6 +168,30 @@ class Migration:
     old_version_works: bool  # stable still serves once it was applied
 
 
+@dataclass(frozen=True, slots=True)
+class Approvals:
+    """Who has to agree before a stage begins. Where names count, so do signatures: `signed`."""
+
+    before: tuple[Stage, ...]
+    approvers: tuple[str, ...] = ()  # principals of signers; empty: whoever may write to the repository
+    minimum: int = 1
+    self_approval: bool = True  # whoever made the change may approve it
+    expires: float = 86400.0  # seconds after which an approval that was not used yet is void
+    deadline: float = 259200.0  # watched seconds of asking, after which it goes back
+
+    @property
+    def signed(self) -> bool:
+        """Only approvals with a verified signature count: a name alone proves nothing."""
+        return bool(self.approvers) or self.minimum > 1 or not self.self_approval
+
+
+class GitAfter(StrEnum):
+    """What git is told of a rollback, beside the note."""
+
+    REVERT = "revert"  # the environment's file is put back, where that disturbs nobody
+    NOTE = "note"
+
+
 class OnFailure(StrEnum):
     ROLLBACK = "rollback"
     HOLD = "hold"
@@ -200,6 +225,8 @@ class Spec:
     on_failure: OnFailure = OnFailure.ROLLBACK
     drift: DriftMode = DriftMode.ENABLED
     migration: Migration | None = None
+    approvals: Approvals | None = None
+    git_after: GitAfter = GitAfter.REVERT
 
     @property
     def target(self) -> Release:
@@ -228,6 +255,7 @@ class Desired:
     problem: str = ""
     in_force: Spec | None = None  # the spec that the journal accepted last
     forward: bool = True  # the head descends from the revision accepted last
+    reason: str = "DesiredInvalid"  # of the `problem`; another one is RevisionUnverified
 
 
 class Admission(StrEnum):

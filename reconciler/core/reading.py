@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reconciler.core.model import Admission, Outcome, Pair, Release, Slot, Weights
+from reconciler.core.model import Admission, Outcome, Pair, Release, Slot, Stage, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,40 @@ class MigrationReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Vote:
+    """Somebody's word on a question, as it lies in git: an input, like the desired state."""
+
+    id: str  # of the commit or tag that holds it
+    stage: Stage
+    plan: str  # the digest of what was reviewed
+    approve: bool  # False: rejected
+    by: str  # the signature's principal if it is `verified`, else the e-mail address that its writer claims
+    verified: bool = False  # by a signature of a key that the operator's file knows
+    author: bool | None = None  # made one of the changes that are asked about; None: that cannot be told
+    age: float = 0.0  # seconds, by the voter's own clock; below 0: it lies in the future
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A time in which no transition may take a step forward. Watched seconds, as far as they are known now."""
+
+    begins: float
+    ends: float | None  # None: no end is known
+    why: str  # e.g. `deny 0 0 24 12 * (year-end closing)`
+    until: str = ""  # for people, on the wall of the window's own time zone
+
+
+@dataclass(frozen=True, slots=True)
+class GitReading:
+    """Does git still ask for what a transition was turned back from, and what keeps its file from being put back?"""
+
+    transition: str
+    asks: bool | None  # the head's file still is the failed one; None: cannot be read
+    obstacle: str = ""  # with the command to type instead
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The world at one look. A gateway that does not answer is None: Unknown, not weight 0."""
 
@@ -120,4 +154,8 @@ class Observed:
     gates: tuple[GateReading, ...] = ()
     serving: Pair[bool | None] = Pair(None, None)  # by the gateway's counters since the last look; None: no telling
     migration: MigrationReading = MigrationReading()
+    votes: tuple[Vote, ...] = ()  # on the question that is asked now, oldest first
+    votes_unread: str = ""  # why they cannot be read
+    closed: tuple[Closed, ...] = ()  # by windows and freezes, in order
+    git: GitReading | None = None  # None: nothing to be told to git, or nobody looked
     detail: str = field(default="", compare=False)  # why the gateway is unknown

@@ -68,7 +68,27 @@ class CloseGateway:
     """Stop serving (`reconcile down` only)."""
 
 
-Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Commit the environment's file as it was at `good`, if the head still has it as it was at `failed`."""
+
+    transition: str
+    failed: str  # revisions
+    good: str
+    subject: str  # of the commit's message
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Say in git, at a revision, what became of it here."""
+
+    transition: str
+    revision: str
+    text: str
+
+
+Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note
 
 
 class Result(StrEnum):

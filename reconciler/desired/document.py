@@ -1,6 +1,6 @@
 """A manifest as it is written: the models from which the published schema is generated.
 
-What comes later (snapshot, approvals, ...) is not here, and therefore refused: a key that is silently ignored
+What comes later (snapshot, drill, ...) is not here, and therefore refused: a key that is silently ignored
 would be a promise not kept.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import DriftMode, Mode, OnFailure, Slot, Traffic
+from reconciler.core.model import DriftMode, GitAfter, Mode, OnFailure, Slot, Traffic
 from reconciler.drivers.commands.name import CommandName
 from reconciler.durations import Duration
 
@@ -180,6 +180,39 @@ class DriftDetection(Part):
     mode: DriftMode = DriftMode.ENABLED
 
 
+Principal = Annotated[str, StringConstraints(pattern=r'^[^\s,*!"]{1,128}$')]
+
+
+class Approvals(Part):
+    """Who has to agree, to exactly what was reviewed, before a stage begins."""
+
+    before: Annotated[
+        tuple[Literal["preflight", "migrate", "shift", "handOver", "finalise"], ...], Field(min_length=1, max_length=5)
+    ]
+    approvers: Annotated[tuple[Principal, ...], Field(max_length=100)] = ()
+    minimum: Annotated[int, Field(ge=1, le=20, strict=True)] = 1
+    self_approval: Annotated[bool, Field(strict=True)] = True
+    expires: Annotated[Duration, Field(gt=0)] = 86400.0
+    deadline: Annotated[Duration, Field(gt=0)] = 259200.0
+
+
+class WindowEntry(Part):
+    """A time that comes again and again: in `allow` transitions may go forward (and, where there is one, only then), in
+    `deny` none does. Exactly one of these, as cron writes it: minute hour day month weekday."""
+
+    allow: str | None = None
+    deny: str | None = None
+    duration: Annotated[Duration, Field(gt=0, le=31 * 86400)]
+    time_zone: str = "UTC"
+    reason: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class Rollback(Part):
+    """What git is told of a rollback: `revert` puts the environment's file back, where that disturbs nobody."""
+
+    git: GitAfter = GitAfter.REVERT
+
+
 class Body(Part):
     """What git asks for."""
 
@@ -190,6 +223,9 @@ class Body(Part):
     strategy: Strategy = Strategy()
     gates: Gates = Gates()
     migrate: Migrate | None = None
+    approvals: Approvals | None = None
+    windows: Annotated[tuple[WindowEntry, ...], Field(max_length=50)] = ()
+    rollback: Rollback = Rollback()
     on_failure: OnFailure = OnFailure.ROLLBACK
     drift_detection: DriftDetection = DriftDetection()
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from reconciler.core.model import (
     Analysis,
+    Approvals,
     GateSpec,
     HandOver,
     Limits,
@@ -30,6 +31,7 @@ from reconciler.core.model import (
     StrategyStep,
     Traffic,
 )
+from reconciler.desired.document import Approvals as Asked
 from reconciler.desired.document import Body, Document, GateChoice, Gates, Migrate, SlotPin, Step
 from reconciler.desired.yaml_strict import Path
 
@@ -91,6 +93,8 @@ def to_spec(document: Document, settings: Settings) -> Spec:
         on_failure=body.on_failure,
         drift=body.drift_detection.mode,
         migration=_migration(body.migrate),
+        approvals=_approvals(body.approvals),
+        git_after=body.rollback.git,
     )
 
 
@@ -105,6 +109,13 @@ def _migration(migrate: Migrate | None) -> Migration | None:
     if migrate is None:
         return None
     return Migration(migrate.command, migrate.check, migrate.old_version_works)
+
+
+def _approvals(asked: Asked | None) -> Approvals | None:
+    if asked is None:
+        return None
+    before = tuple(stage for stage in Stage if stage in asked.before)
+    return Approvals(before, asked.approvers, asked.minimum, asked.self_approval, asked.expires, asked.deadline)
 
 
 def _steps(body: Body) -> tuple[StrategyStep, ...]:
