@@ -1,5 +1,5 @@
-"""The addresses that stand in the operator's file itself: whether apprise understands them. It is loaded only where there
-are some."""
+"""The addresses that stand in the operator's file itself: whether apprise understands them. It is loaded only where
+there are some."""
 
 from __future__ import annotations
 

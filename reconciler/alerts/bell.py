@@ -103,6 +103,7 @@ class Bell:
         self._stalls.load(journal)
         now = Mark(head, self._stalls.number)
         marks = [outbox.begin(journal, now) for outbox in self._outboxes]
+        self._stalls.number = max(self._stalls.number, *(mark.stall for mark in marks))  # where its file was lost
         return Mark(min(mark.seq for mark in marks), min(mark.stall for mark in marks))
 
     def _begin(self, name: str, step: Callable[[], float]) -> None:

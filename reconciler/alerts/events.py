@@ -24,7 +24,8 @@ CALM = 600.0  # watched seconds without a drift, before the next one is news aga
 LOOK = "reconcile status {env}"
 CHOSEN = frozenset(("Paused", "Suspended", "Down", "Frozen", "RevisionHeld"))  # by a person, or told when it came so
 TOLD = frozenset(("WaitingApproval", "Drifted"))  # by what is in the journal
-NEUTRAL = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "`": "'", "@": "@\u200b", "|": "¦"})
+NEUTRAL = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "`": "'", "|": "¦"})
+MENTION = re.compile(r"(?<!\w)@")  # `green@1.4.2` is none
 STRANGE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
@@ -145,4 +146,5 @@ def _newcomer(before: State) -> str:
 def plain(text: str, longest: int) -> str:
     """One line without markup, mentions and characters that cannot be seen."""
     line = STRANGE.sub(" ", text[: 4 * longest]).translate(NEUTRAL).strip()
+    line = MENTION.sub("@\u200b", line)
     return line if len(line) <= longest else f"{line[: longest - 1]}…"

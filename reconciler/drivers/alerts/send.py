@@ -74,24 +74,28 @@ def _notify(url: str, title: str, body: str, kind: Kind) -> None:
     apprise.add(service)
     with apprise.notify(body, title, NotifyType(LEVELS[kind]), body_format=NotifyFormat.TEXT) as result:
         if not result:
-            statuses = (STATUS.search(entry.message) for entry in result.logs())
-            status = next((found[1] for found in statuses if found), "")
+            said = " ".join(entry.message for entry in result.logs())  # to its end: apprise holds a lock until then
+            status = _status(said)
             raise Refused(f"the other side answered with status {status}" if status else "it was not delivered")
+
+
+def _status(said: str) -> str:
+    found = STATUS.search(said)
+    return found[1] if found else ""
 
 
 def _apprise() -> Apprise:
     """In the thread that asks: apprise's own pool would be waited for at the end of the process. Without a memory on
-    disk, keys that it makes, and plugins from outside."""
+    disk, keys that it makes, and plugins from outside. What it logs is for nobody's eyes."""
     from apprise import Apprise, AppriseAsset
 
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)
     asset = AppriseAsset(
         app_id="reconcile", app_desc="slot reconciler", app_url="", storage_mode="memory", async_mode=False,
         service_timeout=0, result_log_disk_size=0, pgp_autogen=False, pem_autogen=False, interpret_escapes=False,
     )  # fmt: skip
-    logger = logging.getLogger("apprise")
-    logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
     return Apprise(asset=asset)
 
 
