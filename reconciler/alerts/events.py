@@ -133,7 +133,7 @@ def _lines(why: str, before: State, at: str, do: str, *, shared: bool = True) ->
         "why": plain(why, REASON),
         "revision": plain(revision, 64),
         "traffic": weights(share(transition.newcomer.slot, transition.rung)) if transition and shared else "",
-        "since": at,
+        "at": at,
         "next": do,
     }
     return "\n".join(f"{word}: {text}" for word, text in told.items() if text)[:LONGEST]

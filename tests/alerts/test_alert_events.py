@@ -36,7 +36,7 @@ def test_an_approval_that_is_asked_for_says_what_and_how_to_give_it(world: World
         "why: 10 %, 50 %, 100 %; rollback is safe",
         f"revision: {REVISION}",
         "traffic: blue 50 %, green 50 %",
-        "since: 2026-01-01T00:00:00.000+00:00 after 1000",
+        "at: 2026-01-01T00:00:00.000+00:00 after 1000",
         "next: reconcile approve production --stage shift, or: reconcile reject production --stage shift",
     ]
 
@@ -93,7 +93,7 @@ def test_a_hostile_reason_is_one_line_of_plain_text(world: World) -> None:
     world.write(*failed(HOSTILE))
     title, body, _ = only(world)
     lines = body.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["why", "revision", "traffic", "since", "next"]
+    assert [line.partition(":")[0] for line in lines] == ["why", "revision", "traffic", "at", "next"]
     assert lines[-1].endswith("reconcile retry production")
     assert set(title + lines[0]) & set("<>[]`\x1b\x00\u202e|") == set()
     assert "@everyone" not in body
