@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.diff import differences, standing
 from reconciler.core.events import Phase
+from reconciler.core.freezing import untouched
 from reconciler.core.model import Desired, Release, Spec, Weights
 from reconciler.core.plan import Decision
 from reconciler.core.reading import MemberStatus, Observed
@@ -136,6 +137,9 @@ def _phase(state: State, wait: Wait | None) -> Phase | str:
         return Phase.ROLLING_BACK
     if state.paused or (wait and wait.reason in ("PromotionAwaited", "Holding")):
         return Phase.PAUSED
+    if wait and wait.reason in ("WaitingApproval", "Frozen"):
+        still = Phase.PENDING if untouched(transition) else Phase.PAUSED
+        return Phase.WAITING_APPROVAL if wait.reason == "WaitingApproval" else still
     return transition.phase
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.core.diff import standing
-from reconciler.core.events import Applied, Ended, Event
+from reconciler.core.events import Admitted, Applied, Ended, Event
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Outcome, Slot, Spec
 from reconciler.core.plan import Decision, decide, intended
@@ -86,9 +86,21 @@ class _Walk:
         if settled != self.observed:
             self.observed = settled
             return True
+        if wait.reason == "WaitingApproval":
+            return self._approved(wait)
         if wait.until is None or wait.until <= self.now:
             return False
         self.now = wait.until
+        return True
+
+    def _approved(self, wait: Wait) -> bool:
+        """The road goes on as if whoever is asked had agreed."""
+        asked = self.state.transition.asked if self.state.transition else None
+        if asked is None:
+            return False
+        event = Admitted(asked.stage, asked.plan, ("approval",))
+        self._fold(event)
+        self._note("waiting-approval", event, wait.message)
         return True
 
     def take(self, decision: Decision) -> None:
