@@ -69,7 +69,7 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
         weights=gateway.weights if gateway and gateway.up else None,
         rung=transition.rung if transition else None,
         revision=desired.revision,
-        conditions=_conditions(state, wait, standpoint.refused, reason, message),
+        conditions=_conditions(observed, state, wait, standpoint.refused, reason, message),
         reason=reason,
         message=message,
         exit_code=_exit_code(spec, state, wait),
@@ -144,12 +144,13 @@ def _phase(state: State, wait: Wait | None) -> Phase | str:
 
 
 def _conditions(
-    state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
+    observed: Observed, state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
 ) -> tuple[Condition, ...]:
     stalled = refused or (wait if wait and wait.reason in STALLED else None)
     ready = wait is not None and wait.reason == "InSync" and refused is None
     busy = state.transition is not None or (wait is None)
-    drift = state.drift
+    drift, git = state.drift, observed.git
+    obstacle = git.obstacle if git and git.asks else ""
     return (
         Condition("Ready", ready, reason, message),
         Condition("Reconciling", busy and stalled is None, reason),
@@ -159,6 +160,7 @@ def _conditions(
         Condition(
             "Drifted", drift is not None, "WeightsChanged" if drift else "", f"found {drift.found}" if drift else ""
         ),
+        Condition("RevertPending", bool(obstacle), "GitInTheWay" if obstacle else "", obstacle),
     )
 
 
