@@ -130,7 +130,15 @@ def waits_for_world(graph: Graph, enabled: dict[int, set[str]]) -> bool:
 REPEATS = "something is done again and again"
 # What a person is waited for by; docs/reasons.md says what to type.
 PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
-PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
+PEOPLE |= {
+    "DesiredInvalid",
+    "RevisionUnverified",
+    "StablePinned",
+    "BranchRewritten",
+    "GatewayChanged",
+    "StableUnknown",
+    "StableDegraded",
+}
 PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown"}
 
 
