@@ -37,10 +37,11 @@ class RawObject:
         return tuple(value.decode() for value in values if _COMMIT.fullmatch(value))
 
     @property
-    def emails(self) -> frozenset[str]:
-        """Of everybody whom the headers name, in small letters."""
-        people = (_PERSON.fullmatch(value) for name, value in self.headers if name in (b"author", b"committer"))
-        return frozenset(_email(found) for found in people if found)
+    def emails(self) -> frozenset[str] | None:
+        """Of author and committer, in small letters. None: one of them cannot be read."""
+        people = [_PERSON.fullmatch(value) for name, value in self.headers if name in (b"author", b"committer")]
+        known = [_email(found) for found in people if found]
+        return frozenset(known) if len(known) == len(people) else None
 
     @property
     def written(self) -> tuple[str, int] | None:

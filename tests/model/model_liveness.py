@@ -130,15 +130,8 @@ def waits_for_world(graph: Graph, enabled: dict[int, set[str]]) -> bool:
 REPEATS = "something is done again and again"
 # What a person is waited for by; docs/reasons.md says what to type.
 PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
-PEOPLE |= {
-    "DesiredInvalid",
-    "RevisionUnverified",
-    "StablePinned",
-    "BranchRewritten",
-    "GatewayChanged",
-    "StableUnknown",
-    "StableDegraded",
-}
+PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
+PEOPLE |= {"RevisionUnverified"}
 PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown"}
 
 
