@@ -8,13 +8,16 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two readings that must never be confused."""
+    """Three readings that must never be confused."""
 
     def monotonic(self) -> float:
         """Seconds that only ever grow; for durations and deadlines."""
 
     def wall(self) -> str:
         """The time on the wall, ISO 8601 in UTC; for people to read, never to decide by."""
+
+    def epoch(self) -> float:
+        """The same in seconds since 1970; to compare with times that people or their programs wrote down."""
 
 
 def shown(seconds: float) -> str:
@@ -30,6 +33,9 @@ class SystemClock:
 
     def wall(self) -> str:
         return shown(time.time())
+
+    def epoch(self) -> float:
+        return time.time()
 
 
 SYSTEM = SystemClock()

@@ -16,6 +16,7 @@ from reconciler.core.model import Desired
 from reconciler.core.state import State
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import head_signers
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.journal.sqlite import open_journal
@@ -52,7 +53,7 @@ class Session:
         self.configuration, self.read_only, self.clock = configuration, read_only, clock
         self.journal: Journal = open_journal(configuration.journal_url, read_only=read_only)
         self.repository = Repository(configuration.repository_path, branch or configuration.repository.branch)
-        self.desires = Desires(self.repository, configuration)
+        self.desires = Desires(self.repository, configuration, head_signers(configuration))
         self._seen = Snapshot("")
         self.boundary: Callable[[str], None] = no_boundary
         self.watched = False  # somebody calls `look` when git moves: a tick need not
@@ -92,7 +93,8 @@ class Session:
             return ()
         names = {*before.environments, *now.environments}
         changed = {name for name in names if before.environments.get(name) is not now.environments.get(name)}
-        return changed if before.problem == now.problem else {*changed, *self.journal.environments()}
+        same = (before.problem, before.unverified) == (now.problem, now.unverified)
+        return changed if same else {*names, *self.journal.environments()}
 
     def names(self) -> list[str]:
         """Every environment that git or the journal knows."""

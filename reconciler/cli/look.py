@@ -28,6 +28,7 @@ NEXT = {
     "Holding": "reconcile abort {env}, or: reconcile resume {env}",
     "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
     "DesiredInvalid": "reconcile validate",
+    "RevisionUnverified": "sign on top of it, with a key that is known here: git commit --allow-empty -S",
     "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
     "BranchRewritten": "reconcile retry {env} --accept-rewritten",
     "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
@@ -145,7 +146,7 @@ def _traffic(found: Look) -> str:
 
 
 def _why(found: Look, s: Status) -> str:
-    if not found.state.seq and s.reason != "DesiredInvalid":
+    if not found.state.seq and s.reason not in ("DesiredInvalid", "RevisionUnverified"):
         return "it was never run: the journal has no entry of it"
     if s.reason == "GatePending":
         return f"the gates have to agree; how they see it: reconcile gates {found.name}"

@@ -17,8 +17,8 @@ IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit
 
 STALLED = frozenset(
     {
-        "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "BranchRewritten", "GatewayChanged",
-        "VersionMismatch", "Refused",
+        "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "RevisionUnverified", "BranchRewritten",
+        "GatewayChanged", "VersionMismatch", "Refused",
     }
 )  # fmt: skip
 

@@ -105,6 +105,18 @@ class Repository:
             assert self._refs is not None
             return self._refs.folder
 
+    def ask(self, question: Callable[[git.cmd.Git], T]) -> T:
+        """One question to the hardened git of this repository; asked again when its child has broken, so it must only
+        read, and with fixed arguments."""
+        return self._read(question)
+
+    def references(self, folder: str) -> dict[str, str]:
+        """Name -> object id of all that lies under, say, `refs/tags/reconciler`: some file reads, no process."""
+        with self._lock:
+            self._open()
+            assert self._refs is not None
+            return self._refs.under(folder)
+
     def close(self) -> None:
         """Closing twice is safe; a later read opens again."""
         with self._lock:

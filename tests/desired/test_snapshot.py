@@ -191,6 +191,9 @@ class Strict:
     def problem(self, section: str, name: str) -> str:
         return f"nothing called '{name}' in {section}" if name == "missing" else ""
 
+    def signers_problem(self) -> str:
+        return "nobody's keys are known"
+
 
 def test_the_operators_objections_are_told_at_their_places(repo, counting, manifest) -> None:
     repo.commit(production=manifest.replace("8080", "9999"))
