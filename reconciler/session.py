@@ -14,10 +14,13 @@ from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration, load
 from reconciler.core.model import Desired
 from reconciler.core.state import State
+from reconciler.desired.beside import Beside
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.repository import Repository
-from reconciler.desired.signatures import head_signers
+from reconciler.desired.signatures import head_signers, signers_of
 from reconciler.desired.snapshot import Desires, Snapshot
+from reconciler.desired.votes import Votes
+from reconciler.desired.writing import Writing
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.journal.sqlite import open_journal
 from reconciler.journal.store import Journal
@@ -54,6 +57,10 @@ class Session:
         self.journal: Journal = open_journal(configuration.journal_url, read_only=read_only)
         self.repository = Repository(configuration.repository_path, branch or configuration.repository.branch)
         self.desires = Desires(self.repository, configuration, head_signers(configuration))
+        signing, signed = configuration.signing_key_path, configuration.repository.verify.mode == "head"
+        self.votes = Votes(self.repository, signers_of(configuration), clock)
+        self.writing = Writing(self.repository, configuration.repository.author, signing, clock)
+        self._signs = signing is not None or not signed
         self._seen = Snapshot("")
         self.boundary: Callable[[str], None] = no_boundary
         self.watched = False  # somebody calls `look` when git moves: a tick need not
@@ -142,10 +149,16 @@ class Session:
                 lambda manifest, previous: self._open(name, manifest, previous),
                 self._pool,
                 actor=self._actor,
+                beside=Beside(name, self.votes, self.writing, lambda: self._path(name), signs=self._signs),
                 clock=self.clock,
                 boundary=lambda point: self.boundary(point),
             )
         return self._keepers[name]
+
+    def _path(self, name: str) -> str:
+        """Of an environment's file at the head, for what is asked about it there."""
+        found = self.desires.look().environments.get(name)
+        return found.file if found else ""
 
     def _open(self, name: str, manifest: Manifest, previous: World | None) -> World:
         world = open_world(

@@ -24,6 +24,8 @@ NEXT = {
     "Paused": "reconcile resume {env}",
     "Suspended": "reconcile resume {env}",
     "Down": "reconcile resume {env}",
+    "WaitingApproval": "reconcile approve {env}, or: reconcile reject {env} -m WHY",
+    "Frozen": "wait until it opens, or: reconcile resume {env} --override-freeze -m WHY",
     "PromotionAwaited": "reconcile promote {env}",
     "Holding": "reconcile abort {env}, or: reconcile resume {env}",
     "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
@@ -120,6 +122,7 @@ def lines(found: Look) -> list[str]:
         "stable": f"{s.stable or 'none yet'}    git asks for {s.target or 'nothing usable'}",
         "newcomer": f"{s.newcomer} at {s.rung} %" if s.newcomer else "",
         "last": _last(found) if not s.newcomer else "",
+        "held": _held(found),
         "why": _why(found, s),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
@@ -156,6 +159,12 @@ def _why(found: Look, s: Status) -> str:
 def _last(found: Look) -> str:
     last = found.state.last
     return f"{last.newcomer} {last.phase} ({last.revision[:12]}) {last.reason}".rstrip() if last else ""
+
+
+def _held(found: Look) -> str:
+    """What will not be tried again, also where git does not ask for it just now."""
+    told = [f"{held.version} ({held.condition}: {held.reason})" for held in found.state.held]
+    return "; ".join(told) if found.reason != "RevisionHeld" else ""
 
 
 def _stalled(s: Status) -> str:
