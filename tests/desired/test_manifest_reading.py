@@ -417,3 +417,30 @@ def test_gates_of_a_hand_over_need_a_member_that_is_handed_over(manifest: str) -
     alone = re.sub(r".*exclusive.*\n", "", manifest).replace("      - handOver: [worker]\n", "")
     found = told(with_spec(alone, "gates: {handOver: [{kind: command, command: a}]}"))
     assert any("no member is exclusive" in one for one in found), found
+
+
+ASKED = "approvals: {before: [shift], "
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "problem"),
+    [
+        (ASKED + "approvers: [a, b, A]}", "A]", "'A' stands here twice; remove one"),
+        (ASKED + "approvers: [a, b], minimum: 3}", "3", "3 must agree, and there are only 2 approvers"),
+        (ASKED + "approvers: [a, a], minimum: 2}", "2", "2 must agree, and there are only 1 approvers"),
+        ("approvals: {before: [shift, migrate]}", "migrate", "nothing is migrated here, so this would never be asked"),
+    ],
+)
+def test_an_approval_that_could_never_be_given_or_asked_is_refused(
+    manifest: str, line: str, place: str, problem: str
+) -> None:
+    text = with_spec(manifest, line)
+    row = next(number for number, one in enumerate(text.splitlines(), 1) if line in one)
+    column = text.splitlines()[row - 1].rindex(place) + 1
+    assert any(one.startswith(f"{row}:{column}: {problem}") for one in told(text)), told(text)
+
+
+def test_an_approval_of_a_hand_over_needs_a_member_that_is_handed_over(manifest: str) -> None:
+    alone = re.sub(r".*exclusive.*\n", "", manifest).replace("      - handOver: [worker]\n", "")
+    found = told(with_spec(alone, "approvals: {before: [handOver]}"))
+    assert any("no member is exclusive, so nothing is handed over and this would" in one for one in found), found

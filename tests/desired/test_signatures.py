@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import GitRepository
-from signers import PgpKey, SshKey, commit_signed, gnupg, object_of, with_signature
+from desired_keys import PgpKey, SshKey, commit_signed, gnupg, object_of, with_signature
+from desired_repository import GitRepository
 
 from reconciler.desired import signatures as module
 from reconciler.desired import verifying

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import GitRepository
-from signers import SshKey, commit_signed, object_of, run, with_signature, write_object
+from desired_keys import SshKey, commit_signed, object_of, run, with_signature, write_object
+from desired_repository import GitRepository
 
 from reconciler.core.model import Stage
 from reconciler.core.reading import Vote

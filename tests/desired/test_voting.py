@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import GitRepository
-from signers import PgpKey, SshKey, gnupg, object_of
+from desired_keys import PgpKey, SshKey, gnupg, object_of
+from desired_repository import GitRepository
 
 from reconciler.core.model import Stage
 from reconciler.desired import voting as module

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import GitRepository
+from desired_repository import GitRepository
 
 
 def needed(*programs: str) -> None:
