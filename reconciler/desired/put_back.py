@@ -31,15 +31,17 @@ class Case:
     def new(self) -> Entry:
         return Entry(self.old.path, self.source.blob, self.source.executable)
 
-    def cure(self, tree: Path) -> str:
-        """What puts it back by hand, in a work tree."""
-        there, good, path = f"git -C {quote(str(tree))}", self.good[:SHORT], quote(self.old.path)
+    def cure(self, tree: Path | None, *, signed: bool = False) -> str:
+        """What puts it back by hand: in a work tree, or, where the branch is checked out nowhere, in a clone."""
+        there = f"git -C {quote(str(tree))}" if tree else "git"
+        good, path = self.good[:SHORT], quote(self.old.path)
         restore = f"{there} restore --source={good} --staged --worktree -- {path}"
         if self.source.path != self.old.path:
             text = quote(f"{good}:{self.source.path}")
-            restore = f"{there} show {text} > {quote(str(tree / self.old.path))}"
+            restore = f"{there} show {text} > {quote(str(tree / self.old.path)) if tree else path}"
         message = quote(f"put {self.environment} back as it was at {good}")
-        return f"{restore} && {there} commit -m {message} -- {path}"
+        commit = f"{there} commit {'-S ' if signed else ''}-m {message} -- {path}"
+        return f"{restore} && {commit}" if tree else f"{restore} && {commit} && git push (in a clone)"
 
 
 def case(repository: Repository, environment: str, failed: str, good: str) -> Case | str:

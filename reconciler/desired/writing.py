@@ -38,12 +38,20 @@ class _Seen:
 
 class Writing:
     """Of all environments of one repository. Safe to share among threads: one of them writes at a time, and reading
-    waits for none. `identity`: `Name <mail>` of the commits; `signing_key`: an SSH private key to sign them with."""
+    waits for none. `identity`: `Name <mail>` of the commits; `signing_key`: an SSH private key to sign them with;
+    `must_sign`: an unsigned head would not be accepted, so without a key there are notes only."""
 
     def __init__(
-        self, repository: Repository, identity: str, signing_key: Path | None = None, clock: Clock = SYSTEM
+        self,
+        repository: Repository,
+        identity: str,
+        signing_key: Path | None = None,
+        clock: Clock = SYSTEM,
+        *,
+        must_sign: bool = False,
     ) -> None:
         self._repository = repository
+        self._unable = must_sign and signing_key is None
         self._committer = Committer(identity, signing_key)
         self._clock = clock
         self._lock = threading.Lock()
@@ -127,9 +135,11 @@ class Writing:
         return found
 
     def _obstacle(self, git: Plumbing, reference: str, trees: list[WorkTree], found: Case) -> str:
-        files = (git.common / f"{reference}.lock", git.common / "packed-refs.lock")
-        told = [locked(files, self._clock)]
-        told += [tree.obstacle(found.old, found.new, found.cure(tree.path or git.path), self._clock) for tree in trees]
+        if self._unable:
+            cure = found.cure(next((tree.path for tree in trees), None), signed=True)
+            return f"the head has to be signed, and [repository.signing] names no key of the reconciler's; type: {cure}"
+        told = [locked((git.common / f"{reference}.lock", git.common / "packed-refs.lock"), self._clock)]
+        told += [tree.obstacle(found.old, found.new, found.cure(tree.path), self._clock) for tree in trees]
         return next(filter(None, told), "")
 
     def _done_before(self, git: Plumbing, head: str, act: PutBack, found: Case) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from desired_repository import GitRepository
+from rolled_back import RolledBack
 
 MANIFEST = """\
 apiVersion: reconciler/v1alpha1
@@ -44,3 +47,23 @@ def repo(tmp_path: Path) -> GitRepository:
 @pytest.fixture
 def make_repo(tmp_path: Path) -> Callable[[str], GitRepository]:
     return lambda name: GitRepository(tmp_path / name)
+
+
+@pytest.fixture
+def story(repo: GitRepository, manifest: str) -> RolledBack:
+    return RolledBack(repo, manifest)
+
+
+@pytest.fixture
+def bare(story: RolledBack, tmp_path: Path) -> RolledBack:
+    """The same, in a repository without a work tree."""
+    story.repo.git("clone", "--quiet", "--bare", str(story.repo.path), str(tmp_path / "bare.git"))
+    story.repo.path = tmp_path / "bare.git"
+    return story
+
+
+@pytest.fixture
+def real_ssh_keygen() -> None:
+    if shutil.which("ssh-keygen") is None:
+        missing = "ssh-keygen is not there (on Debian: apt-get install openssh-client)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
