@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Three readings that must never be confused."""
+    """Readings that must never be confused."""
 
     def monotonic(self) -> float:
         """Seconds that only ever grow; for durations and deadlines."""
@@ -16,8 +16,8 @@ class Clock(Protocol):
     def wall(self) -> str:
         """The time on the wall, ISO 8601 in UTC; for people to read, never to decide by."""
 
-    def epoch(self) -> float:
-        """The same in seconds since 1970; to compare with times that people or their programs wrote down."""
+    def now(self) -> datetime:
+        """The time on the wall as a value, in UTC; for windows and freezes, which people write by it."""
 
 
 def shown(seconds: float) -> str:
@@ -34,8 +34,8 @@ class SystemClock:
     def wall(self) -> str:
         return shown(time.time())
 
-    def epoch(self) -> float:
-        return time.time()
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 SYSTEM = SystemClock()

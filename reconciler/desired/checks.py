@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.desired.explain import Found
+from reconciler.desired.window_checks import check_windows
 from reconciler.spelling import clip, unknown
 
 Saying = Iterator[Found]
@@ -30,6 +31,7 @@ def check(data: Any) -> Saying:
     yield from _never_asked(spec, gates, [member for _, member in members])
     yield from _gate_names(gates)
     yield from _approvals(spec, [member for _, member in members])
+    yield from check_windows(_list(spec.get("windows")))
 
 
 def _active_is_pinned(spec: dict[str, Any]) -> Saying:

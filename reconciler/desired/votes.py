@@ -91,7 +91,7 @@ class Votes:
             other = [one.id for one in mine if (one.text.stage, one.text.plan) != (stage, plan)]
             kept = {*asked[-MOST_ASKED:], *other[-MOST_OTHER:]}
             makers = self._authors.of(path, since, revision)
-            now = self._clock.epoch()
+            now = self._clock.now().timestamp()
             return tuple(self._vote(one, makers, now) for one in mine if one.id in kept)
 
     def _vote(self, ballot: Ballot, makers: Makers, now: float) -> Vote:

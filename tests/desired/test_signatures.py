@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,16 @@ class Clock:
     """Time as a test says it."""
 
     def __init__(self, now: float = 0.0) -> None:
-        self.now = now
+        self.at = now
 
     def monotonic(self) -> float:
-        return self.now
+        return self.at
 
     def wall(self) -> str:
         return ""
 
-    def epoch(self) -> float:
-        return self.now
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
 
 
 @pytest.fixture
@@ -278,7 +279,7 @@ def test_a_verdict_is_kept_for_a_while_and_no_longer(
     for _ in range(3):
         assert signers.of("1" * 40, "commit", lambda: signed).principal == "anna@corp.example"
     assert len(asked) == 2
-    clock.now += 301
+    clock.at += 301
     signers.of("1" * 40, "commit", lambda: signed)
     assert len(asked) == 4
 

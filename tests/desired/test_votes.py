@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,10 @@ BRANCH, PATH = module.BRANCH, "environments/production.yaml"
 
 class Clock:
     def __init__(self) -> None:
-        self.now, self.passed = float(NOW), 0.0
+        self.at, self.passed = float(NOW), 0.0
 
-    def epoch(self) -> float:
-        return self.now
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.at, UTC)
 
     def monotonic(self) -> float:
         return self.passed
@@ -177,7 +178,7 @@ def test_a_voters_clock_may_be_in_the_future_and_the_order_stays_that_of_the_bra
 def test_a_vote_grows_old_though_nothing_is_read_again(polls: Polls) -> None:
     polls.vote()
     assert polls.read()[0].age == 60.0
-    polls.clock.now += 5.5
+    polls.clock.at += 5.5
     assert polls.read()[0].age == 65.5
 
 
