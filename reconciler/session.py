@@ -13,6 +13,7 @@ from pathlib import Path
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration, load
 from reconciler.core.model import Desired
+from reconciler.core.reading import Closed
 from reconciler.core.state import State
 from reconciler.desired.beside import Beside
 from reconciler.desired.manifest import Manifest
@@ -20,6 +21,7 @@ from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import head_signers, signers_of
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.desired.votes import Votes
+from reconciler.desired.windows import calendar, shut
 from reconciler.desired.writing import Writing
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.journal.sqlite import open_journal
@@ -150,10 +152,14 @@ class Session:
                 self._pool,
                 actor=self._actor,
                 beside=Beside(name, self.votes, self.writing, lambda: self._path(name), signs=self._signs),
+                closed=self._closed,
                 clock=self.clock,
                 boundary=lambda point: self.boundary(point),
             )
         return self._keepers[name]
+
+    def _closed(self, manifest: Manifest, watched: float) -> tuple[Closed, ...]:
+        return shut(calendar(manifest.windows), self.clock.now(), watched)
 
     def _path(self, name: str) -> str:
         """Of an environment's file at the head, for what is asked about it there."""

@@ -134,6 +134,12 @@ class Calendar:
         return tuple(each for each in self._shut if each.ends is None or now < each.ends)
 
 
+@lru_cache(maxsize=256)
+def calendar(windows: tuple[WindowEntry, ...]) -> Calendar:
+    """The one of these windows: what it has worked out once is there at the next look."""
+    return Calendar(windows)
+
+
 def shut(calendar: Calendar, now_wall: datetime, watched: float) -> tuple[Closed, ...]:
     """As the core reads them. `watched`: this environment's watched seconds at `now_wall`."""
 
