@@ -282,7 +282,7 @@ def test_a_file_that_goes_through_a_filter_is_left_to_people(story: RolledBack, 
         story.repo.git("update-index", "--add", "--cacheinfo", f"100644,{blob},.gitattributes")
         story.repo.write(
             ".gitattributes", ""
-        )  # git reads this one when it takes a file in, the other when it writes it
+        )  # read on the way in; the index on the way out
     (tmp_path / "marked").unlink(missing_ok=True)
     (story.repo.path / PATH).write_text(story.bad_text)
     found = story.reading()
