@@ -22,7 +22,7 @@ from reconciler.desired.signatures import head_signers, signers_of
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.desired.votes import Votes
 from reconciler.desired.windows import calendar, shut
-from reconciler.desired.writing import Writing
+from reconciler.desired.writing import writing_of
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.journal.sqlite import open_journal
 from reconciler.journal.store import Journal
@@ -59,10 +59,8 @@ class Session:
         self.journal: Journal = open_journal(configuration.journal_url, read_only=read_only)
         self.repository = Repository(configuration.repository_path, branch or configuration.repository.branch)
         self.desires = Desires(self.repository, configuration, head_signers(configuration))
-        signing, signed = configuration.signing_key_path, configuration.repository.verify.mode == "head"
         self.votes = Votes(self.repository, signers_of(configuration), clock)
-        self.writing = Writing(self.repository, configuration.repository.author, signing, clock)
-        self._signs = signing is not None or not signed
+        self.writing = writing_of(self.repository, configuration, clock)
         self._seen = Snapshot("")
         self.boundary: Callable[[str], None] = no_boundary
         self.watched = False  # somebody calls `look` when git moves: a tick need not
@@ -151,7 +149,7 @@ class Session:
                 lambda manifest, previous: self._open(name, manifest, previous),
                 self._pool,
                 actor=self._actor,
-                beside=Beside(name, self.votes, self.writing, lambda: self._path(name), signs=self._signs),
+                beside=Beside(name, self.votes, self.writing, lambda: self._path(name)),
                 closed=self._closed,
                 clock=self.clock,
                 boundary=lambda point: self.boundary(point),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from reconciler.core.reading import GitReading, Vote
 from reconciler.core.state import State
@@ -11,20 +10,12 @@ from reconciler.core.steps import Note, PutBack
 from reconciler.desired.votes import Votes
 from reconciler.desired.writing import Writing
 
-UNSIGNED = (
-    "only signed commits count here, and the reconciler has no key to sign with;"
-    " name one as `key` under [repository.signing], or put the file back yourself"
-)
-
 
 class Beside:
-    """`path`: where the environment's file lies now. `signs`: a commit of ours would count on this branch."""
+    """`path`: where the environment's file lies now."""
 
-    def __init__(
-        self, environment: str, votes: Votes, writing: Writing, path: Callable[[], str], *, signs: bool = True
-    ) -> None:
+    def __init__(self, environment: str, votes: Votes, writing: Writing, path: Callable[[], str]) -> None:
         self._environment, self._votes, self._writing, self._path = environment, votes, writing, path
-        self._signs = signs
 
     def votes(self, state: State) -> tuple[Vote, ...]:
         """Every vote on what `state` asks now, oldest first. Raises InvalidDesired when git cannot be read."""
@@ -41,9 +32,7 @@ class Beside:
         if duty is None or not (duty.good and duty.revision) or duty.commit:
             return None
         found = self._writing.reading(self._environment, duty.transition, duty.revision, duty.good)
-        if found is None:
-            return GitReading(duty.transition, False)
-        return found if self._signs or found.obstacle else replace(found, obstacle=UNSIGNED)
+        return found or GitReading(duty.transition, False)  # there is nothing that could be put back
 
     def put_back(self, act: PutBack, seal: str) -> str:
         return self._writing.put_back(self._environment, act, seal)

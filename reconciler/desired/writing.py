@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.clock import SYSTEM, Clock
+from reconciler.configuration import Configuration
 from reconciler.core.reading import GitReading
 from reconciler.core.steps import Note, PutBack
 from reconciler.desired import notes
@@ -191,6 +192,13 @@ class Writing:
         folders = (git.common, *sorted((git.common / "worktrees").glob("*")))
         files = [folder / name for folder in folders for name in ("HEAD", "index", "index.lock", "")]
         return head, *map(_state, (*files, reference.with_name(reference.name + ".lock")))
+
+
+def writing_of(repository: Repository, configuration: Configuration, clock: Clock = SYSTEM) -> Writing:
+    """As the operator's file has it: a commit of ours must be signed where only signed ones count."""
+    wanted = configuration.repository
+    signed = wanted.verify.mode == "head"
+    return Writing(repository, wanted.author, configuration.signing_key_path, clock, must_sign=signed)
 
 
 def _resolved(git: Plumbing, reference: str) -> str:
