@@ -24,6 +24,8 @@ COMMANDS = {
     "gates": "Ask an environment's gates now; changes nothing.",
     "alerts": "Who is told what, what is pending; try one.",
     "gateway": "What an HAProxy of your own must include.",
+    "approve": "Review the stage that waits, and agree to it.",
+    "reject": "Review the stage that waits, and say no.",
     "promote": "Go on where the strategy waits for a person.",
     "pause": "Take no further step forward; rollback still works.",
     "resume": "Go on after pause, suspend, down, or a hold.",

@@ -99,6 +99,7 @@ def lines(found: Look) -> list[str]:
         "stable": f"{s.stable or 'none yet'}    git asks for {s.target or 'nothing usable'}",
         "newcomer": f"{s.newcomer} at {s.rung} %" if s.newcomer else "",
         "last": _last(found) if not s.newcomer else "",
+        "held": _held(found),
         "why": _why(found, s),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
@@ -125,7 +126,7 @@ def _traffic(found: Look) -> str:
 
 
 def _why(found: Look, s: Status) -> str:
-    if not found.state.seq and s.reason != "DesiredInvalid":
+    if not found.state.seq and s.reason not in ("DesiredInvalid", "RevisionUnverified"):
         return "it was never run: the journal has no entry of it"
     if s.reason == "GatePending":
         return f"the gates have to agree; how they see it: reconcile gates {found.name}"
@@ -135,6 +136,12 @@ def _why(found: Look, s: Status) -> str:
 def _last(found: Look) -> str:
     last = found.state.last
     return f"{last.newcomer} {last.phase} ({last.revision[:12]}) {last.reason}".rstrip() if last else ""
+
+
+def _held(found: Look) -> str:
+    """What will not be tried again, also where git does not ask for it just now."""
+    told = [f"{held.version} ({held.condition}: {held.reason})" for held in found.state.held]
+    return "; ".join(told) if found.reason != "RevisionHeld" else ""
 
 
 def _stalled(s: Status) -> str:

@@ -111,7 +111,8 @@ class Told:
 def problems(found: Snapshot) -> tuple[str, ...]:
     """Everything in git that cannot be used, in words."""
     invalid = (one for one in found.environments.values() if isinstance(one, Invalid))
-    return (*([found.problem] if found.problem else []), *(str(each) for one in invalid for each in one.problems))
+    whole = [text for text in (found.problem, found.unverified) if text]
+    return (*whole, *(str(each) for one in invalid for each in one.problems))
 
 
 def _paths(session: Session) -> list[Path]:

@@ -14,6 +14,7 @@ from reconciler.configuration import Configuration, load
 from reconciler.desired.claims import judge
 from reconciler.desired.manifest import Invalid, Manifest, read
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import head_signers
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.errors import InvalidConfiguration, Problem
 
@@ -64,10 +65,11 @@ def validate(config: str | None, files: tuple[Path, ...]) -> Verdict:
     head = _head(operator) if operator else Snapshot("")
     found = _judged(files, head, operator) if files else list(head.environments.values())
     of = ", ".join(map(str, files)) if files else f"environments/ at {head.revision[:12] or 'no revision'}"
-    if head.problem and not files:
-        problems += (_unreadable(operator, head.problem),)
+    if (told := head.problem or head.unverified) and not files:
+        problems += (_unreadable(operator, told),)
     wrong = (problem for one in found if isinstance(one, Invalid) for problem in one.problems)
-    good = tuple(sorted(one.name for one in found if isinstance(one, Manifest)))
+    usable = files or not head.unverified
+    good = tuple(sorted(one.name for one in found if isinstance(one, Manifest) and usable))
     return Verdict(of, head.revision, good, (*problems, *wrong))
 
 
@@ -87,7 +89,7 @@ def _misread(operator: Configuration | None) -> tuple[Problem, ...]:
 
 def _head(operator: Configuration) -> Snapshot:
     repository = Repository(operator.repository_path, operator.repository.branch)
-    desires = Desires(repository, operator)
+    desires = Desires(repository, operator, head_signers(operator))
     try:
         return desires.look()
     finally:

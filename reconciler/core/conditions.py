@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.diff import differences, standing
 from reconciler.core.events import Phase
+from reconciler.core.freezing import untouched
 from reconciler.core.model import Desired, Release, Spec, Weights
 from reconciler.core.plan import Decision
 from reconciler.core.reading import MemberStatus, Observed
@@ -16,8 +17,8 @@ IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit
 
 STALLED = frozenset(
     {
-        "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "BranchRewritten", "GatewayChanged",
-        "VersionMismatch", "Refused",
+        "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "RevisionUnverified", "BranchRewritten",
+        "GatewayChanged", "VersionMismatch", "Refused",
     }
 )  # fmt: skip
 
@@ -28,10 +29,13 @@ NEXT = {
     "Paused": "reconcile resume {env}",
     "Suspended": "reconcile resume {env}",
     "Down": "reconcile resume {env}",
+    "WaitingApproval": "reconcile approve {env}, or: reconcile reject {env} -m WHY",
+    "Frozen": "wait until it opens, or: reconcile resume {env} --override-freeze -m WHY",
     "PromotionAwaited": "reconcile promote {env}",
     "Holding": "reconcile abort {env}, or: reconcile resume {env}",
     "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
     "DesiredInvalid": "reconcile validate",
+    "RevisionUnverified": "sign on top of it, with a key that is known here: git commit --allow-empty -S",
     "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
     "BranchRewritten": "reconcile retry {env} --accept-rewritten",
     "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
@@ -95,7 +99,7 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
         weights=gateway.weights if gateway and gateway.up else None,
         rung=transition.rung if transition else None,
         revision=desired.revision,
-        conditions=_conditions(state, wait, standpoint.refused, reason, message),
+        conditions=_conditions(observed, state, wait, standpoint.refused, reason, message),
         reason=reason,
         message=message,
         exit_code=_exit_code(spec, state, wait),
@@ -163,16 +167,20 @@ def _phase(state: State, wait: Wait | None) -> Phase | str:
         return Phase.ROLLING_BACK
     if state.paused or (wait and wait.reason in ("PromotionAwaited", "Holding")):
         return Phase.PAUSED
+    if wait and wait.reason in ("WaitingApproval", "Frozen"):
+        still = Phase.PENDING if untouched(transition) else Phase.PAUSED
+        return Phase.WAITING_APPROVAL if wait.reason == "WaitingApproval" else still
     return transition.phase
 
 
 def _conditions(
-    state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
+    observed: Observed, state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
 ) -> tuple[Condition, ...]:
     stalled = refused or (wait if wait and wait.reason in STALLED else None)
     ready = wait is not None and wait.reason == "InSync" and refused is None
     busy = state.transition is not None or (wait is None)
-    drift = state.drift
+    drift, git = state.drift, observed.git
+    obstacle = git.obstacle if git and git.asks else ""
     return (
         Condition("Ready", ready, reason, message),
         Condition("Reconciling", busy and stalled is None, reason),
@@ -182,6 +190,7 @@ def _conditions(
         Condition(
             "Drifted", drift is not None, "WeightsChanged" if drift else "", f"found {drift.found}" if drift else ""
         ),
+        Condition("RevertPending", bool(obstacle), "GitInTheWay" if obstacle else "", obstacle),
     )
 
 

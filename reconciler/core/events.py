@@ -234,6 +234,19 @@ class PausedByRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Froze:
+    """A window has closed over the transition: no step forward until it opens."""
+
+    why: str
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Thawed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class HoldBegan:
     """`onFailure: hold`: something failed; the share stays until `holdTimeout`, `abort` or `resume`."""
 
@@ -313,6 +326,8 @@ Event = (
     | HealthNoted
     | Judged
     | PausedByRule
+    | Froze
+    | Thawed
     | HoldBegan
     | RollbackBegan
     | Ended

@@ -110,7 +110,8 @@ def turn_back(s: Situation) -> Answer | None:
     if failed is None:
         return None
     condition, reason = failed
-    if outgrown or (s.spec.on_failure is OnFailure.HOLD and t.rung):
+    asks = t.rung or s.spec.approvals  # who approves is asked again, with what was found
+    if outgrown or (s.spec.on_failure is OnFailure.HOLD and asks):
         return Record(HoldBegan(f"{condition}: {reason}"))
     if both_died(s) and not _tried_before(s, t):
         return Record(RollbackBegan(Phase.ROLLED_BACK, "BothSlotsDied", reason, hold=False))

@@ -6,14 +6,19 @@ from dataclasses import replace
 
 from reconciler.core.events import (
     Accepted,
+    Admitted,
     Adopted,
     Applied,
+    ApprovalAsked,
+    ApprovalVoided,
+    Approved,
     Began,
     Bootstrapped,
     Created,
     DriftFound,
     Ended,
     Event,
+    Froze,
     GenerationTaken,
     HealthNoted,
     HoldBegan,
@@ -31,6 +36,7 @@ from reconciler.core.events import (
     SoakBegan,
     StagePassed,
     StepPassed,
+    Thawed,
     Verb,
     Watched,
     WentDown,
@@ -41,7 +47,7 @@ from reconciler.core.model import (
     Stage,
 )
 from reconciler.core.outcomes import applied, at_step, drifted, intended
-from reconciler.core.state import Held, Last, Leftover, State, Transition
+from reconciler.core.state import Agreed, Duty, Held, Last, Leftover, Question, State, Transition
 
 
 def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> State:
@@ -53,8 +59,9 @@ def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> S
 
 
 def _spend(state: State, transition: Transition, elapsed: float) -> Transition:
-    """The progress deadline counts neither pauses, nor holding, nor a migration, nor soaking, nor the way back."""
-    idle = bool(state.paused or state.suspended or state.down) or transition.holding_since is not None
+    """The progress deadline counts no pause, freeze, approval or hold, no migration, no soak, and not the way back."""
+    idle = bool(state.paused or state.suspended or state.down or transition.frozen)
+    idle = idle or transition.holding_since is not None or transition.asked is not None
     over = transition.phase in (Phase.SOAKING, Phase.ROLLING_BACK)
     if idle or transition.migrating or over or isinstance(transition.step, Pause):
         return transition
@@ -69,10 +76,8 @@ def _fold(state: State, event: Event) -> State:
             return replace(state, generation=generation)
         case Requested():
             return _requested(state, event)
-        case Accepted(pins=pins):
-            empty = None in (pins.blue, pins.green)  # a pin that is taken out is no other version in its place
-            held = tuple(held for held in state.held if empty or held.version in (pins.blue, pins.green))
-            return replace(state, accepted=event, held=held, accept_rewritten=False, refusal=None)
+        case Accepted():
+            return _accepted(state, event)
         case Bootstrapped(stable):
             return replace(state, stable=stable, started=state.started.replace(stable.slot, stable.version))
         case Adopted(stable):
@@ -94,7 +99,8 @@ def _fold(state: State, event: Event) -> State:
         case WentDown():
             return replace(state, went_down=True)
         case PausedByRule(reason):
-            return replace(state, paused=reason, paused_by_rule=True)
+            t = state.transition
+            return replace(state, paused=reason, paused_by_rule=True, transition=unapproved(t) if t else None)
         case Watched():
             return state
         case _ if state.transition is None:
@@ -103,6 +109,18 @@ def _fold(state: State, event: Event) -> State:
             return _ended(state, state.transition, event)
         case _:
             return _in_transition(state, state.transition, event)
+
+
+def _accepted(state: State, event: Accepted) -> State:
+    """What was in force until now was good where stable is what it asked for: a rollback may put it back."""
+    before, good = state.accepted, state.good
+    if before and before.target and before.target == state.stable:
+        good = good.replace(before.target.slot, before)
+    held = tuple(held for held in state.held if not held.ends_with(event.pins))
+    override = state.override if state.override and state.override[0] == event.digest else None
+    return replace(
+        state, accepted=event, good=good, held=held, override=override, accept_rewritten=False, refusal=None
+    )  # fmt: skip
 
 
 def _adopted(state: State, stable: Release) -> State:
@@ -123,6 +141,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
                 transition, digest=digest, revision=revision, steps=steps, cursor=cursor, opened=now, since=now,
                 passed=transition.passed & {Stage.MIGRATE}, phase=Phase.PROGRESSING, let_go=False, migrates=migrates,
             )  # fmt: skip
+            transition = replace(unapproved(transition), admitted=frozenset())
         case StagePassed(stage):
             transition = replace(transition, passed=transition.passed | {stage})
         case Migrated(one_way=one_way):
@@ -142,13 +161,36 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             transition = replace(transition, unready_since=None if ready else now)
         case Judged(outcome, reason):
             transition = replace(transition, judged=outcome, said=reason, judged_at=now)
+        case ApprovalAsked(stage, plan):
+            transition = replace(transition, asked=Question(stage, plan, now), agreed=())
+        case Approved(_, plan, by, vote, age):
+            there = transition.asked is not None and transition.asked.plan == plan
+            more = (*transition.agreed[-99:], Agreed(by, vote, now, age)) if there else transition.agreed
+            transition = replace(transition, agreed=more)
+        case ApprovalVoided():
+            transition = replace(transition, asked=None, agreed=(), voided=transition.voided + 1)
+        case Admitted(stage):
+            since = transition.since if stage is Stage.FINALISE else now  # its soak is over, and is not begun again
+            admitted = transition.admitted | {stage}
+            transition = replace(transition, admitted=admitted, asked=None, agreed=(), since=since)
+        case Froze(why):
+            transition = replace(transition, frozen=why)
+        case Thawed():
+            transition = replace(transition, frozen="")
         case HoldBegan(reason):
-            transition = replace(transition, holding_since=now, reason=reason)
+            transition = replace(unapproved(transition), holding_since=now, reason=reason)
         case RollbackBegan(ends, condition, reason, hold):
-            transition = replace(transition, phase=Phase.ROLLING_BACK, since=now)
+            transition = replace(transition, phase=Phase.ROLLING_BACK, since=now, asked=None, agreed=(), frozen="")
             transition = replace(transition, ends=ends, condition=condition, reason=reason, hold=hold)
             state = replace(state, abort="", promote=False)
     return replace(state, transition=transition)
+
+
+def unapproved(transition: Transition) -> Transition:
+    """Something was found: whoever agreed to the present stage is asked again."""
+    over = frozenset({Stage.PREFLIGHT, Stage.MIGRATE}) if Stage.PREFLIGHT in transition.passed else frozenset[Stage]()
+    voided = transition.voided + (1 if transition.asked or transition.admitted - over else 0)
+    return replace(transition, asked=None, agreed=(), admitted=transition.admitted & over, voided=voided)
 
 
 def _requested(state: State, request: Requested) -> State:
@@ -158,6 +200,8 @@ def _requested(state: State, request: Requested) -> State:
     match request.verb:
         case Verb.PAUSE:
             return replace(state, paused=reason, paused_by_rule=False)
+        case Verb.RESUME if request.override:
+            return replace(state, override=(state.accepted.digest, reason) if state.accepted else None)
         case Verb.RESUME:
             return _resumed(state)
         case Verb.SUSPEND if state.transition is None or request.leave_split:
@@ -215,7 +259,8 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
     stable, left = (transition.newcomer, transition.stable) if succeeded else (transition.stable, transition.newcomer)
     held = state.held
     if transition.hold and not succeeded and not state.is_held(transition.newcomer.version):
-        held = (*held[-1:], Held(transition.newcomer.version, transition.condition, transition.reason))
+        before = tuple(sorted({pin for pin in _before(state, transition) if pin}))
+        held = (*held[-1:], Held(transition.newcomer.version, transition.condition, transition.reason, before))
     reason = event.reason or transition.reason
     paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
     if transition.one_way and not succeeded:
@@ -225,6 +270,29 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
     return replace(
         state, stable=stable, transition=None, held=held,
         leftover=Leftover(left, state.watched, good=succeeded, outgrown=outgrown),
-        last=last, abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
+        last=last, duty=_duty(state, transition, event, reason), override=None,
+        abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
         paused_by_rule=False, forced=None,
     )  # fmt: skip
+
+
+def _good(state: State, stable: Release) -> Accepted | None:
+    """What was in force last when git asked for this stable."""
+    good = state.good[stable.slot]
+    return good if good and good.target == stable else None
+
+
+def _before(state: State, transition: Transition) -> tuple[str | None, ...]:
+    """What was pinned before this version was asked for."""
+    good = _good(state, transition.stable)
+    return (good.pins.blue, good.pins.green) if good else ()
+
+
+def _duty(state: State, transition: Transition, event: Ended, reason: str) -> Duty:
+    """Git is told of every end; where the version is held, its file is to be put back as it was."""
+    succeeded, t = event.phase is Phase.SUCCEEDED, transition
+    good = _good(state, t.stable) if t.hold and not succeeded else None
+    way = f"{t.newcomer} serves, after {t.stable}" if succeeded else f"{t.newcomer} went back to {t.stable}"
+    condition = f" ({t.condition})" if t.condition and not succeeded else ""
+    text = f"{event.phase}{condition}: {way}{': ' + reason if reason else ''}"
+    return Duty(t.id, t.revision, text, good.revision if good else "", f"{t.condition}: {t.reason}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconciler.core.approving import overdue
 from reconciler.core.events import Phase
 from reconciler.core.gates import lacking, pending, verdict
 from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot
@@ -15,7 +16,7 @@ STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain
 
 def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
     """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
-    return _broken(s, t) or _unmigrated(s, t) or _condemned(s, t) or _blind(s, t) or _late(s, t)
+    return _broken(s, t) or _unmigrated(s, t) or _condemned(s, t) or _blind(s, t) or overdue(s, t) or _late(s, t)
 
 
 def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:

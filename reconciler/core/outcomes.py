@@ -7,7 +7,7 @@ from dataclasses import replace
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
 from reconciler.core.state import Refusal, Repeated, State, Transition
-from reconciler.core.steps import Act, Migrate, Result, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.steps import Act, Migrate, Note, PutBack, Result, Route, StageFiles, Start, Stop, Warm
 
 
 def at_step(transition: Transition, cursor: int, now: float) -> Transition:
@@ -68,14 +68,18 @@ def applied(state: State, event: Applied) -> State:
     if intent is None:
         return state
     if event.result is Result.DONE:
-        return _done(replace(state, refusal=None), intent.act)
+        return _done(replace(state, refusal=None), intent.act, event.reason)
     if event.result is Result.REFUSED:
         return _refused(state, intent.act, event.reason)
     return state
 
 
-def _done(state: State, act: Act) -> State:
+def _done(state: State, act: Act, reason: str) -> State:
     match act:
+        case PutBack() if state.duty:
+            return replace(state, duty=replace(state.duty, commit=reason))
+        case Note(text=text) if state.duty:
+            return replace(state, duty=replace(state.duty, noted=text))
         case StageFiles(slot, version):
             return replace(state, files=state.files.replace(slot, version))
         case Warm(slot, version):

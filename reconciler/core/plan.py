@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from reconciler.core import arriving, back, forward, migrating, rest
+from reconciler.core import approving, arriving, back, forward, freezing, migrating, rest, telling
 from reconciler.core.diff import standing
 from reconciler.core.events import Accepted, Applied, Intended
 from reconciler.core.model import Desired, Pair, Slot
@@ -82,13 +82,17 @@ RULES: tuple[Rule, ...] = (
     forward.drift_under_way,
     forward.ask,
     forward.stand_still,
+    approving.approve_start,
+    freezing.freeze,
     migrating.migrate,
     forward.bring_up,
     forward.pass_stage,
+    approving.approve_stage,
     forward.climb,
     forward.soak,
     rest.drift_at_rest,
     rest.withdraw_fallback,
+    telling.tell_git,
     rest.begin,
     rest.retire,
     rest.stage_idle,
@@ -111,7 +115,8 @@ def decide(desired: Desired, observed: Observed, state: State, now: float, rules
         )
     if standpoint.new and state.intent is None:
         pins = Pair(spec.pinned(Slot.BLUE), spec.pinned(Slot.GREEN))
-        return Decision("accept-desired", Record(Accepted(spec.digest, desired.revision, pins, spec.gateway)))
+        event = Accepted(spec.digest, desired.revision, pins, spec.gateway, spec.active)
+        return Decision("accept-desired", Record(event))
     situation = Situation(desired, spec, observed, state, now, standpoint.refused)
     for rule in rules:
         answer = rule(situation)

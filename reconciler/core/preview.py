@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reconciler.core.diff import standing
-from reconciler.core.events import Applied, Ended, Event
+from reconciler.core.events import Admitted, Applied, Ended, Event
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Outcome, Slot, Spec
 from reconciler.core.plan import Decision, decide, intended
@@ -36,6 +36,7 @@ class Preview:
     end: Wait  # what it comes to rest on
     seconds: float | None  # until the transition ends; None when no transition ends within this road
     state: State
+    barred: bool = False  # before anything else somebody, or the calendar, is waited for
 
     @property
     def ended(self) -> Ended | None:
@@ -47,8 +48,10 @@ def preview(desired: Desired, observed: Observed, state: State, now: float, what
     walk = _Walk(desired, observed, state, now, what_if)
     for _ in range(LIMIT):
         decision = walk.next()
+        if isinstance(decision.answer, Wait) and decision.answer.blocked and not walk.steps:
+            walk.barred = True
         if isinstance(decision.answer, Wait) and not walk.wait(decision.answer):
-            return Preview(tuple(walk.steps), decision.answer, walk.ended, walk.state)
+            return Preview(tuple(walk.steps), decision.answer, walk.ended, walk.state, walk.barred)
         walk.take(decision)
     return Preview(tuple(walk.steps), Wait("TooLong", "the road does not come to rest"), None, walk.state)
 
@@ -61,6 +64,7 @@ class _Walk:
         self.what_if, self.began = what_if, now
         self.steps: list[Planned] = []
         self.ended: float | None = None
+        self.barred = False
 
     @property
     def spec(self) -> Spec | None:
@@ -86,9 +90,21 @@ class _Walk:
         if settled != self.observed:
             self.observed = settled
             return True
+        if wait.reason == "WaitingApproval":
+            return self._approved(wait)
         if wait.until is None or wait.until <= self.now:
             return False
         self.now = wait.until
+        return True
+
+    def _approved(self, wait: Wait) -> bool:
+        """The road goes on as if whoever is asked had agreed."""
+        asked = self.state.transition.asked if self.state.transition else None
+        if asked is None:
+            return False
+        event = Admitted(asked.stage, asked.plan, ("approval",))
+        self._fold(event)
+        self._note("waiting-approval", event, wait.message)
         return True
 
     def take(self, decision: Decision) -> None:

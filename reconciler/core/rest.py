@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.approving import wanting
 from reconciler.core.events import Began, DriftFound, RequestRefused, Retired, Verb
+from reconciler.core.freezing import closed, frozen, length, may_begin
 from reconciler.core.members import at_rest, owned, prepare, take_over, vacate
 from reconciler.core.model import Admission, DriftMode, HandOver, Release, Routing, Slot, Spec, Traffic, all_on
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import IDLE, RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
 from reconciler.core.steps import Route, StageFiles, Stop
+from reconciler.core.telling import pending
 
 
 def drift_at_rest(s: Situation) -> Answer | None:
@@ -58,7 +61,7 @@ def keep_owners(s: Situation) -> Answer | None:
 
 def _orphan(s: Situation, t: Transition, name: str) -> bool:
     """Nobody owns it, it is still stable's, and it is not just changing hands."""
-    stands = s.state.paused or t.holding_since is not None
+    stands = s.state.paused or t.holding_since is not None or t.frozen or wanting(s, t)
     moving = not stands and isinstance(t.step, HandOver) and name in t.step.members
     nobody = all(s.status(slot, name) in IDLE for slot in Slot)
     return nobody and name not in t.handed and not moving
@@ -99,7 +102,7 @@ def begin(s: Situation) -> Answer | None:
     stable, target = s.state.stable, s.spec.target
     if stable is None or s.transition or target == stable or s.refused:
         return None
-    if s.state.is_held(target.version) or s.state.paused or not s.runs(stable):
+    if s.state.is_held(target.version) or s.state.paused or not s.runs(stable) or not may_begin(s):
         return None  # without a way back nothing begins, and a newcomer is not blamed for stable's state
     steps = s.spec.steps
     migrates = s.spec.migration is not None
@@ -148,7 +151,9 @@ def held_target(s: Situation) -> Answer | None:
         f"{s.spec.target} is held ({held.condition}: {held.reason});"
         f" set activeSlot back, pin another version, or: reconcile retry {s.spec.environment}"
     )
-    return _beside(Wait("RevisionHeld", message, blocked=True), _trouble(s))
+    kept = pending(s)
+    told = f"{message}; RevertPending: {kept}" if kept else message
+    return _beside(Wait("RevisionHeld", told, blocked=True), _trouble(s))
 
 
 def rest(s: Situation) -> Answer | None:
@@ -159,6 +164,8 @@ def rest(s: Situation) -> Answer | None:
     if s.state.paused:
         message = f"{s.state.paused}; go on with: reconcile resume {s.spec.environment}"
         return _beside(Wait("Paused", message, blocked=True), trouble)
+    if s.spec.target != s.state.stable and (hit := closed(s, length(s.spec))):
+        return _beside(frozen(s, hit), trouble)
     return trouble or Wait("InSync", f"{s.state.stable} serves", until=_next_timer(s))
 
 

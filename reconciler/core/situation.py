@@ -8,7 +8,7 @@ from reconciler.core.events import Event
 from reconciler.core.model import Desired, Release, Slot, Spec, Traffic, all_on
 from reconciler.core.reading import UNREAD, GatewayReading, MemberReading, MemberStatus, Observed
 from reconciler.core.state import Refusal, State, Transition
-from reconciler.core.steps import Act, Stop
+from reconciler.core.steps import Act, Note, PutBack, Stop
 
 REPEAT_AFTER = 5.0  # watched seconds before the same start, stop, or refused act is tried again
 
@@ -32,7 +32,7 @@ class Record:
 class Wait:
     """Nothing to do now. `reason` is a condition's PascalCase reason; `until` is watched time, if time alone ends it.
 
-    `blocked`: only a person can end it. `alert`: and somebody should be woken.
+    `blocked`: only a person can end it, or the calendar. `alert`: and somebody should be woken.
     """
 
     reason: str
@@ -111,7 +111,8 @@ class Situation:
     def _patience(self, refusal: Refusal) -> float:
         """Longer each time, but never where stable itself is what cannot be had."""
         stable, slot = self.state.in_charge, getattr(refusal.act, "slot", None)
-        if slot is None or (stable and stable.slot is slot):
+        urgent = slot is None and not isinstance(refusal.act, PutBack | Note)
+        if urgent or (stable and stable.slot is slot):
             return REPEAT_AFTER
         return float(REPEAT_AFTER * 2 ** min(refusal.times - 1, 6))
 

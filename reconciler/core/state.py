@@ -11,7 +11,26 @@ from dataclasses import dataclass
 from reconciler.core.events import Accepted, DriftFound, Intended, Phase
 from reconciler.core.model import Outcome, Pair, Release, Slot, Stage, StrategyStep
 from reconciler.core.reading import Window
-from reconciler.core.steps import Act, CloseGateway, Migrate, Start, Stop
+from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What approvers are asked: may this stage begin, by this plan?"""
+
+    stage: Stage
+    plan: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """An approval that counts: whose, where it lies, when it was seen, and how old it was then."""
+
+    by: str
+    vote: str
+    at: float
+    age: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,11 @@ class Transition:
     judged: Outcome | None = None  # what the gates said last, why, and when
     said: str = ""
     judged_at: float = 0.0
+    asked: Question | None = None
+    agreed: tuple[Agreed, ...] = ()  # to what is asked
+    admitted: frozenset[Stage] = frozenset()  # stages that may go on, as they were approved
+    voided: int = 0  # how often what was agreed to has become void: no vote of before counts again
+    frozen: str = ""  # a window is closed: why
     refusal: str = ""  # a definite no to one of the newcomer's steps
     ends: Phase = Phase.ROLLED_BACK  # what a way back will be called
     condition: str = ""
@@ -81,11 +105,18 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A version that failed or was aborted, and why. Not tried again until another is pinned or `retry` says so."""
+    """A version that failed or was aborted, and why. Not tried again until another is pinned or `retry` says so. What
+    was pinned before it is no other version: putting a file back, and an old work tree's next commit, end no hold."""
 
     version: str
     condition: str
     reason: str
+    before: tuple[str, ...] = ()
+
+    def ends_with(self, pins: Pair[str | None]) -> bool:
+        """Is another version pinned in its place?"""
+        now = (pins.blue, pins.green)
+        return None not in now and self.version not in now and not {*now} <= {*self.before}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +140,23 @@ class Last:
     reason: str
 
 
-Repeated = Start | Stop | Migrate | CloseGateway
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What git is to be told of the transition that ended last."""
+
+    transition: str
+    revision: str
+    text: str  # what became of it, in a sentence
+    good: str = ""  # the revision whose file is to be put back; empty: none
+    reason: str = ""
+    commit: str = ""  # the one that put it back
+    noted: str = ""  # what is noted at the revision
+
+
+Repeated = Start | Stop | Migrate | CloseGateway | PutBack | Note
 NEITHER: Pair[str | None] = Pair(None, None)
 NEVER: Pair[float | None] = Pair(None, None)
+NOTHING: Pair[Accepted | None] = Pair(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +194,9 @@ class State:
     accept_rewritten: bool = False
     request_refused: str = ""
     last: Last | None = None
+    good: Pair[Accepted | None] = NOTHING  # per slot: what was in force last when git and stable agreed there
+    duty: Duty | None = None
+    override: tuple[str, str] | None = None  # a digest that may go forward in closed windows, and why
 
     @property
     def in_charge(self) -> Release | None:

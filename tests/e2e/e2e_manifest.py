@@ -49,7 +49,7 @@ spec:
   gates:
     preflight:
       - {{name: alive, kind: http, path: /healthz}}
-{gates}"""
+{gates}{more}"""
 
 
 def manifest(
@@ -67,7 +67,9 @@ def manifest(
     scale_down: str = "10m",
     gates: str = SEARCH,
     warm: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> str:
+    """`more`: lines of the spec, such as `rollback: {git: note}`."""
     standby = ", standby: true" if warm else ""
     exclusive = "\n".join(
         f"    - {{name: {one}, traffic: exclusive{standby}, host: {{kind: process, app: {name}-{one}}}}}"
@@ -77,4 +79,5 @@ def manifest(
     return TEXT.format(
         name=name, active=active, blue=blue, green=green, port=port, steps=climbing, sessions=sessions, gateway=gateway,
         exclusive=exclusive, soak=soak, drain=DRAIN, deadline=deadline, scale_down=scale_down, gates=gates,
+        more="".join(f"  {line}\n" for line in more),
     )  # fmt: skip
