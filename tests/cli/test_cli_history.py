@@ -232,9 +232,11 @@ class Minutes:
         return self._at.isoformat(timespec="milliseconds")
 
 
-@pytest.fixture
-def recorded(folder: Folder) -> Folder:
-    """production: 1 Created, 2 pause, 3 resume; staging: 4 Created, 5 and 6 a transition that was rolled back."""
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """production: 1 Created, 2 pause, 3 resume; staging: 4 Created, 5 and 6 a transition that was rolled back. Nothing
+    of it ever ran, so nothing is to be stopped."""
+    folder = Folder(tmp_path_factory.mktemp("recorded") / "mine")
     folder.reconcile("init")
     folder.commit()
     journal = open_journal(f"sqlite:///{folder.root / 'state' / 'journal.db'}", clock=Minutes())
