@@ -11,8 +11,10 @@ import click
 from reconciler.cli.layout import colours, say
 from reconciler.cli.past import Line, Wanted, lines, markdown, text
 from reconciler.core.events import Phase
+from reconciler.desired.notes import Anchor
 from reconciler.durations import seconds
-from reconciler.errors import UsageError
+from reconciler.errors import JournalBroken, ReconcilerError, UsageError
+from reconciler.evidence.anchors import contradictions, strangers
 from reconciler.journal.codec import dump
 from reconciler.journal.entry import Entry
 from reconciler.session import Session
@@ -22,7 +24,7 @@ ENDINGS = [str(phase) for phase in (Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.AB
 
 @click.command("history")
 @click.argument("environment", nargs=-1)
-@click.option("--verify", is_flag=True, help="Recompute the hash chain over all entries.")
+@click.option("--verify", is_flag=True, help="Recompute the hash chain, and compare it with git's notes.")
 @click.option("--since", metavar="TIME", help="No earlier ones: 2026-11-25T09:00 (UTC), or back from now: 24h, 7d.")
 @click.option("--until", metavar="TIME", help="No later ones.")
 @click.option(
@@ -53,10 +55,7 @@ def command(
     """
     with Session.open(config, read_only=True) as session:
         if verify:
-            count = session.journal.verify()
-            whole = json.dumps({"entries": count, "whole": True})
-            say(whole if output == "json" else f"{count} entries, chain whole")
-            return 0
+            return _verified(session, output)
         now = session.clock.now()
         ends = frozenset(Phase(one) for one in outcome)
         wanted = Wanted(moment("--since", since, now), moment("--until", until, now), ends, abs(limit) or None)
@@ -67,6 +66,30 @@ def command(
     if not found and output == "text":
         say("the journal has no entry yet: reconcile run begins it" if empty else "no entry fits what was asked for")
     return 0
+
+
+def _verified(session: Session, output: str) -> int:
+    """The chain in itself, and against what git noted of it. Raises JournalBroken."""
+    journal = session.journal
+    count, notes = journal.verify(), _notes(session)
+    if wrong := contradictions(notes, journal.id, journal.entries()):
+        raise JournalBroken("\n".join((*wrong, "restore the journal's latest copy")))
+    ours, others = len(notes) - strangers(notes, journal.id), strangers(notes, journal.id)
+    if output == "json":
+        say(json.dumps({"entries": count, "whole": True, "notes": ours, "notesOfOtherJournals": others}))
+        return 0
+    beside = f"; {others} notes in git are of another journal" if others else ""
+    say(f"{count} entries, chain whole; {ours} notes in git agree with it{beside}")
+    return 0
+
+
+def _notes(session: Session) -> list[Anchor]:
+    """None where there is no repository (any more): then only the chain itself can be looked at, and that is said."""
+    try:
+        return session.writing.anchors()
+    except ReconcilerError as error:
+        click.echo(f"what git noted cannot be read, so only the chain itself was looked at: {error}", err=True)
+        return []
 
 
 def _entries(session: Session, names: tuple[str, ...]) -> Iterator[Entry]:
