@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import replace
 from typing import Any
 
 from reconciler.cli.ask import NOBODY
@@ -43,7 +42,7 @@ def see(keeper: Keeper) -> tuple[State, Desired, Observed]:
     """Everything but the gates: whoever acts on them asks them, and a second asker would send users' requests twice."""
     state = keeper.catch_up()
     desired = keeper.desired(state)
-    return state, desired, keeper.observe(desired, replace(state, transition=None))
+    return state, desired, keeper.observe(desired, state, gates=False)
 
 
 def look(session: Session, name: str) -> Look:

@@ -162,13 +162,15 @@ class Keeper:
         spec = standing(desired, self.state).spec
         return spec is None or (self._world is not None and self._world.manifest.spec.members == spec.members)
 
-    def observe(self, desired: Desired, state: State) -> Observed:
-        """One look. Without any desired state there is nothing to look at, and everything is unknown."""
+    def observe(self, desired: Desired, state: State, *, gates: bool = True) -> Observed:
+        """One look; not `gates`: at everything else. Without any desired state there is nothing to look at, and
+        everything is unknown."""
         spec = standing(desired, state).spec
         if spec is None:
             return Observed(None, Pair((), ()), detail=desired.problem)
         try:
-            observed = observe(self.world(spec), spec, state, self._gateway, self._pool, self._judged_from)
+            asked = state if gates else replace(state, transition=None)
+            observed = observe(self.world(spec), spec, asked, self._gateway, self._pool, self._judged_from)
         except (InvalidDesired, Fenced):
             raise
         except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 ANALYSIS = "analysis: {until: successful, atMost: 20s}"
 STEPS = ("setWeight: 25", ANALYSIS, "setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
 PARKED = ("setWeight: 50", "pause: {}", "setWeight: 100", "handOver: [worker]")  # at 50 % until `promote`
+NOTE = ("rollback: {git: note}",)  # what failed stays in git: for what is said while it does
 DRAIN = 3.0  # seconds
 RUNGS = {0, 25, 50, 100}
 PARKED_RUNGS = {0, 50, 100}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,10 +147,9 @@ def test_nobody_votes_on_what_nobody_asks(playground: Playground) -> None:
 
 
 def test_in_a_closed_window_it_can_be_approved_and_begins_when_somebody_overrides(playground: Playground) -> None:
-    shut = (
-        "approvals: {before: [preflight]}",
-        'windows: [{deny: "0 0 1 * *", duration: 744h, reason: stocktaking}]',
-    )
+    began = datetime.now(UTC) - timedelta(minutes=5)
+    deny = f'deny: "{began.minute} {began.hour} {began.day} {began.month} *"'
+    shut = ("approvals: {before: [preflight]}", f"windows: [{{{deny}, duration: 5h, reason: stocktaking}}]")
     playground.serving(more=shut)
     playground.commit("green", "1.0.0", "1.1.0", more=shut)
     waiting(playground, "preflight")

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 
 import pytest
+import typed
 from e2e_playground import Playground
 
 from reconciler.core.events import Began, Ended, Phase
@@ -94,18 +95,21 @@ def test_with_note_only_the_branch_is_not_written(playground: Playground) -> Non
     assert "RolledBack" in note(playground, revision)
 
 
-def test_a_success_is_noted_too_and_a_journal_that_was_cut_off_is_found_out(playground: Playground) -> None:
+def test_a_success_is_noted_too_and_an_older_copy_of_the_journal_is_found_out(playground: Playground) -> None:
+    """A copy that somebody put back is whole in itself. What git was told of the journal is not in it."""
     playground.serving()
+    journal, copy = playground.place.state / "journal.db", playground.root / "copy.db"
+    with contextlib.closing(sqlite3.connect(journal)) as source, contextlib.closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
     revision = playground.commit("green", "1.0.0", "1.1.0")
     playground.until_stable("green", "1.1.0")
     playground.until(lambda state: state.duty and state.duty.noted)
     assert "Succeeded: green@1.1.0 serves" in note(playground, revision)
     assert playground.reconcile("history", "--verify").returncode == 0
     playground.stop_run()
-    journal = sqlite3.connect(playground.place.state / "journal.db")
-    with contextlib.closing(journal), journal:
-        journal.execute("DROP TRIGGER entries_stay")
-        journal.execute("DELETE FROM entries WHERE seq > 20")
-    done = playground.reconcile("history", "--verify")
+    older = playground.root / "older.toml"
+    text = playground.place.config.read_text(encoding="utf-8")
+    older.write_text(text.replace("state/journal.db", "copy.db"), encoding="utf-8")
+    done = typed.reconcile("--config", str(older), "history", "--verify", folder=playground.root)
     assert done.returncode == 1
-    assert f"git's note at {revision[:12]}" in done.stderr
+    assert f"git's note at {revision[:12]} knows entry" in done.stderr
