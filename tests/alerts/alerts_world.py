@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.alerts.bell import Bell
@@ -28,13 +29,16 @@ def failed(reason: str = "green failed 14 of 1,020", ends: Phase = Phase.ROLLED_
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.seconds = 1000.0
 
     def monotonic(self) -> float:
-        return self.now
+        return self.seconds
 
     def wall(self) -> str:
-        return f"2026-01-01T00:00:00.000+00:00 after {self.now:g}"
+        return f"2026-01-01T00:00:00.000+00:00 after {self.seconds:g}"
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
 
 class Taker:
@@ -48,7 +52,7 @@ class Taker:
 
     def send(self, title: str, body: str, kind: Kind) -> None:
         if self.clock:
-            self.tries.append(self.clock.now)
+            self.tries.append(self.clock.seconds)
         if self.broken:
             raise Refused(self.broken)
         self.got.append((title, body, kind))
@@ -88,8 +92,8 @@ class World:
                 pass
 
     def pass_by(self, seconds: float, every: float = 1.0, meanwhile: Callable[[], None] = lambda: None) -> None:
-        end = self.clock.now + seconds
-        while self.clock.now < end:
-            self.clock.now += every
+        end = self.clock.seconds + seconds
+        while self.clock.seconds < end:
+            self.clock.seconds += every
             meanwhile()
             self.ring()

@@ -179,7 +179,7 @@ def test_what_comes_and_goes_wakes_nobody(world: World) -> None:
     waits = [Wait("GatewayUnreachable", "no answer", alert=True), Wait("InSync")]
 
     def flap() -> None:
-        world.bell.tell("production", waits[int(world.clock.now) // 5 % 2])
+        world.bell.tell("production", waits[int(world.clock.seconds) // 5 % 2])
 
     world.pass_by(300.0, meanwhile=flap)
     assert world.takers["ops"].got == []

@@ -45,9 +45,9 @@ class Running:
         self.bell.start()
 
     def turns(self, seconds: float = 40.0) -> None:
-        end = self.stand.clock.now + seconds
-        while self.stand.clock.now < end:
-            self.stand.clock.now += 0.5
+        end = self.stand.clock.seconds + seconds
+        while self.stand.clock.seconds < end:
+            self.stand.clock.seconds += 0.5
             self.runner._once(self.stand.keeper)
 
     def close(self) -> None:
