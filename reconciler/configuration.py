@@ -21,6 +21,7 @@ from reconciler.operator_tables import TABLES, defined
 from reconciler.spelling import unknown
 
 if TYPE_CHECKING:
+    from reconciler.drivers.alerts.recipient import Recipient
     from reconciler.drivers.haproxy.proxy import Proxy
     from reconciler.drivers.process.app import App
 
@@ -96,6 +97,7 @@ class Configuration(Section):
     commands: Tables = {}
     queries: Tables = {}
     folders: Tables = {}
+    alerts: Tables = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)
@@ -160,6 +162,11 @@ class Configuration(Section):
         """Raises InvalidConfiguration when the operator has defined none of that name."""
         proxy: Proxy = self.named("proxies", name)
         return proxy
+
+    @property
+    def recipients(self) -> dict[str, Recipient]:
+        """Where alerts go, by name. None: nobody is told anything."""
+        return self._defined.get("alerts", {})
 
     def named(self, section: str, name: str) -> Any:
         """What stands under `[SECTION.NAME]`, as its driver's own model. Raises InvalidConfiguration."""

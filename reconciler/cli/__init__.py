@@ -22,6 +22,7 @@ COMMANDS = {
     "diff": "What the world is, against what it should be.",
     "history": "Every decision and step, from the journal.",
     "gates": "Ask an environment's gates now; changes nothing.",
+    "alerts": "Who is told what, what is pending; try one.",
     "gateway": "What an HAProxy of your own must include.",
     "approve": "Review the stage that waits, and agree to it.",
     "reject": "Review the stage that waits, and say no.",

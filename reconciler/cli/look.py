@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import paint
-from reconciler.core.conditions import ERROR, Status, status
+from reconciler.core.conditions import ERROR, Status, status, what_next
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
 from reconciler.core.reading import Observed
@@ -16,29 +16,6 @@ from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.session import Session
 from reconciler.wording import weights
-
-NEXT = {
-    "InSync": "nothing to do; commit a change of activeSlot to switch",
-    "RevisionHeld": "set activeSlot back, or pin another version, and commit; or: reconcile retry {env}",
-    "Paused": "reconcile resume {env}",
-    "Suspended": "reconcile resume {env}",
-    "Down": "reconcile resume {env}",
-    "WaitingApproval": "reconcile approve {env}, or: reconcile reject {env} -m WHY",
-    "Frozen": "wait until it opens, or: reconcile resume {env} --override-freeze -m WHY",
-    "PromotionAwaited": "reconcile promote {env}",
-    "Holding": "reconcile abort {env}, or: reconcile resume {env}",
-    "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
-    "DesiredInvalid": "reconcile validate",
-    "RevisionUnverified": "sign on top of it, with a key that is known here: git commit --allow-empty -S",
-    "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
-    "BranchRewritten": "reconcile retry {env} --accept-rewritten",
-    "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
-    "Refused": "mend what stands in the way; it is tried again by itself",
-    "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
-    "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
-    "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
-    "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,7 +81,7 @@ def next_step(found: Look) -> str:
         default = "reconcile status {env} --watch"
     else:
         default = "reconcile --once shows the steps, reconcile run takes them"
-    return NEXT.get(found.status.reason, default).format(env=found.name)
+    return what_next(found.status.reason, found.name, default)
 
 
 def lines(found: Look) -> list[str]:

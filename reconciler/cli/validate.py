@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.alerts.addresses import misread
 from reconciler.configuration import Configuration, load
 from reconciler.desired.claims import judge
 from reconciler.desired.manifest import Invalid, Manifest, read
@@ -58,6 +59,7 @@ class Verdict:
 def validate(config: str | None, files: tuple[Path, ...]) -> Verdict:
     """Never raises for what is in a file: that is what the verdict tells."""
     operator, problems = _operator(config)
+    problems += _misread(operator)
     if operator is None and not files:
         return Verdict("the operator's file, which says where the manifests are", "", (), problems)
     head = _head(operator) if operator else Snapshot("")
@@ -77,6 +79,12 @@ def _operator(config: str | None) -> tuple[Configuration | None, tuple[Problem, 
     except InvalidConfiguration as error:
         lines = (line.partition(": ") for line in str(error).splitlines())
         return None, tuple(Problem(file, 0, 0, message) for file, _, message in lines)
+
+
+def _misread(operator: Configuration | None) -> tuple[Problem, ...]:
+    """Addresses that stand in the file, and that no alert could be sent to."""
+    wrong = misread(operator) if operator else ()
+    return tuple(Problem(str(operator and operator.file), 0, 0, line) for line in wrong)
 
 
 def _head(operator: Configuration) -> Snapshot:

@@ -23,6 +23,30 @@ STALLED = frozenset(
 )  # fmt: skip
 
 
+NEXT = {
+    "InSync": "nothing to do; commit a change of activeSlot to switch",
+    "RevisionHeld": "set activeSlot back, or pin another version, and commit; or: reconcile retry {env}",
+    "Paused": "reconcile resume {env}",
+    "Suspended": "reconcile resume {env}",
+    "Down": "reconcile resume {env}",
+    "WaitingApproval": "reconcile approve {env}, or: reconcile reject {env} -m WHY",
+    "Frozen": "wait until it opens, or: reconcile resume {env} --override-freeze -m WHY",
+    "PromotionAwaited": "reconcile promote {env}",
+    "Holding": "reconcile abort {env}, or: reconcile resume {env}",
+    "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
+    "DesiredInvalid": "reconcile validate",
+    "RevisionUnverified": "sign on top of it, with a key that is known here: git commit --allow-empty -S",
+    "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
+    "BranchRewritten": "reconcile retry {env} --accept-rewritten",
+    "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
+    "Refused": "mend what stands in the way; it is tried again by itself",
+    "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
+    "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
+    "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
+    "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     type: str  # Ready, Reconciling, Stalled, Drifted
@@ -49,6 +73,12 @@ class Status:
     reason: str
     message: str
     exit_code: int
+
+
+def what_next(reason: str, environment: str, default: str) -> str:
+    """What to type, or to do, where an environment stands so; `default` (with `{env}`) where the reason alone does not
+    say it."""
+    return NEXT.get(reason, default).format(env=environment)
 
 
 def status(desired: Desired, observed: Observed, state: State, decision: Decision) -> Status:
