@@ -23,7 +23,7 @@ PROMISES = {
         "20 x Hello from version 1.1.0 in the green slot",
     ),
     "02-a-bad-version-comes-back": (
-        "held      1.2.0 (AnalysisFailed",
+        "held 1.2.0 (AnalysisFailed",
         "20 x Hello from version 1.0.0",
         "20 x Hello from version 1.2.1",
     ),
