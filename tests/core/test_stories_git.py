@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core_story import FAILED, acts, happened, succeeded
+from core_story import FAILED, acts, happened, succeeded, version_of
 from core_world import G, World, at, serving, spec, switching
 
 from reconciler.core.conditions import status
@@ -67,6 +67,18 @@ def test_retry_brings_it_back_with_a_reason() -> None:
     world.waits("RevisionHeld")
     world.say(Verb.RETRY, reason="the database was full")
     assert world.ended() is Phase.SUCCEEDED
+
+
+def test_what_failed_stays_up_for_study_although_its_file_was_put_back() -> None:
+    """And then the idle slot is what git says again."""
+    world = serving(head=spec(green="v0"), tells=True)
+    world.commit(BAD)
+    rolled_back(world)
+    until = world.now + 90
+    world.until(lambda w: w.now > until)
+    assert world.head == spec(green="v0")
+    assert version_of(world, G) == "v2"
+    world.until(lambda w: version_of(w, G) == "v0")
 
 
 def test_every_end_is_noted_at_its_revision() -> None:
