@@ -20,7 +20,7 @@ from reconciler.core.events import (
 )
 from reconciler.core.gates import SEVERITY, due, judged, pending, proof
 from reconciler.core.model import Approvals, HandOver, Mode, Outcome, Slot, Stage
-from reconciler.core.reading import MemberStatus, Vote
+from reconciler.core.reading import GateReading, MemberStatus, Vote
 from reconciler.core.situation import Answer, Record, Situation, Wait
 from reconciler.core.state import Question, Transition
 
@@ -126,7 +126,19 @@ def _asked(s: Situation, t: Transition, stage: Stage) -> Answer | None:
     found = proof(s.spec, t, s.observed.gates)
     if not (nothing_yet or found.good):
         return Wait(f"Gate{found.outcome}", found.reason)
-    return Record(ApprovalAsked(stage, plan(s, t, stage), "" if nothing_yet else found.reason))
+    return Record(ApprovalAsked(stage, plan(s, t, stage), _seen(s, t)))
+
+
+def _seen(s: Situation, t: Transition) -> str:
+    """What there is to review of the gates, with the values that the plan leaves out."""
+    current = (found for found in s.observed.gates if found.window == t.window)
+    return "; ".join(_figures(found) for found in current) or "nothing of the newcomer has begun"
+
+
+def _figures(found: GateReading) -> str:
+    limit = f" (limit {found.limit})" if found.limit else ""
+    samples = f", {found.samples} samples" if found.samples else ""
+    return f"{found.name} {found.outcome}: {found.value or found.reason or 'no value'}{limit}{samples}"
 
 
 def _voted(s: Situation, t: Transition, policy: Approvals) -> Record | None:

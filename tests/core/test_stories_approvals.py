@@ -76,6 +76,16 @@ def test_an_approval_of_the_migration_is_asked_before_the_command_runs() -> None
     assert world.ended() is Phase.SUCCEEDED
 
 
+def test_the_question_on_record_holds_the_values_that_the_plan_leaves_out() -> None:
+    worlds = [asked(Stage.SHIFT, gates=(BEFORE, WEB)) for _ in range(2)]
+    for world, value in zip(worlds, ("200 in 4 ms", "200 in 5 ms"), strict=True):
+        world.telling = {"value": value, "limit": "status 200", "samples": 3}
+        world.waits("WaitingApproval")
+    first, second = (happened(world, ApprovalAsked)[0] for world in worlds)
+    assert first.review == "ready Successful: 200 in 4 ms (limit status 200), 3 samples"
+    assert first.plan == second.plan
+
+
 def test_the_ladder_is_climbed_on_one_approval() -> None:
     world = asked(Stage.SHIFT)
     world.waits("WaitingApproval")
