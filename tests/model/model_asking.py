@@ -1,4 +1,4 @@
-"""Who is asked: ballots that lie in git, and windows that close. What people and the calendar do, and what is read of it.
+"""Who is asked: ballots that lie in git, and windows that close. What people and the calendar do, and what is read.
 
 A ballot keeps the plan's digest as the shipped core computed it, so whether it counts is the core's doing. What really
 is to be said of it, its kind, and whether the question that it was given on is over (`over`), the core never sees: the

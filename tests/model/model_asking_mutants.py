@@ -7,7 +7,7 @@ from typing import Any
 
 import model_git
 from model_asking_scenarios import ONE, TWO
-from model_defects import before, instead, spoil, without
+from model_defects import before, spoil, without
 from model_mutants import Mutant
 from model_scenarios import BAD, HOLD
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from model_asking import VOTES, WINDOWS
 from model_git import GIT, OVERRIDE
-from model_scenarios import BAD, HOLD, PAIRED, scenario
-from model_world import GATES, SHORT, UNIT
+from model_scenarios import BAD, HOLD, PAIRED, bad_one, scenario
+from model_world import SHORT, UNIT
 
 from reconciler.core.model import Approvals, GitAfter, Stage
 
@@ -29,7 +29,7 @@ TELLING_ONLY = ("crash", "reply lost", "git moved", "retry")
 NOTE = {"git_after": GitAfter.NOTE}
 EVERYDAY = ("crash", "turns bad", "commit", "abort", "pause", "resume", "member dies", "gateway dies", "takeover")
 PUTTING = ("crash", "reply lost", "takeover", "old work tree", "retry", "obstacle", "git moved", "commit")
-ALL_OF_THEM = PAIRED - {"torn", "resume", "turns good"} | {*VOTES, *SHUTTING, *GIT}
+ALL_OF_THEM = bad_one(PAIRED - {"torn", "resume"}) | {*VOTES, *SHUTTING, *GIT}
 FIRST = {"approvals": Approvals((Stage.PREFLIGHT,), approvers=("ann",), expires=LONG, deadline=LONG)}
 FOUND = ("turns bad", "turns good", "pause", "resume")  # by gates, while somebody is asked
 
@@ -57,7 +57,9 @@ LARGE_ASKED = (
     scenario("any two faults, asked of two", (*ASKED, *VOTES), 2, **TWO, prompt=True, steps=SHORT),
     scenario("any two faults, git is told", (*TELLING, *SHUTTING), 2, **BAD, beside=True, prompt=True, steps=SHORT),
     scenario("any two faults, windows", (*EVERYDAY, *SHUTTING), 2, **FIRST, prompt=True, steps=SHORT),
-    scenario("any fault, somebody asked and git told", ALL_OF_THEM, **TWO, beside=True, prompt=True, steps=SHORT),
+    scenario(
+        "any fault, somebody asked and git told", ALL_OF_THEM, **TWO, **BAD, beside=True, prompt=True, steps=SHORT
+    ),
     scenario("any fault, asked of two, a slow world", (*ASKED, *VOTES), **TWO, steps=SHORT),
     scenario("three faults around a file that is put back", PUTTING, 3, **BAD, beside=True, prompt=True, steps=SHORT),
 )
