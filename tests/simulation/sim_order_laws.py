@@ -10,8 +10,17 @@ from core_laws import climbs
 from core_world import Edge
 from sim_orders import AUTHOR, SHUT_EVERY, SHUT_FOR, STRANGER, Ballot
 
-from reconciler.core.events import Accepted, Admitted, Applied, ApprovalAsked, Approved, Began, Requested
-from reconciler.core.events import RollbackBegan, Verb
+from reconciler.core.events import (
+    Accepted,
+    Admitted,
+    Applied,
+    ApprovalAsked,
+    Approved,
+    Began,
+    Requested,
+    RollbackBegan,
+    Verb,
+)
 from reconciler.core.model import Approvals
 from reconciler.core.situation import Record, Wait
 from reconciler.core.state import State

@@ -1,4 +1,4 @@
-"""Standing orders: who has to approve, and when nothing may go forward; and what people do about them, well or badly."""
+"""Standing orders: who has to approve, and when nothing may go forward; and what people do about them."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Orders:
         """And commits it as it was before it was put back."""
         git = self._history.git
         duty = self._history.laws.state(place.name).duty
-        if duty is None or not duty.commit or duty.revision not in git.commits:
+        if duty is None or (place.name, duty.transition) not in git.made or duty.revision not in git.commits:
             return False
         failed = git.files(duty.revision).get(f"environments/{place.name}.yaml")
         if failed is None or failed == git.files().get(f"environments/{place.name}.yaml"):
