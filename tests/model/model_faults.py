@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import model_migration as migration
+from model_asking import VOTES, WINDOWS
 from model_drivers import ALIVE, UNSURE, busier, changed, pinned
+from model_git import GIT, OVERRIDE
 from model_laws import unrecorded
 from model_loop import Loop
 from model_misreadings import inconclusive, late_verdict, silent, slow, stale_git, torn, unread
@@ -254,4 +256,8 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "suspend": asking(Verb.SUSPEND),
     "migration fails": migration_fails,
     "migration in doubt": migration_in_doubt,
+    **VOTES,
+    **WINDOWS,
+    **OVERRIDE,
+    **GIT,
 }

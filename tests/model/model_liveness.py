@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from model_asking_laws import untold
 from model_drivers import ALIVE
 from model_explore import PARTY, WORLD, Graph, held_back
 from model_world import READY, Here, of_slot, percent
@@ -131,7 +132,7 @@ REPEATS = "something is done again and again"
 # What a person is waited for by; docs/reasons.md says what to type.
 PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
 PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
-PEOPLE |= {"RevisionUnverified"}
+PEOPLE |= {"RevisionUnverified", "WaitingApproval", "Frozen"}
 PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown"}
 
 
@@ -181,7 +182,7 @@ def unrest(graph: Graph, state: int) -> tuple[str, str]:
     wait = found.waits
     if wait is None:
         return REPEATS, ""
-    return _unrest(graph, here, wait), wait.reason
+    return _unrest(graph, here, wait) or untold(graph, here, wait), wait.reason
 
 
 def _unrest(graph: Graph, here: Here, wait: Wait) -> str:

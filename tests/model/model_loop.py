@@ -29,8 +29,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import model_asking as asking
 import model_drivers as drivers
+import model_git as git
 import model_migration as migration
+from model_asking_laws import of_git, of_record
 from model_drivers import Fenced
 from model_laws import of_effect, of_outcome, of_writing, unrecorded
 from model_memory import Memories
@@ -40,7 +43,7 @@ from reconciler.core.events import Applied, Began, Ended
 from reconciler.core.model import Spec
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Record
-from reconciler.core.steps import Migrate, Result, Route
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route
 
 Step = tuple[Here, tuple[str, ...]]  # what is then, and the laws that this broke
 NONE: tuple[str, ...] = ()
@@ -126,7 +129,7 @@ class Loop:
 
     def look(
         self, here: Here, who: int, *, head: int | None = None, gateway: Gateway | str | None = "",
-        members: tuple[Life, ...] | None = None, gates: str = "", slow: bool = False,
+        members: tuple[Life, ...] | None = None, gates: str = "", slow: bool = False, beside: str = "",
     ) -> Step:  # fmt: skip
         """Keyword arguments are misreadings."""
         party, memory = here.parties[who], here.memory
@@ -142,7 +145,10 @@ class Loop:
                 return self.out(here, who)
         read = here.gateway if gateway == "" else gateway
         verdict, known = gates or self.verdict(here), party.migration[0]
-        look = Look(seen, read, members or here.members, verdict, here.busy, known)  # type: ignore[arg-type]
+        look = Look(
+            seen, read, members or here.members, verdict, here.busy, known,  # type: ignore[arg-type]
+            **self.memories.around(here, beside),
+        )  # fmt: skip
         elapsed = party.elapsed + int((party.waited or slow) and read is not None)
         here = here._replace(owner=max(here.owner, party.generation))
         party = Party(
@@ -173,6 +179,9 @@ class Loop:
         breaches = (*found.breaches, *of_writing(here, party))
         turns = (0 if found.accepted else here.turns) + found.turned
         here = self.written(here, who, memory)._replace(turns=min(turns, self.scenario.turns + 1))
+        here = asking.asked_no_more(here, found.events)
+        if any(isinstance(event, Began) for event in found.events):
+            here = here._replace(made=("", -1), restored="")
         if any(isinstance(event, Began | Ended) for event in found.events):
             party, idle = migration.outdated(party), migration.outdated(idle)
         if found.intent < 0:
@@ -201,6 +210,7 @@ class Loop:
         except Fenced:
             return self.out(here, who)
         breaches = unrecorded(self, here, party) + of_effect(self, here, after, party, whole=members is None)
+        breaches += of_git(self, here, after, party)
         if copy:
             after = self.posted(after, after.parties[who])
         return self.told(after, who, result), breaches
@@ -220,10 +230,12 @@ class Loop:
             raise Fenced
         if isinstance(act, Migrate):
             return migration.begin(here, party, act)
+        if isinstance(act, PutBack | Note):
+            return git.perform(self.scenario, here, act)
         return drivers.perform(here, act, party, self.spec(party))
 
     def host_refuses(self, here: Here, party: Party, act: object) -> bool:
-        hosts = type(act).__name__ in ("Start", "Stop")
+        hosts = type(act).__name__ in ("Start", "Stop", "PutBack", "Note")
         return hosts and self.scenario.hosts_fenced and party.generation < here.taken
 
     def posted(self, here: Here, party: Party) -> Here:
@@ -239,7 +251,8 @@ class Loop:
             return self.with_party(here, who, idle), NONE
         if self.journal_fenced(here, party):
             return self.out(here, who)
-        applied = Applied(Result(result), "x")
+        applied = Applied(Result(result), git.answer(here, act))
+        here = of_record(here, act, applied)
         memory = self.memories.fold(here.memory, applied)
         breaches = (*of_outcome(self, here, applied), *of_writing(here, party))
         return self.with_party(self.written(here, who, memory), who, idle), breaches

@@ -10,22 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import model_git as git
 from core_laws import broken
 from core_world import Edge
-from model_world import SUCCESSFUL, UNIT, Look, Scenario, of_slot, reading, slot_readings
+from model_asking import ENDS, closed, told, vote
+from model_asking_laws import of_decision, of_event
+from model_world import SUCCESSFUL, UNIT, Here, Look, Scenario, of_slot, reading, slot_readings
 
 from reconciler.core import history, plan
 from reconciler.core.diff import standing
-from reconciler.core.events import Accepted, Applied, Created, Event, Intended, Phase, Watched
+from reconciler.core.events import Accepted, Applied, Began, Created, Event, Intended, Phase, Watched
 from reconciler.core.gates import due
-from reconciler.core.model import Analysis, Desired, Outcome, Pair, Pause, Slot, Spec
+from reconciler.core.model import Analysis, Approvals, Desired, Outcome, Pair, Pause, Slot, Spec
 from reconciler.core.plan import Decision
 from reconciler.core.reading import GateReading, MigrationReading, MigrationStatus, Observed
 from reconciler.core.situation import REPEAT_AFTER, Do, Record, Wait
-from reconciler.core.state import Last, State, Transition
-from reconciler.core.steps import Migrate, Result, Route, Start
+from reconciler.core.state import Duty, Last, Refusal, State, Transition
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start
 from reconciler.loop.tick import RECORDS, heartbeat
 
+FAR = 1000.0  # seconds
 BEFORE = -1.0  # when the present window opened: earlier than anything that is decided in this look
 
 
@@ -37,8 +41,8 @@ def age(at: float | None, now: float, longest: float) -> float | None:
     return None if at is None else max(at - now, -longest)
 
 
-def normal(state: State, spec: Spec) -> State:
-    """The same memory, as seen from now, without what no rule reads."""
+def normal(state: State, spec: Spec, beside: bool = False) -> State:
+    """The same memory, as seen from now, without what no rule reads. `beside`: git is told what became of it."""
     now = state.watched
     latest = tuple(sorted(
         ((_nameless(act), max(at - now, -REPEAT_AFTER)) for act, at in state.latest
@@ -47,28 +51,62 @@ def normal(state: State, spec: Spec) -> State:
     left, refusal, drift = state.leftover, state.refusal, state.drift
     return replace(
         state, seq=0, watched=0.0, generation=0, latest=latest,
-        transition=_normal_transition(state.transition, now, spec) if state.transition else None,
+        transition=_normal_transition(state.transition, now, spec, beside) if state.transition else None,
+        duty=_normal_duty(state.duty) if state.duty and beside else None,
+        override=state.override and (state.override[0], "x"),
         leftover=left and replace(left, since=0.0 if left.stopped else max(left.since - now, -spec.scale_down_delay)),
         held=tuple(replace(held, reason="") for held in state.held),
         intent=state.intent
         and replace(state.intent, act=_nameless(state.intent.act), reason="", revision=said(state.intent.revision)),
-        refusal=refusal and replace(refusal, reason="", at=max(refusal.at - now, -320.0), times=min(refusal.times, 7)),
+        refusal=refusal and _normal_refusal(refusal, now),
         drift=drift, closed=Pair(*(age(state.closed[slot], now, spec.drain_timeout) for slot in Slot)),
         paused=said(state.paused), suspended=said(state.suspended), down=said(state.down), abort=said(state.abort),
         rollback=said(state.rollback), request_refused="",
-        last=state.last and Last("", "", state.last.newcomer, Phase.PENDING, ""),
+        last=state.last and Last(state.last.transition, "", state.last.newcomer, Phase.PENDING, ""),
     )  # fmt: skip
 
 
 def _nameless(act: Any) -> Any:
-    """A transition's id says nothing: there is one at a time."""
-    return replace(act, transition="t") if isinstance(act, Migrate) else act
+    """A migration's transition says nothing: there is one at a time. Of what git is told, the beginning says it all."""
+    match act:
+        case Migrate():
+            return replace(act, transition="t")
+        case PutBack():
+            return replace(act, subject="", reason="")
+        case Note(text=text):
+            return replace(act, text=brief(text))
+    return act
 
 
-def _normal_transition(t: Transition, now: float, spec: Spec) -> Transition:
-    longest = _longest_wait(t, spec)
+def brief(text: str) -> str:
+    """How it ended, and what was put back, without the reasons."""
+    first, *more = text.split("\n")
+    return "\n".join([first.split(" ")[0].rstrip(":"), *more])
+
+
+def _normal_duty(duty: Duty) -> Duty:
+    return replace(duty, text=brief(duty.text), reason="", noted=brief(duty.noted))
+
+
+def _normal_refusal(refusal: Refusal, now: float) -> Refusal:
+    """How long ago it was matters for as long as it keeps from trying again."""
+    times = min(refusal.times, 7)
+    longest = REPEAT_AFTER * 2 ** (times - 1)
+    return replace(refusal, act=_nameless(refusal.act), reason="", at=max(refusal.at - now, -longest), times=times)
+
+
+def _since(at: float, now: float, longest: float) -> float:
+    """Of what lasts longer than any history here, how long ago it began says nothing."""
+    return max(at - now, -longest) if longest < FAR else 0.0
+
+
+def _normal_transition(t: Transition, now: float, spec: Spec, beside: bool) -> Transition:
+    longest, policy = _longest_wait(t, spec), spec.approvals or Approvals(())
     return replace(
-        t, id="t", revision="", opened=BEFORE, since=max(t.since - now, -longest),
+        t, id=t.id if beside or spec.approvals else "t", revision=t.revision if beside else "", frozen=said(t.frozen),
+        asked=t.asked and replace(t.asked, since=_since(t.asked.since, now, policy.deadline)),
+        agreed=tuple(replace(one, at=_since(one.at, now, policy.expires)) for one in t.agreed),
+        opened=BEFORE, since=max(t.since - now, -longest),
         spent=0.0 if t.going_back else min(t.spent, spec.progress_deadline), starts=min(t.starts, 3),
         unready_since=age(t.unready_since, now, UNIT), holding_since=age(t.holding_since, now, spec.hold_timeout),
         refusal=said(t.refusal), reason="", said="", judged_at=age(t.judged_at, now, UNIT) if t.judged else 0.0,
@@ -134,7 +172,7 @@ class Memories:
         self.first = self.number(history.fold(State(), Created("ours")))
 
     def number(self, state: State) -> int:
-        found = normal(state, self.scenario.known)
+        found = normal(state, self.scenario.known, self.scenario.beside)
         if found not in self._numbers:
             self._numbers[found] = len(self.states)
             self.states.append(found)
@@ -179,15 +217,43 @@ class Memories:
         spec = standing(self.desired(memory, head), self.states[memory]).spec
         return self._specs[spec.digest] if spec else -1
 
-    def observed(self, memory: int, look: Look, spec: Spec) -> Observed:
+    def around(self, here: Here, beside: str) -> dict[str, Any]:
+        """What a look reads of git beside the desired state, and of the calendar: mirror of Keeper._around."""
+        state = self.states[here.memory]
+        asked = state.transition is not None and state.transition.asked is not None
+        return {
+            "ballots": here.ballots if asked and not beside else (),
+            "window": here.window,
+            "beside": beside or ("obstacle" if here.obstacle else ""),
+        }
+
+    def called(self, state: State, event: Event) -> Event:
+        """A transition is not called by its entry's number, of which there is none here; but two that come one after
+        the other are not the same, where that matters."""
+        if not isinstance(event, Began):
+            return event
+        other = self.scenario.beside or self.scenario.known.approvals
+        before = state.last.transition if state.last else ""
+        return replace(event, transition=("t1" if before == "t0" else "t0") if other else "t")
+
+    def observed(self, memory: int, look: Look, spec: Spec, now: float = 0.0) -> Observed:
         members = Pair(*(slot_readings(of_slot(look.members, slot)) for slot in Slot))
         gateway = reading(look.gateway, look.busy) if look.gateway else None
         gates = self._gates(memory, look, spec) if gateway and gateway.up else ()
-        stale = look.migration == "stale"
+        stale, state = look.migration == "stale", self.states[memory]
+        t = state.transition
         migration = MigrationReading(
-            MigrationStatus("running" if stale else look.migration), "old" if stale else "t", ran=True
+            MigrationStatus("running" if stale else look.migration), "old" if stale else t.id if t else "t", ran=True
         )
-        return Observed(gateway, members, gates, migration=migration)
+        seen = Observed(gateway, members, gates, migration=migration)
+        policy = told(self.scenario)
+        seen = replace(seen, votes=tuple(vote(one, policy) for one in look.ballots))
+        if t and t.asked and look.beside == "unread":
+            seen = replace(seen, votes_unread="it is silent")
+        if self.scenario.beside:
+            seen = replace(seen, git=git.reading(self.scenario, state, look))
+        forward = state.stable is not None and (t is not None or spec.target != state.stable)
+        return replace(seen, closed=closed(look.window, now)) if forward else seen
 
     def _gates(self, memory: int, look: Look, spec: Spec) -> tuple[GateReading, ...]:
         t = self.states[memory].transition
@@ -210,14 +276,17 @@ class Memories:
     def _settle(self, memory: int, look: Look, elapsed: int) -> Settled:
         desired, state = self.desired(memory, look.head), self.states[memory]
         spec = standing(desired, state).spec
-        observed = self.observed(memory, look, spec) if spec else Observed(None, Pair((), ()))
-        passed, events, decisions, breaches = elapsed * UNIT, list[Event](), list[Decision](), list[str]()
+        passed = elapsed * UNIT
+        observed = self.observed(memory, look, spec, passed) if spec else Observed(None, Pair((), ()))
+        events, decisions, breaches = list[Event](), list[Decision](), list[str]()
         intent, waits = -1, None
 
         def note(event: Event) -> None:
             nonlocal state
             breaches.extend(self._record_breaches(state, event, observed))
             before, state = state, history.fold(state, event, elapsed=0.0 if events else passed)
+            over = any(isinstance(one, ENDS) for one in events)
+            breaches.extend(of_event(self.scenario.known.approvals, look, before, event, state, over))
             events.append(event)
             breaches.extend(forgotten(before, state))
 
@@ -228,9 +297,10 @@ class Memories:
             in_force = standing(desired, state).spec
             breaches += broken(Edge(desired, in_force, observed, state, now, decision)) if in_force else []
             breaches += unfounded(observed, decision)
+            breaches += of_decision(in_force, observed, state, now, decision) if in_force else []
             match decision.answer:
                 case Record(event):
-                    note(event)
+                    note(self.called(state, event))
                     continue
                 case Do():
                     intended = plan.intended(decision, desired, state)

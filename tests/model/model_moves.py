@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import model_asking as asking
 import model_migration as migration
 from model_drivers import Fenced, arrived, write
 from model_laws import of_effect
@@ -32,6 +33,7 @@ def world_moves(loop: Loop, here: Here, prompt: bool | None = None) -> Iterator[
             yield f"{slot} is drained", here._replace(busy=busy), NONE
     for who, _, version in migration.under_way(here) if prompt is not False else ():
         yield f"{NAMES[who]}'s data are ready for {version}", migration.ended(here, who, "applied", applied=True), NONE
+    yield from asking.calendar(here) if not prompt else ()
     if here.wire and not prompt:
         yield deliver(loop, here)
 
@@ -65,7 +67,8 @@ def set_member(here: Here, i: int, life: Life) -> Here:
 
 
 def commits(loop: Loop, here: Here) -> Iterator[Move]:
-    """Those that are part of the story; every other commit is a fault."""
+    """Those that are part of the story, every other commit is a fault; and approvals of those who may give them."""
+    yield from asking.approvals(loop, here)
     for head in loop.scenario.following(here.head):
         if head in loop.scenario.free:
             yield f"commit {head}", here._replace(head=head), NONE

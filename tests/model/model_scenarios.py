@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from model_asking import VOTES, WINDOWS
 from model_faults import FAULTS
+from model_git import GIT, OVERRIDE
 from model_world import API, DRAINED, GATES, LADDER, SHORT, UNIT, WARM, WEB, WORKER, B, G, Scenario, wish
 
 from reconciler.core.model import DriftMode, HandOver, Migration, OnFailure, SetWeight
 from reconciler.core.model import Spec as Commit
 
 OF_DATA = {"migration fails", "migration in doubt"}  # where there is a migration
-EVERY = frozenset(FAULTS) - OF_DATA
-OWN = ("from_rest", "hosts_fenced", "free", "turns", "prompt")  # a scenario's own options; all others are a commit's
+OF_PEOPLE = {*VOTES, *WINDOWS, *OVERRIDE, *GIT}  # where somebody is asked, or told: see model_asking_scenarios
+EVERY = frozenset(FAULTS) - OF_DATA - OF_PEOPLE
+OWN = (
+    "from_rest",
+    "hosts_fenced",
+    "free",
+    "turns",
+    "prompt",
+    "beside",
+)  # a scenario's own options; all others are a commit's
 
 
 def story(**changes: object) -> tuple[tuple[Commit | None, ...], tuple[int, ...]]:
@@ -27,11 +38,18 @@ def story(**changes: object) -> tuple[tuple[Commit | None, ...], tuple[int, ...]
     return commits, (0, 0, 1, 1, 1, 1, 1, 2)
 
 
+def put_back_in(commits: tuple[Commit | None, ...], parents: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+    """And the reverts of 7, of 4 and of 3: wherever a version may fail, the file may be put back (of 1 that is 2)."""
+    return (*commits, commits[0], commits[0], commits[0]), (*parents, 7, 4, 3)
+
+
 def scenario(
     name: str, faults: Iterable[str] = EVERY, budget: int = 1, bad: tuple[str, ...] = (), **changes: object
 ) -> Scenario:
     options = {key: changes.pop(key) for key in OWN if key in changes}
     commits, parents = story(**changes)
+    if options.get("beside"):
+        commits, parents = put_back_in(commits, parents)
     return Scenario(name, commits, parents, tuple(sorted(faults)), budget, bad=bad, **options)  # type: ignore[arg-type]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from core_world import spec
 
@@ -34,6 +34,9 @@ from reconciler.core.model import (
     share,
 )
 from reconciler.core.reading import Counters, GatewayReading, MemberReading, MemberStatus, Stamp
+
+if TYPE_CHECKING:
+    from model_asking import Ballot
 
 BY_HAND = -1  # in a stamp's place: known to the laws only, the core reads the stamp that was there
 UNIT = 5.0  # watched seconds that one waiting look counts
@@ -70,6 +73,9 @@ class Look(NamedTuple):
     gates: str  # an Outcome, or "late": a good verdict, but about an earlier window
     busy: tuple[bool, bool] = (False, False)
     migration: str = "unasked"  # a MigrationStatus, or "stale": one of an earlier transition still runs
+    ballots: tuple[Ballot, ...] = ()
+    window: str = ""  # see model_asking
+    beside: str = ""  # "obstacle" to putting the file back, or "unread": git beside cannot be read at all
 
 
 class Party(NamedTuple):
@@ -119,6 +125,12 @@ class Here(NamedTuple):
     turns: int  # changes of direction under the desired digest in force
     data: tuple[str, ...] = ()  # versions that they were migrated for
     given: int = 0  # the generation that granted or released last: it stands for the number, which rises with it
+    ballots: tuple[Ballot, ...] = ()  # that lie in git
+    window: str = ""  # of the calendar, see model_asking; empty: open
+    obstacle: bool = False  # to putting the file back
+    notes: tuple[tuple[int, str], ...] = ()  # commit, and what is noted there
+    made: tuple[str, int] = ("", -1)  # the file that was put back last: for which transition, by which commit
+    restored: str = ""  # the transition of which that is on record
 
 
 API, WEB, WORKER = (
@@ -163,6 +175,7 @@ class Scenario:
     hosts_fenced: bool = True  # a host refuses commands of a generation that was superseded
     turns: int = 2  # law 13
     prompt: bool = False  # what the world does by itself, it does before the next look; limping members apart
+    beside: bool = False  # git is looked at, and told, beside the desired state (model_git)
     known: Spec = field(init=False)  # whose member list holds throughout
 
     def __post_init__(self) -> None:

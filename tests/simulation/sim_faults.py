@@ -22,6 +22,10 @@ CALLS = {
     "data": ("migration-fails", "migration-check-unknown", "migration-check-late", "migration-slow"),
     "gate": ("gate-late", "gate-error", "gate-raises", "gate-missing", "gate-nan", "gate-reset", "gate-inconclusive"),
     "git": ("git-missing-object", "git-corrupt-object", "git-stale-read"),
+    "beside": (
+        "votes-unread", "git-beside-unread", "put-back-lost", "put-back-conflict", "put-back-reply-lost", "note-lost",
+        "note-conflict", "note-reply-lost",
+    ),
     "process": (
         *(f"crash-{point}" for point in POINTS), "crash-in-call", "pause-and-take-over", "word-in-between", "hint-lost",
     ),
@@ -37,7 +41,11 @@ TURNS = {
     "host": ("host-dies", "slot-dies", "health-flaps", "machine-reboots"),
     "git": (
         "git-commit", "git-storm", "git-revert", "git-force-push", "git-invalid", "git-deleted", "git-unreadable",
-        "git-commit-gone",
+        "git-commit-gone", "git-obstacle", "git-old-work-tree",
+    ),
+    "orders": (
+        "vote-approve", "vote-reject", "vote-forged", "vote-author", "vote-stranger", "vote-yesterday",
+        "vote-clock-wrong", "override",
     ),
     "people": tuple(f"say-{verb}" for verb in VERBS),
     "process": ("kill",),
@@ -56,6 +64,8 @@ BASE = {
         (*CALLS["gateway"][:2], *CALLS["gateway"][3:5], *CALLS["gate"]), 0.06
     ),  # there are few writes and few windows
     **dict.fromkeys(("say-pause", "say-suspend", "say-down", "machine-reboots", "gateway-foreign"), 0.003),
+    **dict.fromkeys(CALLS["beside"], 0.06),  # there are few ends
+    **dict.fromkeys((*TURNS["orders"], "git-old-work-tree"), 0.1),  # it is not often that somebody is asked
     **dict.fromkeys(("git-commit", "say-promote", "say-resume", "say-retry", "clock-day-ahead"), 0.04),
 }  # the others: 0.02 per call, 0.01 per turn
 SHARE = 0.4  # of all faults are in the air in one history: few at once get further, many get deeper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from hashlib import sha1
 from pathlib import Path
@@ -9,6 +10,7 @@ from random import Random
 from typing import NoReturn
 
 from sim_faults import Weather
+from sim_orders import ORDERS, Ballot
 
 from reconciler.desired.repository import FOLDER, Listing
 from reconciler.errors import InvalidDesired, Problem
@@ -51,7 +53,7 @@ spec:
     holdTimeout: 8s
   onFailure: {on_failure}
   driftDetection: {{mode: {drift}}}{gates}
-{migrate}
+{migrate}{orders}
 """
 INVALID = (
     (b"activeSlot:", b"activeSlt:"),
@@ -71,6 +73,7 @@ class Wish:
     blue: str | None = VERSIONS[0]
     green: str | None = None
     policy: int = 0
+    orders: int = 0  # which of sim_orders.ORDERS
 
     def text(self, name: str, warm: bool) -> bytes:
         """`warm`: the worker can stand by, and where there are gates its hand-over has one, too."""
@@ -89,6 +92,7 @@ class Wish:
             gates=(GATES + (HANDED if warm else "")) if self.policy % 4 else "",
             standby=", standby: true" if warm else "",
             migrate=self._migrate(one_step=ladder == LADDERS[-1]),
+            orders=ORDERS[self.orders],
         )
         return filled.encode()
 
@@ -116,6 +120,10 @@ class Git:
         self.unreadable = False
         self.gone: set[str] = set()  # objects that are missing
         self.corrupt: set[str] = set()
+        self.ballots: dict[str, list[Ballot]] = defaultdict(list)  # of each environment, oldest first
+        self.notes: dict[tuple[str, str], str] = {}  # of an environment, at a revision
+        self.obstacles: set[str] = set()  # environments whose file somebody has changed in a work tree
+        self.made: dict[tuple[str, str], str] = {}  # per environment and transition, the commit that put a file back
 
     def commit(self, files: dict[str, bytes], parent: str | None = None) -> str:
         """A commit on the branch; with another `parent` than the head it is a force-push."""

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -20,9 +20,10 @@ from sim_disk import CrashNow, Disk, PowerCut
 from sim_faults import Weather
 from sim_git import Git, Wish
 from sim_laws import Edge, Laws
+from sim_orders import ORDERS, Ballot
 from sim_person import Person
 from sim_process import Process
-from sim_time import Clock, Timeline
+from sim_time import BEGINNING, Clock, Timeline
 from sim_trouble import Trouble
 from sim_world import Place
 
@@ -32,7 +33,7 @@ from reconciler.core.model import Desired, Slot, all_on
 from reconciler.core.plan import Decision, decide
 from reconciler.core.reading import Observed
 from reconciler.core.situation import Wait
-from reconciler.core.state import State
+from reconciler.core.state import Question, State
 from reconciler.desired import manifest, snapshot
 from reconciler.drivers.protocols import Fence
 from reconciler.errors import JournalError, ReconcilerError
@@ -137,10 +138,9 @@ class History:
         self.turns = 0
         for name, place in self.places.items():
             draw = self.weather.draw("first")
-            self.commit(
-                place,
-                Wish("green", green=draw.choice(("1.1", "1.2")), policy=draw.randrange(12)).text(name, place.warm),
-            )
+            wish = Wish("green", green=draw.choice(("1.1", "1.2")), policy=draw.randrange(12))
+            orders = self.weather.draw("orders").randrange(len(ORDERS)) if place.orders else 0
+            self.commit(place, replace(wish, orders=orders).text(name, place.warm))
 
     def advance(self) -> None:
         """Whoever is next does what is next."""
@@ -264,6 +264,19 @@ class History:
         """A person at another keyboard, at a time of the world's own; not in the middle of anybody's commit."""
         self._requests.append((place, request))
 
+    def vote(
+        self, place: Place, asked: Question, by: str, *, approve: bool = True, verified: bool = True, plan: str = "",
+        ahead: float = 0.0,
+    ) -> None:  # fmt: skip
+        """Somebody's word on what is asked now, or on another plan, as it lies in git."""
+        ballots, question = self.git.ballots[place.name], self.laws.asked_at(place) if not plan else 0
+        written = BEGINNING + self.timeline.now + ahead
+        ballots.append(
+            Ballot(f"{len(ballots)}", asked.stage, plan or asked.plan, by, approve, verified, written, question)
+        )
+        self.say(by, lambda: f"{'approves' if approve else 'rejects'} {asked.stage} of {ballots[-1].plan[:8]}")
+        self._hint()
+
     def _hint(self) -> None:
         for process in self.processes:
             if process.alive:
@@ -275,8 +288,10 @@ class History:
         self.say("world", lambda: "nothing goes wrong any more")
         self.weather.calm = True
         self.clock.run_at(1.0)
+        self.clock.set_right()
         self.git.unreadable, self.disk.full = False, False
         self.git.gone.clear()
+        self.git.obstacles.clear()
         for place in self.places.values():
             place.gateway.silent, place.gateway.drain = False, 0.5
             place.members.blind.clear()
@@ -338,7 +353,7 @@ class History:
             self._amiss.pop(place.name, None)
         elif self.timeline.now > self._amiss.setdefault(place.name, self.timeline.now) + SLOWNESS:
             self.laws.breach(f"liveness: {answer.reason}, and {wrong}")
-        return not wrong
+        return not wrong and not self._untold(place)
 
     def _wrong(self, place: Place, state: State, reason: str) -> str:
         stable, gateway = state.stable, place.gateway
@@ -358,6 +373,19 @@ class History:
         idle = ("stopped", "standby")
         owners = [slot for slot in Slot if place.members.all["worker", slot].status.value not in idle]
         return f"the worker runs in {owners}" if owners != [stable.slot] and reason == "InSync" else ""
+
+    def _untold(self, place: Place) -> bool:
+        """Git is to hear of the last end; and where its file can be put back, that is done. It may take its time: who
+        was refused asks ever more seldom."""
+        duty = self.laws.state(place.name).duty
+        if duty is None or not duty.revision:
+            return False
+        head, failed = (self.git.files(one).get(f"environments/{place.name}.yaml") for one in (None, duty.revision))
+        said = self.git.notes.get((place.name, duty.revision), "")
+        only_noted = b"git: note" in (head or b"")
+        left = duty.good and not duty.commit and head == failed and not only_noted
+        same = failed == self.git.files(duty.good).get(f"environments/{place.name}.yaml") if left else True
+        return not said.startswith(duty.text) or (bool(duty.commit) and duty.commit not in said) or not same
 
     def _attend(self, place: Place, since: dict[str, tuple[str, float]]) -> None:
         """A person does what the status asks for; without a word for anybody, nothing may last for ever."""

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 from core_laws import broken
 from core_world import Edge
 from sim_members import ALIVE, Instance
+from sim_order_laws import OrderLaws
 
 from reconciler.core.events import Accepted, Applied, Began, Ended, Intended, Phase, Requested, RollbackBegan, SoakBegan
 from reconciler.core.history import fold
@@ -22,7 +23,7 @@ from reconciler.core.model import Outcome, Routing, SetWeight, Slot, Traffic
 from reconciler.core.reading import GateReading, GatewayReading
 from reconciler.core.situation import Do, Record
 from reconciler.core.state import State
-from reconciler.core.steps import Result, Route
+from reconciler.core.steps import PutBack, Result, Route
 from reconciler.drivers.protocols import Fence
 from reconciler.journal import rows
 from reconciler.journal.entry import Entry
@@ -48,6 +49,7 @@ class Laws:
         self._turned: dict[str, int] = defaultdict(int)
         self._soaking: dict[str, tuple[float, int]] = {}  # since when, and after how many jumps of the clock
         self._began: dict[str, tuple[float, int]] = {}
+        self.orders = OrderLaws(history, self.breach)
         self._limits: dict[str, tuple[float, float]] = {}  # soak and progress deadline, at the latest decision on them
 
     def breach(self, said: str) -> None:
@@ -71,6 +73,7 @@ class Laws:
     def _judge(self, name: str, state: State, entry: Entry) -> None:
         event = entry.event
         self._history.say(f"{name} journal", lambda: f"{entry.seq} by {entry.actor}: {event}")
+        self.orders.entry(name, state, entry)
         if 0 < entry.generation < state.generation:
             self.breach(f"law 5: generation {entry.generation} writes entry {entry.seq} after {state.generation}")
         match event:
@@ -110,6 +113,7 @@ class Laws:
     def edge(self, edge: Edge) -> None:
         for said in broken(edge):
             self.breach(said)
+        self.orders.edge(edge)
         answer = edge.decision.answer
         if isinstance(answer, Do) and edge.state.intent is not None:
             self.breach("law 8: a second act while an intent is open")
@@ -131,6 +135,16 @@ class Laws:
         lasted, jumped = history.timeline.now - began, history.clock.jumps - jumps
         if lasted * history.clock.fastest + LONGEST_LAWFUL * jumped < limit - 0.001:
             self.breach(f"law 18: a {what} of {limit:g} s was over after {lasted:g} s")
+
+    # ---- standing orders, and what reaches git
+
+    def asked_at(self, place: Place) -> int:
+        """The entry that asked what is asked now."""
+        self.state(place.name)
+        return self.orders.question[place.name]
+
+    def puts_back(self, place: Place, act: PutBack) -> None:
+        self.orders.puts_back(place, self.state(place.name), act)
 
     # ---- what reaches the gateway
 

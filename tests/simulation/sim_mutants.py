@@ -10,9 +10,12 @@ from typing import Any
 
 from sim_history import Outcome
 
+from reconciler import session
+from reconciler.core import approving, outcomes
 from reconciler.core.events import Applied, Intended
 from reconciler.core.reading import MemberReading, MemberStatus, Observed
-from reconciler.core.steps import Result, Route
+from reconciler.core.state import Held
+from reconciler.core.steps import PutBack, Result, Route
 from reconciler.desired.snapshot import Desires
 from reconciler.errors import Unreachable
 from reconciler.journal.sqlite import SqliteJournal
@@ -52,6 +55,7 @@ class Mutant:
             setattr(self.where, self.name, old)
 
 
+_done = outcomes._done
 _extend, _apply, _observe, _world = SqliteJournal.extend, keeper.apply, Keeper.observe, Keeper.world
 
 
@@ -145,6 +149,23 @@ def any_window(self: rounds.Rounds, gate: Any, window: Any) -> Any:
     return rounds.GateReading(gate.name, rounds.Outcome.RUNNING, window)
 
 
+def take_every_vote(vote: Any, *_: Any) -> str:
+    return ""
+
+
+def forget_what_was_put_back(state: Any, act: Any, reason: str) -> Any:
+    return state if isinstance(act, PutBack) else _done(state, act, reason)
+
+
+def end_with_any_pins(self: Held, pins: Any) -> bool:
+    """As long as no slot is pinned to it, whatever was pinned before."""
+    return self.version not in (pins.blue, pins.green)
+
+
+def hear_no_window(*_: Any) -> tuple[()]:
+    return ()
+
+
 def without_a_revision(decision: Any, desired: Any, state: Any = None) -> Intended:
     return Intended(decision.answer.act, decision.rule, decision.answer.because, desired.revision)
 
@@ -157,16 +178,20 @@ MUTANTS = {
     "take a lost reply for done": Mutant(keeper, "apply", believe_in_silence, ("law 8",), hint=61),
     "act before the intent is durable": Mutant(tick, "_act", act_first, ("law 8",), hint=0),
     "drop the compare-and-set": Mutant(keeper, "apply", compare_with_nothing, ("law 7", "law 8", "law 2"), hint=6),
-    "take an unreadable member for stopped": Mutant(Keeper, "observe", take_unknown_for_stopped, ("law 21",), hint=4),
+    "take an unreadable member for stopped": Mutant(Keeper, "observe", take_unknown_for_stopped, ("law 21",), hint=12),
     "take every head for newer": Mutant(Desires, "_goes_forward", always_forward, ("law 14",), hint=8),
     "swallow a failed commit": Mutant(SqliteJournal, "_transaction", swallow_a_failed_commit, ("law 8",), hint=2),
     "touch members after a takeover": Mutant(
         tick, "_act", act_although_overtaken, ("law 5", "law 21", "law 10", "law 19"), hint=121
     ),
     "let the watcher die of the journal": Mutant(
-        run.Runner, "look_and_wake", die_of_the_journal, ("liveness",), hint=18
+        run.Runner, "look_and_wake", die_of_the_journal, ("liveness",), hint=43
     ),
     "count time that nobody watched": Mutant(stopwatch, "LONGEST", 1e9, ("law 18",), hint=3),
     "take a verdict about another window": Mutant(rounds.Rounds, "_answer", any_window, ("law 3",), hint=202),
+    "take every vote": Mutant(approving, "objection", take_every_vote, ("law approval",), hint=3),
+    "forget what was put back": Mutant(outcomes, "_done", forget_what_was_put_back, ("law git",), hint=53),
+    "end a hold when the file is put back": Mutant(Held, "ends_with", end_with_any_pins, ("law 4",), hint=5),
+    "hear no window": Mutant(session, "shut", hear_no_window, ("law windows",), hint=43),
     "sign with no revision": Mutant(tick, "intended", without_a_revision, ("law 20",), hint=2),
 }

@@ -31,6 +31,13 @@ class Person:
                 self._say(place, Verb.ABORT)
             case "Suspended" | "Down" | "Paused" | "Holding":
                 self._say(place, Verb.RESUME)
+            case "WaitingApproval" if state.transition and state.transition.asked:
+                for by in ("ann", "bob"):
+                    self._history.vote(place, state.transition.asked, by)
+            case "WaitingApproval":  # somebody was quicker
+                pass
+            case "Frozen":
+                self._history.ask(place, Requested(Verb.RESUME, override=True, reason="as told"))
             case "PromotionAwaited":
                 self._say(place, Verb.PROMOTE)
             case "BranchRewritten":

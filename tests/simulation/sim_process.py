@@ -8,6 +8,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from sim_beside import Votes, Writing
 from sim_disk import CrashNow
 from sim_faults import POINTS
 from sim_gates import open_rounds
@@ -95,6 +96,7 @@ class Simulated(Session):
         self._actor = process.name
         self._pool = process.pool  # type: ignore[assignment]
         self._keepers, self._worlds = {}, {}
+        self.votes, self.writing, self._signs = Votes(process), Writing(process), True  # type: ignore[assignment]
         self._process = process
 
     def _open(self, name: str, manifest: Manifest, previous: World | None) -> World:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
 from sim_faults import IN_TURN, VERBS
 from sim_git import INVALID, VERSIONS, Wish
 from sim_members import ALIVE
+from sim_orders import ORDERS, Orders
 from sim_world import Place
 
 from reconciler.core.events import Requested, Verb
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 DAY = 86_400.0
 
 
-class Trouble:
+class Trouble(Orders):
     """Every fault of `sim_faults.TURNS`, as a method of its name."""
 
     def __init__(self, history: History) -> None:
@@ -188,6 +190,10 @@ class Trouble:
 
     def _wish(self, draw: Random, place: Place) -> Wish:
         """Mostly what people ask for: another version in the idle slot. Sometimes nonsense."""
+        orders = self._weather.draw("orders").randrange(len(ORDERS)) if place.orders else 0
+        return replace(self._wanted(draw, place), orders=orders)
+
+    def _wanted(self, draw: Random, place: Place) -> Wish:
         stable = self._history.laws.state(place.name).in_charge
         slot, version = (stable.slot, stable.version) if stable else (Slot.BLUE, VERSIONS[0])
         other, policy = draw.choice(VERSIONS), draw.randrange(12)

@@ -32,6 +32,7 @@ class Place:
         self.latency = draw.choice((0.002, 0.05, 0.3))  # seconds on the way to the gateway
         fence = draw.choice((Fence.COMMIT, Fence.COMMIT, Fence.OWNER_LOCK, Fence.DETECT))
         self.warm = weather.seed % 2 == 1  # its worker can stand by
+        self.orders = weather.seed % 5 in (1, 3, 4)  # somebody has to approve, or windows close
         self.releases = Releases(weather)
         self.good: list[GateReading] = []  # what gates really said, when it was Successful
         self.members = Members(self)
