@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from reconciler.core.diff import standing
 from reconciler.core.events import Admitted, Applied, Ended, Event
 from reconciler.core.history import fold
-from reconciler.core.model import Desired, Outcome, Slot, Spec
+from reconciler.core.model import Approvals, Desired, Outcome, Slot, Spec
 from reconciler.core.plan import Decision, decide, intended
 from reconciler.core.reading import MemberReading, MemberStatus, Observed
 from reconciler.core.simulate import WhatIf, judge, perform, settle
@@ -91,20 +91,21 @@ class _Walk:
             self.observed = settled
             return True
         if wait.reason == "WaitingApproval":
-            return self._approved(wait)
+            return self._approved()
         if wait.until is None or wait.until <= self.now:
             return False
         self.now = wait.until
         return True
 
-    def _approved(self, wait: Wait) -> bool:
-        """The road goes on as if whoever is asked had agreed."""
+    def _approved(self) -> bool:
+        """The road goes on as if whoever is asked had agreed. Nobody has, so nobody is named in the event."""
         asked = self.state.transition.asked if self.state.transition else None
-        if asked is None:
+        policy = self.spec.approvals if self.spec else None
+        if asked is None or policy is None:
             return False
-        event = Admitted(asked.stage, asked.plan, ("approval",))
+        event = Admitted(asked.stage, asked.plan, ())
         self._fold(event)
-        self._note("waiting-approval", event, wait.message)
+        self._note("waiting-approval", event, f"as if approved by {_voices(policy)}")
         return True
 
     def take(self, decision: Decision) -> None:
@@ -130,6 +131,13 @@ class _Walk:
         transition = self.state.transition
         weight = transition.rung if transition else None
         self.steps.append(Planned(self.now - self.began, rule, what, because, weight, gates))
+
+
+def _voices(policy: Approvals) -> str:
+    """Who would have to agree."""
+    several = f"{policy.minimum} of " if policy.minimum > 1 else ""
+    who = " or ".join(policy.approvers) or "anybody who may write to the repository"
+    return f"{several}{who}"
 
 
 def rollback_seconds(desired: Desired, observed: Observed, state: State, now: float) -> float | None:
