@@ -191,7 +191,7 @@ def _awaited(s: Situation, t: Transition, policy: Approvals) -> Wait:
     who = " or ".join(policy.approvers) or "anybody who may write to the repository"
     missing = policy.minimum - len(names)
     so_far = f"; {', '.join(names)} agreed, {missing} missing" if names else ""
-    vain = [f"; the vote of {vote.by} {why}" for vote in s.observed.votes if (why := _told(vote, t, policy))]
+    vain = [f"; {told}" for told in uncounted(s.observed.votes, t, policy)]
     unread = f"; votes cannot be read: {s.observed.votes_unread}" if s.observed.votes_unread else ""
     command = f"reconcile approve {s.spec.environment} --stage {asked.stage}"
     told = f"{so_far}{''.join(vain[-3:])}{unread}"
@@ -199,9 +199,14 @@ def _awaited(s: Situation, t: Transition, policy: Approvals) -> Wait:
     return Wait("WaitingApproval", message, until=asked.since + policy.deadline, blocked=True, alert=True)
 
 
-def _told(vote: Vote, t: Transition, policy: Approvals) -> str:
-    counted = any(agreed.vote == vote.id for agreed in t.agreed)
-    return "" if counted or t.asked is None else objection(vote, t.asked, policy)
+def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals) -> list[str]:
+    """Whose word on the stage that is asked about does not count, and why: each said once, the newest last."""
+    if t.asked is None:
+        return []
+    counted = {agreed.vote for agreed in t.agreed}
+    ours = [vote for vote in votes if vote.stage is t.asked.stage and vote.id not in counted]
+    told = [f"the vote of {vote.by} {why}" for vote in reversed(ours) if (why := objection(vote, t.asked, policy))]
+    return list(dict.fromkeys(told))[::-1]
 
 
 def overdue(s: Situation, t: Transition) -> tuple[str, str] | None:
