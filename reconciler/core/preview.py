@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reconciler.core.approving import whom
 from reconciler.core.diff import standing
 from reconciler.core.events import Admitted, Applied, Ended, Event
 from reconciler.core.history import fold
-from reconciler.core.model import Approvals, Desired, Outcome, Slot, Spec
+from reconciler.core.model import Desired, Outcome, Slot, Spec
 from reconciler.core.plan import Decision, decide, intended
 from reconciler.core.reading import MemberReading, MemberStatus, Observed
 from reconciler.core.simulate import WhatIf, judge, perform, settle
@@ -105,7 +106,7 @@ class _Walk:
             return False
         event = Admitted(asked.stage, asked.plan, ())
         self._fold(event)
-        self._note("waiting-approval", event, f"as if approved by {_voices(policy)}")
+        self._note("waiting-approval", event, f"as if approved by {whom(policy)}")
         return True
 
     def take(self, decision: Decision) -> None:
@@ -131,13 +132,6 @@ class _Walk:
         transition = self.state.transition
         weight = transition.rung if transition else None
         self.steps.append(Planned(self.now - self.began, rule, what, because, weight, gates))
-
-
-def _voices(policy: Approvals) -> str:
-    """Who would have to agree."""
-    several = f"{policy.minimum} of " if policy.minimum > 1 else ""
-    who = " or ".join(policy.approvers) or "anybody who may write to the repository"
-    return f"{several}{who}"
 
 
 def rollback_seconds(desired: Desired, observed: Observed, state: State, now: float) -> float | None:
