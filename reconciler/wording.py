@@ -16,6 +16,7 @@ from reconciler.core.events import (
     DriftFound,
     Ended,
     Event,
+    Froze,
     GenerationTaken,
     HealthNoted,
     HoldBegan,
@@ -32,6 +33,7 @@ from reconciler.core.events import (
     SoakBegan,
     StagePassed,
     StepPassed,
+    Thawed,
     Watched,
     WentDown,
 )
@@ -125,7 +127,8 @@ def _decided(what: Act | Event | StrategyStep) -> str:
         case StagePassed(stage, evidence):
             return f"{stage} passed{_because(evidence)}"
         case Admitted(stage, plan, by):
-            return f"{stage} may begin: plan {plan[:12]} is approved by {', '.join(by)}"
+            agreed = f" is approved by {', '.join(by)}" if by else ""
+            return f"{stage} may begin: plan {plan[:12]}{agreed}"
         case Migrated(version, evidence):
             return f"the data is migrated for {version}{_because(evidence)}"
         case StepPassed(cursor, evidence, handed):
@@ -167,6 +170,10 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"the gates say {outcome}{_because(reason)}"
         case PausedByRule(reason):
             return f"paused{_because(reason)}"
+        case Froze(why, until):
+            return f"frozen: {why}{f'; it opens at {until}' if until else ''}"
+        case Thawed():
+            return "no window is closed any more, or somebody overrides it"
         case HoldBegan(reason):
             return f"holding in place{_because(reason)}"
         case RequestRefused(verb, reason):

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.events import Admitted, ApprovalAsked, ApprovalVoided, Approved, Intended, Requested, Verb
+from reconciler.core.events import (
+    Admitted,
+    ApprovalAsked,
+    ApprovalVoided,
+    Approved,
+    Froze,
+    Intended,
+    Requested,
+    Thawed,
+    Verb,
+)
 from reconciler.core.model import Stage
 from reconciler.core.steps import Note, PutBack
 from reconciler.wording import describe
@@ -28,6 +38,10 @@ PLAN, A, B = "0123456789abcdef", "a" * 40, "b" * 40
             Admitted(Stage.HAND_OVER, PLAN, ("anna", "ben")),
             "handOver may begin: plan 0123456789ab is approved by anna, ben",
         ),
+        (Admitted(Stage.SHIFT, PLAN, ()), "shift may begin: plan 0123456789ab"),
+        (Froze("stocktaking", "2026-11-25 06:00Z"), "frozen: stocktaking; it opens at 2026-11-25 06:00Z"),
+        (Froze("stocktaking"), "frozen: stocktaking"),
+        (Thawed(), "no window is closed any more, or somebody overrides it"),
         (Requested(Verb.RESUME, reason="urgent fix"), "asked: resume: urgent fix"),
         (
             Requested(Verb.RESUME, reason="urgent fix", override=True),

@@ -11,7 +11,7 @@ from reconciler.cli import gates as asking
 from reconciler.cli.layout import paint
 from reconciler.cli.once import Report, report
 from reconciler.cli.screen import steps_table
-from reconciler.core.approving import objection, voters
+from reconciler.core.approving import uncounted, voters, whom
 from reconciler.core.gates import due
 from reconciler.core.model import Approvals, Mode, Outcome, Spec
 from reconciler.core.reading import GateReading
@@ -72,11 +72,11 @@ class Review:
     def _voices(self) -> list[str]:
         """Who may approve, who has, and whose vote does not count."""
         policy = self.policy
-        who = ", ".join(policy.approvers) or "anybody who may write to the repository"
-        agreed = voters(self.transition, policy, self.report.state.watched)
-        said = f"asked: {who}; {len(agreed)} of {policy.minimum} agreed{': ' + ', '.join(agreed) if agreed else ''}"
-        votes = [(vote, objection(vote, self.asked, policy)) for vote in self.report.observed.votes]
-        return [said, *(f"  the vote of {vote.by} {why}" for vote, why in votes if why)]
+        now = self.report.state.watched
+        agreed = voters(self.transition, policy, now)
+        names = f": {', '.join(agreed)}" if agreed else ""
+        said = f"asked: {whom(policy)}; {len(agreed)} of {policy.minimum} agreed{names}"
+        return [said, *(f"  {told}" for told in uncounted(self.report.observed.votes, self.transition, policy, now))]
 
     def as_json(self) -> dict[str, Any]:
         road, policy = self.report.as_json(), self.policy

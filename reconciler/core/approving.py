@@ -25,6 +25,7 @@ from reconciler.core.situation import Answer, Record, Situation, Wait
 from reconciler.core.state import Question, Transition
 
 AHEAD = 300.0  # seconds that a voter's clock may be ahead of ours
+JUST = 300.0  # seconds before a question: whoever voted within them may have meant it
 
 
 EARLY = (Stage.PREFLIGHT, Stage.MIGRATE)  # before anything of the newcomer is started
@@ -171,6 +172,13 @@ def _unread(s: Situation, t: Transition) -> bool:
     return bool(due(s.spec, t)) and not proof(s.spec, t, s.observed.gates).good
 
 
+def whom(policy: Approvals) -> str:
+    """Who may approve, in words."""
+    anybody = "whose key the operator's file knows" if policy.signed else "who may write to the repository"
+    several = f" ({policy.minimum} of them)" if policy.minimum > 1 else ""
+    return f"{' or '.join(policy.approvers) or f'anybody {anybody}'}{several}"
+
+
 def voters(t: Transition, policy: Approvals, now: float) -> tuple[str, ...]:
     """Who has agreed to what is asked, each once, as far as that is not too long ago."""
     fresh = [agreed.by for agreed in t.agreed if agreed.age + now - agreed.at < policy.expires]
@@ -200,20 +208,26 @@ def _awaited(s: Situation, t: Transition, policy: Approvals) -> Wait:
     names, asked = voters(t, policy, s.now), t.asked
     if len(names) >= policy.minimum:
         return Wait("GatePending", f"{asked.stage} is approved; the gates are read again first")
-    who = " or ".join(policy.approvers) or "anybody who may write to the repository"
     missing = policy.minimum - len(names)
     so_far = f"; {', '.join(names)} agreed, {missing} missing" if names else ""
-    vain = [f"; the vote of {vote.by} {why}" for vote in s.observed.votes if (why := _told(vote, t, policy))]
+    vain = [f"; {told}" for told in uncounted(s.observed.votes, t, policy, s.now)]
     unread = f"; votes cannot be read: {s.observed.votes_unread}" if s.observed.votes_unread else ""
     command = f"reconcile approve {s.spec.environment} --stage {asked.stage}"
     told = f"{so_far}{''.join(vain[-3:])}{unread}"
-    message = f"{asked.stage} of {t.newcomer} waits for {who}{told}; review with: {command}"
+    message = f"{asked.stage} of {t.newcomer} waits for {whom(policy)}{told}; review with: {command}"
     return Wait("WaitingApproval", message, until=asked.since + policy.deadline, blocked=True, alert=True)
 
 
-def _told(vote: Vote, t: Transition, policy: Approvals) -> str:
-    counted = any(agreed.vote == vote.id for agreed in t.agreed)
-    return "" if counted or t.asked is None else objection(vote, t.asked, policy)
+def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float) -> list[str]:
+    """Whose word on what is asked about does not count, and why: each said once, the newest last. What was voted on
+    another stage, or long before, was meant for something else."""
+    if t.asked is None:
+        return []
+    counted, asked = {agreed.vote for agreed in t.agreed}, t.asked
+    ours = [vote for vote in votes if vote.stage is asked.stage and vote.id not in counted]
+    meant = [vote for vote in ours if vote.plan == asked.plan or vote.age < now - asked.since + JUST]
+    told = [f"the vote of {vote.by} {why}" for vote in reversed(meant) if (why := objection(vote, asked, policy))]
+    return list(dict.fromkeys(told))[::-1]
 
 
 def overdue(s: Situation, t: Transition) -> tuple[str, str] | None:

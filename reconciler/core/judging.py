@@ -93,7 +93,7 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     if t.phase is Phase.SOAKING:
         late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
     else:
-        counting = not (s.state.paused or t.migrating or isinstance(t.step, Pause))
+        counting = not (s.state.paused or t.frozen or t.asked or t.migrating or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
     if not late:
         return None

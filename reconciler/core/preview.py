@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from reconciler.core.approving import whom
 from reconciler.core.diff import standing
 from reconciler.core.events import Admitted, Applied, Ended, Event
 from reconciler.core.history import fold
@@ -91,20 +92,21 @@ class _Walk:
             self.observed = settled
             return True
         if wait.reason == "WaitingApproval":
-            return self._approved(wait)
+            return self._approved()
         if wait.until is None or wait.until <= self.now:
             return False
         self.now = wait.until
         return True
 
-    def _approved(self, wait: Wait) -> bool:
-        """The road goes on as if whoever is asked had agreed."""
+    def _approved(self) -> bool:
+        """The road goes on as if whoever is asked had agreed. Nobody has, so nobody is named in the event."""
         asked = self.state.transition.asked if self.state.transition else None
-        if asked is None:
+        policy = self.spec.approvals if self.spec else None
+        if asked is None or policy is None:
             return False
-        event = Admitted(asked.stage, asked.plan, ("approval",))
+        event = Admitted(asked.stage, asked.plan, ())
         self._fold(event)
-        self._note("waiting-approval", event, wait.message)
+        self._note("waiting-approval", event, f"as if approved by {whom(policy)}")
         return True
 
     def take(self, decision: Decision) -> None:

@@ -8,7 +8,7 @@ import pytest
 from core_story import FAILED, INCONCLUSIVE, acts, happened, shares
 from core_world import LADDER, WEB, B, G, World, at, serving, spec
 
-from reconciler.core.approving import objection
+from reconciler.core.approving import objection, uncounted, whom
 from reconciler.core.conditions import status
 from reconciler.core.events import (
     Admitted,
@@ -381,3 +381,24 @@ def test_what_makes_a_vote_count(changes: dict[str, object], said: str) -> None:
     vote = replace(VOTE, **changes)  # type: ignore[arg-type]
     found = objection(vote, Question(Stage.SHIFT, "plan", 0.0), STRICT)
     assert said in found if said else not found
+
+
+def test_what_was_voted_on_another_stage_or_long_before_is_not_held_against_anybody_and_nothing_is_said_twice() -> None:
+    world = asked(Stage.SHIFT)
+    world.waits("WaitingApproval")
+    t = world.state.transition
+    assert t
+    assert t.asked
+    sound = replace(VOTE, id="0", plan=t.asked.plan, by="bob")
+    stale = [replace(VOTE, id=str(number), plan=f"plan {number}") for number in range(3)]
+    other = replace(VOTE, id="8", stage=Stage.PREFLIGHT, by="carl")
+    before = replace(VOTE, id="9", plan="of the last transition", by="dora", age=86000.0)
+    told = uncounted((before, sound, *stale, other), t, Approvals((Stage.SHIFT,)), world.now)
+    assert told == ["the vote of ann is about another plan than the one that is asked about now"]
+
+
+def test_who_may_approve_is_said_as_it_is() -> None:
+    assert whom(Approvals((Stage.SHIFT,))) == "anybody who may write to the repository"
+    assert whom(Approvals((Stage.SHIFT,), ("ann", "bob"))) == "ann or bob"
+    several = whom(Approvals((Stage.SHIFT,), minimum=2))
+    assert several == "anybody whose key the operator's file knows (2 of them)"

@@ -138,3 +138,21 @@ def test_a_window_without_an_end_says_so() -> None:
     world.commit(spec(G, green="v2"))
     world.closed = (Closed(0.0, None, DENY),)
     assert "no end is known" in world.waits("Frozen").message
+
+
+def test_a_preview_waits_out_a_freeze_however_long_and_then_goes_on() -> None:
+    world = frozen(0.0, 20_000.0, approvals=Approvals((Stage.PREFLIGHT,)))
+    world.waits("WaitingApproval")
+    road = preview(world.desired, world.look(), world.state, world.now)
+    assert road.ended
+    assert road.ended.phase is Phase.SUCCEEDED
+
+
+def test_a_freeze_that_nobody_looked_at_for_long_is_no_lack_of_progress() -> None:
+    world = serving()
+    world.commit(spec(G, green="v2", progress_deadline=60.0))
+    world.until(at(50))
+    world.closed = (Closed(0.0, None, DENY),)
+    world.waits("Frozen")
+    decision = decide(world.desired, world.look(), world.state, world.state.watched + 61.0)
+    assert decision.rule == "freeze"
