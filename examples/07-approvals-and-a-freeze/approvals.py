@@ -1,4 +1,4 @@
-"""A switch that somebody has to approve, in a time that is closed; then a version that fails, and what git makes of it."""
+"""A switch that somebody has to approve, in a closed window; then a version that fails, and what git makes of it."""
 
 from __future__ import annotations
 
@@ -68,7 +68,8 @@ def approved_in_a_freeze(here: Terminal) -> None:
     here.reconcile("--once", "--apply", expect=3)
     here.reconcile("approve", "production", "--stage", "shift", "--yes", "-m", "every gate is good")
     here.reconcile("--once", "--apply")
-    here.say("the votes are commits of their own")
+    here.say("who asked, who agreed, and who overrode what is on record; the votes are commits of their own")
+    here.reconcile("history", "production", "--limit", "28")
     here.git("log", "--format=%an: %s%n%w(0,4,4)%b", "reconciler/approvals")
 
 
@@ -98,7 +99,9 @@ def taken_back(here: Terminal) -> None:
 
 
 def tried_again(here: Terminal) -> None:
-    here.say("1.2.0 was not to blame: what it needs was down, and is there again. So it is released, and asked for again")
+    here.say(
+        "1.2.0 was not to blame: what it needs was down, and is there again. So it is released, and asked for again"
+    )
     (here.folder / "outage").unlink()
     here.reconcile("retry", "production", "-m", "the outage is over")
     put_back = here.git("log", "-1", "--format=%H", "--author=reconciler").strip()
