@@ -223,8 +223,8 @@ def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: fl
     another stage, or long before, was meant for something else."""
     if t.asked is None:
         return []
-    counted, asked = {agreed.vote for agreed in t.agreed}, t.asked
-    ours = [vote for vote in votes if vote.stage is asked.stage and vote.id not in counted]
+    counted, asked = {agreed.by for agreed in t.agreed}, t.asked
+    ours = [vote for vote in votes if vote.stage is asked.stage and vote.by not in counted]
     meant = [vote for vote in ours if vote.plan == asked.plan or vote.age < now - asked.since + JUST]
     told = [f"the vote of {vote.by} {why}" for vote in reversed(meant) if (why := objection(vote, asked, policy))]
     return list(dict.fromkeys(told))[::-1]

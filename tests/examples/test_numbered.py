@@ -46,6 +46,19 @@ PROMISES = {
         "the data is migrated for 1.1.0: 'upgrade' ended with exit code 0",
         "20 x Hello from version 1.1.0 in the green slot",
     ),
+    "07-approvals-and-a-freeze": (
+        "WaitingApproval: preflight of green@1.1.0 waits for anybody who may write to the repository",
+        "production: may preflight of green@1.1.0 begin?",
+        "production: Frozen: deny",
+        "asked: resume, although a window is closed: 1.0.0 loses orders",
+        "Succeeded: green@1.1.0 serves, after blue@1.0.0",
+        "A. Person: approve shift of production",
+        "20 x Hello from version 1.1.0 in the green slot",
+        "production: RolledBack (AnalysisFailed): blue@1.2.0 went back to green@1.1.0",
+        "reconciler: production: green@1.1.0 again",
+        "production: retry is on record",
+        "20 x Hello from version 1.2.0 in the blue slot",
+    ),
 }
 
 pytestmark = pytest.mark.real
