@@ -19,6 +19,7 @@ from reconciler.core.events import (
     Judged,
     LetGo,
     Migrated,
+    MigrationNoted,
     PausedByRule,
     Rebound,
     Requested,
@@ -76,6 +77,8 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"start {', '.join(members)} {version} in {slot}{', as owner' if owner else ''}"
         case Stop(slot, members, owner):
             return f"stop {', '.join(members)} in {slot}{', as owner' if owner else ''}"
+        case Migrate(_, version, only_ask=True):
+            return f"ask what became of the data for {version}"
         case Migrate(_, version):
             return f"migrate the data for {version}"
         case Warm(slot, version):
@@ -114,6 +117,8 @@ def _decided(what: Act | Event | StrategyStep) -> str:
             return f"policy changed at {revision[:12]}: same weight, new window"
         case StagePassed(stage, evidence):
             return f"{stage} passed{_because(evidence)}"
+        case MigrationNoted(status, _, detail):
+            return f"the migration is {status}{_because(detail)}"
         case Migrated(version, evidence):
             return f"the data is migrated for {version}{_because(evidence)}"
         case StepPassed(cursor, evidence, handed):

@@ -233,11 +233,26 @@ def migrated_first(edge: Edge) -> str:
         return f"{t.newcomer} is brought up before its data is migrated"
     if isinstance(step, Migrate) and not waiting:
         return "it is migrated already"
+    if isinstance(step, Migrate) and any(reading.status is not STOPPED for reading in edge.observed.members[step.slot]):
+        return f"{t.newcomer} runs, or may, while its data is migrated"
     back = event(edge)
     begins = isinstance(back, RollbackBegan) and back.ends is Phase.ROLLED_BACK
-    drifts = isinstance(step, Route) and (t.stable.slot in rises(edge) or step.after.fallback is not None)
-    blind = t.one_way and (begins or (drifts and t.rung > 0))
-    return "users go back onto data that stable does not work with" if blind else ""
+    return "users go back onto data that stable does not work with" if t.one_way and begins else ""
+
+
+def left_behind(edge: Edge) -> str:
+    """Whatever came before: nobody is led to a stable that does not work with the data, and nothing of it works on them
+    once the newcomer has all users. What becomes of it again is a person's word (`abort`, another commit)."""
+    t, step = edge.state.transition, act(edge)
+    if t is None or t.going_back or not t.one_way:
+        return "" if t is None or t.going_back or edge.state.bears(t.stable) else f"that {t.stable} is left behind is forgotten"
+    if isinstance(step, Route) and t.rung:
+        more = step.after.weights[t.stable.slot] > 100 - t.rung or (serves(edge) and t.stable.slot in rises(edge))
+        stands_in = step.after.fallback is not None
+        admits = t.rung == 100 and step.after.admission[t.stable.slot] is not Admission.CLOSED
+        return f"users are led to {t.stable}, which does not work with the data" if more or stands_in or admits else ""
+    works = isinstance(step, Start) and step.owner and step.slot is t.stable.slot and t.rung == 100
+    return f"{t.stable} owns what it does not work with" if works else ""
 
 
 def law_21_gates(edge: Edge) -> str:
@@ -252,9 +267,11 @@ def law_21_gates(edge: Edge) -> str:
     for member, reading in zip(spec.members, edge.observed.members[t.stable.slot], strict=True):
         if member.name in names and reading.status not in (STOPPED, STANDBY):
             sworn = reading.status is UNKNOWN and edge.state.forced is t.stable.slot
-            newer = edge.observed.members[t.newcomer.slot][spec.members.index(member)].status is READY
-            if not sworn and not (member.standby and newer):
+            if not sworn:
                 return f"{member.name} is said to have let go, and reads {reading.status}"
+        newer = edge.observed.members[t.newcomer.slot][spec.members.index(member)].status
+        if member.name in names and newer is READY:
+            return f"nobody is said to own {member.name}, and the newcomer does"
     forward = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot and not t.going_back
     return "an owner is made without the gates of the hand-over" if forward and not t.let_go else ""
 
@@ -273,9 +290,9 @@ def speaks(edge: Edge) -> str:
 LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
-    "migration": migrated_first,
+    "migration": migrated_first, "left behind": left_behind,
 }  # fmt: skip
-FOR_FACTS = ("4", "14", "15", "19", "21 (gates)", "migration")  # a fact moves nothing: these alone speak of it
+FOR_FACTS = ("4", "14", "15", "19", "21 (gates)", "migration", "left behind")  # a fact moves nothing: these alone speak of it
 FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),

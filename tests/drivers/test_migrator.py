@@ -12,15 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.core.model import Migration
 from reconciler.core.reading import MigrationReading, MigrationStatus
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.process.family import TOKEN
-from reconciler.errors import Unreachable
+from reconciler.errors import Conflict
 
 VALUES = {"version": "2.0", "slot": "green", "environment": "demo", "transition": "t1"}
 MIGRATE = "import pathlib, sys; f = pathlib.Path('runs'); f.write_text((f.read_text() if f.exists() else '') + 'x')"
 CHECK = "import pathlib, sys; sys.exit(0 if pathlib.Path('runs').exists() else 10)"
+UPGRADE = Migration("upgrade", "upgraded", old_version_works=True)
 APPLIED, FAILED, UNKNOWN = MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN
 
 
@@ -29,7 +31,7 @@ def python(folder: Path, code: str, *words: str, **keys: object) -> Command:
 
 
 def wanted(folder: Path, migrate: str = MIGRATE, check: str = CHECK, **keys: object) -> Migrating:
-    return Migrating("upgrade", python(folder, migrate, **keys), python(folder, check), VALUES)
+    return Migrating(UPGRADE, python(folder, migrate, **keys), python(folder, check), VALUES)
 
 
 def ended(migrator: Migrator) -> MigrationReading:
@@ -90,7 +92,7 @@ def test_a_check_that_gives_no_clear_answer_runs_nothing(tmp_path: Path, check: 
 def test_a_check_that_is_not_there_runs_nothing(tmp_path: Path) -> None:
     missing = Command.model_validate({"argv": ["no-such-program"], "base": tmp_path})
     migrator = Migrator(tmp_path)
-    migrator.begin(Migrating("upgrade", python(tmp_path, MIGRATE), missing, VALUES), "t1")
+    migrator.begin(Migrating(UPGRADE, python(tmp_path, MIGRATE), missing, VALUES), "t1")
     found = ended(migrator)
     assert (found.status, runs(tmp_path)) == (UNKNOWN, 0)
     assert "no-such-program" in found.detail
@@ -99,7 +101,7 @@ def test_a_check_that_is_not_there_runs_nothing(tmp_path: Path) -> None:
 def test_a_command_that_cannot_be_started_has_failed_if_the_check_says_so(tmp_path: Path) -> None:
     missing = Command.model_validate({"argv": ["no-such-program"], "base": tmp_path})
     migrator = Migrator(tmp_path)
-    migrator.begin(Migrating("upgrade", missing, python(tmp_path, CHECK), VALUES), "t1")
+    migrator.begin(Migrating(UPGRADE, missing, python(tmp_path, CHECK), VALUES), "t1")
     found = ended(migrator)
     assert found.status is FAILED
     assert "did not run" in found.detail
@@ -120,7 +122,7 @@ def test_nobody_waits_for_it_and_it_is_not_begun_twice(tmp_path: Path) -> None:
     migrator.begin(slow, "t1")
     assert migrator.read().status is MigrationStatus.RUNNING
     migrator.begin(slow, "t1")
-    with pytest.raises(Unreachable, match="t1 has not ended yet"):
+    with pytest.raises(Conflict, match="t1 has not ended yet"):
         migrator.begin(slow, "t2")
     assert ended(migrator).transition == "t1"
     assert runs(tmp_path) == 1
