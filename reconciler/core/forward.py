@@ -33,7 +33,7 @@ from reconciler.core.model import (
     Traffic,
     share,
 )
-from reconciler.core.outcomes import cursor_at
+from reconciler.core.outcomes import cursor_at, healed
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
@@ -150,7 +150,9 @@ def drift_under_way(s: Situation) -> Answer | None:
         return None
     if not s.runs(t.stable) and gateway.weights[t.stable.slot] < ours[t.stable.slot]:
         return Wait("StableDegraded", f"{t.stable} is not ready to take its share back", alert=True)
-    return Do(_rung(s, t, t.rung), "heal drift")
+    if t.one_way and t.rung and not s.runs(t.newcomer):
+        return Wait("NotReady", f"{t.newcomer} is not ready, and {t.stable} does not work with its data", alert=True)
+    return Do(_rung(s, t, healed(t, gateway.weights[t.newcomer.slot])), "heal drift")
 
 
 def ask(s: Situation) -> Answer | None:

@@ -122,15 +122,19 @@ def _refused(state: State, act: Act, reason: str) -> State:
 
 
 def drifted(state: State, event: DriftFound) -> State:
-    """In mid-transition the weight becomes the smaller of what was found and our rung, and a new window opens. Where
-    stable does not work with the data it becomes the larger: nobody gets there, and nobody is led back."""
+    """In mid-transition the weight becomes what it is to be healed to, and a new window opens."""
     transition = state.transition
     if transition and not transition.going_back:
-        found = _found(event.found, transition.newcomer.slot)
-        further = transition.one_way and transition.rung
-        rung = max(transition.rung, found) if further else min(transition.rung, found)
+        rung = healed(transition, _found(event.found, transition.newcomer.slot))
         transition = _on_rung(transition, rung, state.watched)
     return replace(state, drift=event, transition=transition)
+
+
+def healed(transition: Transition, found: int) -> int:
+    """What the newcomer is to have where somebody else gave it `found`: the smaller of that and our rung. Where stable
+    does not work with the data, the larger: nobody is left there, or led back."""
+    further = transition.one_way and transition.rung
+    return max(transition.rung, found) if further else min(transition.rung, found)
 
 
 def _on_rung(transition: Transition, rung: int, now: float) -> Transition:

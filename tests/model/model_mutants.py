@@ -21,7 +21,7 @@ from model_loop import Loop
 from model_scenarios import AT_ONCE, BOTH_WORK, HANDED, ONE_WAY, scenario
 from model_world import GATES, SHORT
 
-from reconciler.core import arriving, back, diff, forward, gates, handing, history, members, migrating, plan, rest
+from reconciler.core import arriving, back, diff, forward, gates, handing, history, members, migrating, outcomes, plan, rest
 from reconciler.core.gates import Verdict
 from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule
@@ -91,7 +91,7 @@ MUTANTS = (
         spoil(arriving, "_kept", lambda *_: 100),
         faults=("gateway dies",),
     ),
-    Mutant("drift is healed towards the larger share", "2", spoil(forward, "min", max), faults=("moved by hand",)),
+    Mutant("drift is healed towards the larger share", "2", spoil(outcomes, "min", max), faults=("moved by hand",)),
     Mutant(
         "nobody asks the gates",
         "3",
