@@ -227,7 +227,8 @@ def migrated_first(edge: Edge) -> str:
     t, step = edge.state.transition, act(edge)
     waiting = t is not None and t.migrates and not t.migrated
     if t is None or t.going_back:
-        return "a migration without a transition" if isinstance(step, Migrate) else ""
+        runs = isinstance(step, Migrate) and not (t and step.only_ask)
+        return "a migration without a transition that goes forward" if runs else ""
     started = isinstance(step, Start) and step.slot is t.newcomer.slot and not step.owner
     if waiting and (started or (climbs(edge) and not t.rung)):
         return f"{t.newcomer} is brought up before its data is migrated"
@@ -244,15 +245,24 @@ def left_behind(edge: Edge) -> str:
     """Whatever came before: nobody is led to a stable that does not work with the data, and nothing of it works on them
     once the newcomer has all users. What becomes of it again is a person's word (`abort`, another commit)."""
     t, step = edge.state.transition, act(edge)
-    if t is None or t.going_back or not t.one_way:
-        return "" if t is None or t.going_back or edge.state.bears(t.stable) else f"that {t.stable} is left behind is forgotten"
-    if isinstance(step, Route) and t.rung:
-        more = step.after.weights[t.stable.slot] > 100 - t.rung or (serves(edge) and t.stable.slot in rises(edge))
-        stands_in = step.after.fallback is not None
-        admits = t.rung == 100 and step.after.admission[t.stable.slot] is not Admission.CLOSED
-        return f"users are led to {t.stable}, which does not work with the data" if more or stands_in or admits else ""
+    if t is None or t.going_back:
+        return ""
+    if not t.one_way:
+        return "" if edge.state.bears(t.stable) else f"that {t.stable} is left behind is forgotten"
+    if isinstance(step, Route) and _leads_to(t.stable.slot, step, edge):
+        return f"users are led to {t.stable}, which does not work with the data"
     works = isinstance(step, Start) and step.owner and step.slot is t.stable.slot and t.rung == 100
     return f"{t.stable} owns what it does not work with" if works else ""
+
+
+def _leads_to(stable: Slot, step: Route, edge: Edge) -> bool:
+    """By a weight, a fallback or a cookie. One without any users yet keeps them all where they are."""
+    t, after = edge.state.transition, step.after
+    assert t
+    left = 100 - t.rung  # what the newcomer's rung leaves to stable
+    more = after.weights[stable] > left or (t.rung > 0 and serves(edge) and stable in rises(edge))
+    admits = after.weights[stable.other] == 100 and after.admission[stable] is not Admission.CLOSED
+    return more or admits or after.fallback is not None
 
 
 def law_21_gates(edge: Edge) -> str:
@@ -292,7 +302,15 @@ LAWS = {
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
     "migration": migrated_first, "left behind": left_behind,
 }  # fmt: skip
-FOR_FACTS = ("4", "14", "15", "19", "21 (gates)", "migration", "left behind")  # a fact moves nothing: these alone speak of it
+FOR_FACTS = (
+    "4",
+    "14",
+    "15",
+    "19",
+    "21 (gates)",
+    "migration",
+    "left behind",
+)  # a fact moves nothing: these alone speak of it
 FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),
