@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -160,3 +162,34 @@ def _until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it never came")
+
+
+def test_only_asked_it_runs_nothing(tmp_path: Path) -> None:
+    migrator = Migrator(tmp_path)
+    migrator.begin(wanted(tmp_path), "t1", only_ask=True)
+    found = ended(migrator)
+    assert (found.status, found.ran, runs(tmp_path)) == (FAILED, False, 0)
+
+
+def test_another_migration_of_the_same_transition_is_not_taken_for_the_one_that_runs(tmp_path: Path) -> None:
+    migrator = Migrator(tmp_path)
+    slow = wanted(tmp_path, migrate=f"import time; time.sleep(0.5); {MIGRATE}")
+    migrator.begin(slow, "t1")
+    other = replace(slow, migration=Migration("upgrade", "upgraded", old_version_works=False))
+    with pytest.raises(Conflict, match="has not ended yet"):
+        migrator.begin(other, "t1")
+    assert ended(migrator).migration == UPGRADE
+
+
+def test_a_thread_that_cannot_be_started_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    migrator = Migrator(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(Conflict, match="cannot be begun now"):
+            migrator.begin(wanted(tmp_path), "t1")
+    assert migrator.read().status is MigrationStatus.UNASKED
+    migrator.begin(wanted(tmp_path), "t1")
+    assert ended(migrator).status is APPLIED
