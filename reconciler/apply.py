@@ -28,10 +28,19 @@ def apply(
 
     Raises Fenced: somebody else owns the environment now. Everything else that the world does is an outcome.
     """
-    try:
+
+    def perform() -> Applied:
         _perform(world, spec, act, reading, generation, number)
         boundary("effect-done")
         return _read_back(world, act)
+
+    return outcome(perform)
+
+
+def outcome(perform: Callable[[], Applied]) -> Applied:
+    """What the world says to an act, whatever way it says it. Raises Fenced."""
+    try:
+        return perform()
     except Fenced:
         raise
     except Conflict as error:

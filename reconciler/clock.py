@@ -8,13 +8,16 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Two readings that must never be confused."""
+    """Readings that must never be confused."""
 
     def monotonic(self) -> float:
         """Seconds that only ever grow; for durations and deadlines."""
 
     def wall(self) -> str:
         """The time on the wall, ISO 8601 in UTC; for people to read, never to decide by."""
+
+    def now(self) -> datetime:
+        """The time on the wall as a value, in UTC; for windows and freezes, which people write by it."""
 
 
 def shown(seconds: float) -> str:
@@ -30,6 +33,9 @@ class SystemClock:
 
     def wall(self) -> str:
         return shown(time.time())
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 SYSTEM = SystemClock()

@@ -11,16 +11,17 @@ import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
 
 from reconciler.errors import InvalidConfiguration
-from reconciler.operator_file import find, read, refuse_tracked, tell
+from reconciler.operator_file import find, read, refuse_missing, refuse_tracked, tell
 from reconciler.operator_tables import TABLES, defined
 from reconciler.spelling import unknown
 
 if TYPE_CHECKING:
+    from reconciler.drivers.alerts.recipient import Recipient
     from reconciler.drivers.haproxy.proxy import Proxy
     from reconciler.drivers.process.app import App
 
@@ -28,6 +29,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SQLITE = "sqlite:///"
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Author = Annotated[  # as in git: name and e-mail of the reconciler's own commits
+    str, StringConstraints(pattern=r"^[^\s<>\x00-\x1f][^<>\x00-\x1f]{0,99} <[^\s<>@]{1,64}@[^\s<>@]{1,180}>$")
+]
 Tables = Annotated[dict[Name, dict[str, Any]], Field(repr=False)]  # of apps, ...: may hold secrets
 
 
@@ -35,11 +39,34 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Verify(Section):
+    """Whose signatures count, in files of this machine; and whether the branch's head needs one (`head`)."""
+
+    mode: Literal["none", "head"] = "none"
+    signers: Text | None = None  # allowed_signers, of SSH
+    keyring: Text | None = None  # exported OpenPGP keys
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if self.mode == "head" and not (self.signers or self.keyring):
+            raise ValueError('mode = "head" needs keys; add `signers` (SSH allowed_signers) or `keyring` (OpenPGP)')
+        return self
+
+
+class Signing(Section):
+    """The SSH key with which the reconciler signs its own commits."""
+
+    key: Text
+
+
 class RepositorySection(Section):
     """Where the manifests are committed: a local repository, bare or not. No branch: the one that HEAD names."""
 
     path: Text = "."
     branch: Text | None = None
+    author: Author = "reconciler <reconciler@localhost>"
+    verify: Verify = Verify()
+    signing: Signing | None = None
 
 
 class JournalSection(Section):
@@ -70,6 +97,7 @@ class Configuration(Section):
     commands: Tables = {}
     queries: Tables = {}
     folders: Tables = {}
+    alerts: Tables = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)
@@ -84,6 +112,36 @@ class Configuration(Section):
     @property
     def repository_path(self) -> Path:
         return self._base / self.repository.path
+
+    @property
+    def signers_path(self) -> Path | None:
+        """The allowed_signers file of SSH; None when there is none."""
+        return self._named(self.repository.verify.signers)
+
+    @property
+    def keyring_path(self) -> Path | None:
+        return self._named(self.repository.verify.keyring)
+
+    @property
+    def signing_key_path(self) -> Path | None:
+        """The private key of the reconciler's own commits; None: they are not signed."""
+        return self._named(self.repository.signing.key if self.repository.signing else None)
+
+    def beside(self) -> dict[str, Path]:
+        """Key -> the file that it names, which must be there and outside of git, as this one."""
+        named = {"verify.signers": self.signers_path, "verify.keyring": self.keyring_path}
+        named["signing.key"] = self.signing_key_path
+        return {f"repository.{key}": path for key, path in named.items() if path}
+
+    def _named(self, file: str | None) -> Path | None:
+        return self._base / file if file else None
+
+    def signers_problem(self) -> str:
+        """Why nobody's signature can be verified here; empty when somebody's can."""
+        if self.signers_path or self.keyring_path:
+            return ""
+        cure = "add `signers` (SSH allowed_signers) or `keyring` (OpenPGP) to [repository.verify]"
+        return f"this needs verified signatures, and no keys are known; {cure} in {self._file or 'reconciler.toml'}"
 
     @property
     def state_dir(self) -> Path:
@@ -104,6 +162,11 @@ class Configuration(Section):
         """Raises InvalidConfiguration when the operator has defined none of that name."""
         proxy: Proxy = self.named("proxies", name)
         return proxy
+
+    @property
+    def recipients(self) -> dict[str, Recipient]:
+        """Where alerts go, by name. None: nobody is told anything."""
+        return self._defined.get("alerts", {})
 
     def named(self, section: str, name: str) -> Any:
         """What stands under `[SECTION.NAME]`, as its driver's own model. Raises InvalidConfiguration."""
@@ -154,7 +217,11 @@ def load(
     if file is None:
         return _placed(Configuration(), None, here)
     refuse_tracked(file)
-    return parse(read(file), file)
+    found = parse(read(file), file)
+    for key, beside in found.beside().items():
+        refuse_missing(file, key, beside)
+        refuse_tracked(beside)
+    return found
 
 
 def parse(text: str, file: Path) -> Configuration:

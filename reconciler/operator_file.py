@@ -49,6 +49,18 @@ def read(file: Path) -> str:
         raise InvalidConfiguration(f"{file}: cannot be read: {error.strerror}") from error
 
 
+def refuse_missing(file: Path, key: str, named: Path) -> None:
+    """A file that `key` of the operator's file names."""
+    try:
+        with named.open("rb") as content:
+            begins = content.read(10)
+    except OSError as error:
+        raise InvalidConfiguration(f"{file}: {key}: {named}: cannot be read: {error.strerror}") from error
+    if key.endswith(".keyring") and begins == b"-----BEGIN":
+        cure = f"gpg --dearmor < {named.name} > {named.stem}.gpg"
+        raise InvalidConfiguration(f"{file}: {key}: {named}: armored, expected a binary keyring; {cure}")
+
+
 def refuse_tracked(file: Path) -> None:
     """Whoever can commit must not decide what may be run. A link is judged by what it leads to, too."""
     for place in {file.absolute(), file.resolve()}:

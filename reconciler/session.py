@@ -13,10 +13,16 @@ from pathlib import Path
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration, load
 from reconciler.core.model import Desired
+from reconciler.core.reading import Closed
 from reconciler.core.state import State
+from reconciler.desired.beside import Beside
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import head_signers, signers_of
 from reconciler.desired.snapshot import Desires, Snapshot
+from reconciler.desired.votes import Votes
+from reconciler.desired.windows import calendar, shut
+from reconciler.desired.writing import writing_of
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.journal.sqlite import open_journal
 from reconciler.journal.store import Journal
@@ -52,7 +58,9 @@ class Session:
         self.configuration, self.read_only, self.clock = configuration, read_only, clock
         self.journal: Journal = open_journal(configuration.journal_url, read_only=read_only)
         self.repository = Repository(configuration.repository_path, branch or configuration.repository.branch)
-        self.desires = Desires(self.repository, configuration)
+        self.desires = Desires(self.repository, configuration, head_signers(configuration))
+        self.votes = Votes(self.repository, signers_of(configuration), clock)
+        self.writing = writing_of(self.repository, configuration, clock)
         self._seen = Snapshot("")
         self.boundary: Callable[[str], None] = no_boundary
         self.watched = False  # somebody calls `look` when git moves: a tick need not
@@ -92,7 +100,8 @@ class Session:
             return ()
         names = {*before.environments, *now.environments}
         changed = {name for name in names if before.environments.get(name) is not now.environments.get(name)}
-        return changed if before.problem == now.problem else {*changed, *self.journal.environments()}
+        same = (before.problem, before.unverified) == (now.problem, now.unverified)
+        return changed if same else {*names, *self.journal.environments()}
 
     def names(self) -> list[str]:
         """Every environment that git or the journal knows."""
@@ -140,10 +149,20 @@ class Session:
                 lambda manifest, previous: self._open(name, manifest, previous),
                 self._pool,
                 actor=self._actor,
+                beside=Beside(name, self.votes, self.writing, lambda: self._path(name)),
+                closed=self._closed,
                 clock=self.clock,
                 boundary=lambda point: self.boundary(point),
             )
         return self._keepers[name]
+
+    def _closed(self, manifest: Manifest, watched: float) -> tuple[Closed, ...]:
+        return shut(calendar(manifest.windows), self.clock.now(), watched)
+
+    def _path(self, name: str) -> str:
+        """Of an environment's file at the head, for what is asked about it there."""
+        found = self.desires.look().environments.get(name)
+        return found.file if found else ""
 
     def _open(self, name: str, manifest: Manifest, previous: World | None) -> World:
         world = open_world(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from reconciler.core.events import (
     Accepted,
+    Admitted,
     Adopted,
     Applied,
+    ApprovalAsked,
+    ApprovalVoided,
+    Approved,
     Began,
     Bootstrapped,
     Created,
@@ -43,7 +47,9 @@ from reconciler.core.model import (
     StrategyStep,
     Weights,
 )
-from reconciler.core.steps import Act, CloseGateway, Migrate, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Route, StageFiles, Start, Stop, Warm
+
+LINE_END = "\n"
 
 
 def duration(seconds: float) -> str:
@@ -87,6 +93,10 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"weights: {weights(after.weights)}" if before != after.weights else _admission(after)
         case CloseGateway():
             return "close the gateway's listener"
+        case PutBack(_, failed, good):
+            return f"put the file back in git: from {failed[:12]} to what it was at {good[:12]}"
+        case Note(_, revision, text):
+            return f"note in git, at {revision[:12]}: {text.partition(LINE_END)[0]}"
         case Intended(Route(_, after), "reopen-gateway"):
             return f"intent (reopen-gateway): start the gateway again at {weights(after.weights)}"
         case Intended(act, rule):
@@ -117,6 +127,8 @@ def _decided(what: Act | Event | StrategyStep) -> str:
             return f"policy changed at {revision[:12]}: same weight, new window"
         case StagePassed(stage, evidence):
             return f"{stage} passed{_because(evidence)}"
+        case Admitted(stage, plan, by):
+            return f"{stage} may begin: plan {plan[:12]} is approved by {', '.join(by)}"
         case MigrationNoted(status, _, detail):
             return f"the migration is {status}{_because(detail)}"
         case Migrated(version, evidence):
@@ -143,8 +155,15 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"first entry of this environment in journal {journal}"
         case GenerationTaken(generation):
             return f"generation {generation} may act from here on"
-        case Requested(verb, reason=reason):
-            return f"asked: {verb}{_because(reason)}"
+        case Requested(verb, reason=reason, override=override):
+            return f"asked: {verb}{', although a window is closed' if override else ''}{_because(reason)}"
+        case ApprovalAsked(stage, plan):
+            return f"approval asked: before {stage}, of plan {plan[:12]}"
+        case Approved(stage, plan, by, verified=verified, reason=reason):
+            signed = ", signature verified" if verified else ""
+            return f"approved: {stage}, plan {plan[:12]}, by {by}{signed}{_because(reason)}"
+        case ApprovalVoided(stage, plan, reason):
+            return f"approval void: {stage}, plan {plan[:12]}{_because(reason)}"
         case DriftFound(expected, found):
             return f"drift: found {weights(found)}, expected {weights(expected)}"
         case HealthNoted(ready, reason):

@@ -109,7 +109,8 @@ def _next(place: Place, keep: bool) -> None:
     config = f"{program} --config {shlex.quote(str(place.config))}"
     looks = (
         f"{config} history demo       # every decision and step, from the journal",
-        f"{config} history --verify   # the journal's hash chain",
+        f"{config} history --verify   # the journal's hash chain, and git's notes of it",
+        f"git -C {shlex.quote(str(place.repository))} log --notes=reconciler   # what became of every commit",
     )
     afresh = (
         f"{program} demo --keep   # the same, left running to play with",

@@ -49,7 +49,7 @@ def command(config: str | None, environment: str, for_: str | None, output: str)
     with Session.open(config, read_only=True) as session:
         (name,) = session.chosen((environment,))
         asked = Round.of(session.keeper(name), session.clock)
-        found = {reading.name: reading for reading in asked.run(wanted, _progress if output == "text" else _silent)}
+        found = {reading.name: reading for reading in asked.run(wanted, progress if output == "text" else _silent)}
     code = exit_code(asked.gates, found)
     if output == "json":
         click.echo(json.dumps({"environment": name, **as_json(asked, found), "exitCode": code}))
@@ -143,7 +143,7 @@ def _silent(_passed: float, _readings: Readings) -> None:
     """For machines."""
 
 
-def _progress(passed: float, readings: Readings) -> None:
+def progress(passed: float, readings: Readings) -> None:
     """One line on a terminal that is written over; nothing in a pipe."""
     if on_terminal():
         seen = ", ".join(f"{reading.name} {reading.outcome} ({reading.samples})" for reading in readings)

@@ -37,7 +37,10 @@ def command(config: str | None, environment: str, check: bool) -> int:
 
 
 def _gateway(session: Session, name: str) -> Gateway:
-    found = session.desires.look().environments.get(name)
+    head = session.desires.look()
+    if head.unverified:
+        raise UsageError(head.unverified)
+    found = head.environments.get(name)
     if not isinstance(found, Manifest):
         raise UsageError(f"git has no valid manifest of '{name}' at the head; reconcile validate says why")
     return gateway_for(found, session.configuration, session.journal.id)

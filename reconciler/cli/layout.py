@@ -14,9 +14,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 GAP = "  "
 
 
-def paint(text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False) -> str:
+def paint(text: str, colour: str | None = None, *, bold: bool = False, dim: bool = False, strike: bool = False) -> str:
     """For `say`, which takes the colours off again where nobody would see them."""
-    return click.style(text, fg=colour, bold=bold or None, dim=dim or None)
+    return click.style(text, fg=colour, bold=bold or None, dim=dim or None, strikethrough=strike or None)
 
 
 def say(*lines: str) -> None:
@@ -27,6 +27,11 @@ def say(*lines: str) -> None:
 
 def on_terminal() -> bool:
     return sys.stdout.isatty()
+
+
+def colours() -> bool:
+    """Would what is painted be seen?"""
+    return on_terminal() and not os.environ.get("NO_COLOR")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import replace
 from typing import Any
 
 from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import paint
-from reconciler.core.conditions import ERROR, Status, status
+from reconciler.core.conditions import ERROR, Status, status, what_next
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
 from reconciler.core.reading import Observed
@@ -17,26 +16,6 @@ from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.session import Session
 from reconciler.wording import weights
-
-NEXT = {
-    "InSync": "nothing to do; commit a change of activeSlot to switch",
-    "RevisionHeld": "set activeSlot back, or pin another version, and commit; or: reconcile retry {env}",
-    "Paused": "reconcile resume {env}",
-    "Suspended": "reconcile resume {env}",
-    "Down": "reconcile resume {env}",
-    "PromotionAwaited": "reconcile promote {env}",
-    "Holding": "reconcile abort {env}, or: reconcile resume {env}",
-    "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
-    "DesiredInvalid": "reconcile validate",
-    "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
-    "BranchRewritten": "reconcile retry {env} --accept-rewritten",
-    "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
-    "Refused": "mend what stands in the way; it is tried again by itself",
-    "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
-    "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
-    "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
-    "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
-}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +42,7 @@ def see(keeper: Keeper) -> tuple[State, Desired, Observed]:
     """Everything but the gates: whoever acts on them asks them, and a second asker would send users' requests twice."""
     state = keeper.catch_up()
     desired = keeper.desired(state)
-    return state, desired, keeper.observe(desired, replace(state, transition=None))
+    return state, desired, keeper.observe(desired, state, gates=False)
 
 
 def look(session: Session, name: str) -> Look:
@@ -102,7 +81,7 @@ def next_step(found: Look) -> str:
         default = "reconcile status {env} --watch"
     else:
         default = "reconcile --once shows the steps, reconcile run takes them"
-    return NEXT.get(found.status.reason, default).format(env=found.name)
+    return what_next(found.status.reason, found.name, default)
 
 
 def lines(found: Look) -> list[str]:
@@ -119,6 +98,7 @@ def lines(found: Look) -> list[str]:
         "stable": f"{s.stable or 'none yet'}    git asks for {s.target or 'nothing usable'}",
         "newcomer": f"{s.newcomer} at {s.rung} %" if s.newcomer else "",
         "last": _last(found) if not s.newcomer else "",
+        "held": _held(found),
         "why": _why(found, s),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
@@ -145,7 +125,7 @@ def _traffic(found: Look) -> str:
 
 
 def _why(found: Look, s: Status) -> str:
-    if not found.state.seq and s.reason != "DesiredInvalid":
+    if not found.state.seq and s.reason not in ("DesiredInvalid", "RevisionUnverified"):
         return "it was never run: the journal has no entry of it"
     if s.reason == "GatePending":
         return f"the gates have to agree; how they see it: reconcile gates {found.name}"
@@ -155,6 +135,12 @@ def _why(found: Look, s: Status) -> str:
 def _last(found: Look) -> str:
     last = found.state.last
     return f"{last.newcomer} {last.phase} ({last.revision[:12]}) {last.reason}".rstrip() if last else ""
+
+
+def _held(found: Look) -> str:
+    """What will not be tried again, also where git does not ask for it just now."""
+    told = [f"{held.version} ({held.condition}: {held.reason})" for held in found.state.held]
+    return "; ".join(told) if found.reason != "RevisionHeld" else ""
 
 
 def _stalled(s: Status) -> str:

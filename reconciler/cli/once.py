@@ -50,16 +50,16 @@ def once(
     with Session.open(config, read_only=True, branch=branch) as session:
         reports = []
         for name in session.chosen(environment):
-            report = _one(session, name, supposed)
-            _check(supposed, report)
-            reports.append(report)
+            found = report(session, name, supposed)
+            _check(supposed, found)
+            reports.append(found)
             if output == "text":
-                say(*report.lines())
+                say(*found.lines())
     if output == "json":
-        click.echo(json.dumps({"environments": [report.as_json() for report in reports]}, default=str))
+        click.echo(json.dumps({"environments": [found.as_json() for found in reports]}, default=str))
     if not reports and output == "text":
         click.echo("no environments: commit one to environments/ (reconcile init writes a first one)")
-    code = worst(report.exit_code for report in reports)
+    code = worst(found.exit_code for found in reports)
     return IN_SYNC if code == CHANGES and not detailed_exitcode else code
 
 
@@ -105,7 +105,7 @@ class Report:
     def exit_code(self) -> int:
         if self.error:
             return ERROR
-        if self.road is None or (self.road.end.blocked and not self.road.steps):
+        if self.road is None or self.road.barred or (self.road.end.blocked and not self.road.steps):
             return BLOCKED
         if self.road.steps:
             return CHANGES
@@ -122,7 +122,7 @@ class Report:
             "seconds": road.seconds if road else None,
             "rollbackSeconds": self.rollback,
             "ends": {"reason": road.end.reason, "message": road.end.message} if road else None,
-            "rollbackSafe": self._safe(),
+            "rollbackSafe": self.safe(),
             "gateway": self.fence,
             "exitCode": self.exit_code,
         }
@@ -131,7 +131,7 @@ class Report:
         spec = self.spec
         return differences(spec, self.observed, self.state) if spec else ()
 
-    def _safe(self) -> str:
+    def safe(self) -> str:
         """Whether, after this road, one step would lead back."""
         spec, road = self.spec, self.road
         if spec is None or road is None:
@@ -165,7 +165,7 @@ class Report:
             phase = road.ended.phase if road.ended else ""
             lines += [
                 f"  ends {phase} after {duration(road.seconds)}; a rollback from full weight: one step{back}",
-                f"  rollback safe: {self._safe()}",
+                f"  rollback safe: {self.safe()}",
             ]
         rest = f"{road.end.reason}{': ' + road.end.message if road.end.message else ''}"
         still = "nothing to do" if self.exit_code == IN_SYNC else "nothing can be done"
@@ -188,7 +188,7 @@ def _step(planned: Any) -> dict[str, Any]:
     }
 
 
-def _one(session: Session, name: str, supposed: WhatIf | None) -> Report:
+def report(session: Session, name: str, supposed: WhatIf | None = None) -> Report:
     """Look at one environment without leaving a trace. Its trouble is its own."""
     state, unread = State(), Desired("", None)
     nothing = Observed(None, Pair((), ()))

@@ -30,3 +30,15 @@ def command(config: str | None, environment: str, reason: str, accept_rewritten:
         return "" if state.held or state.refusal or accept_rewritten else "nothing is held or refused here"
 
     ask(config, environment, Requested(Verb.RETRY, reason=reason, accept_rewritten=accept_rewritten), held)
+    _asked_for(config, environment)
+
+
+def _asked_for(config: str | None, environment: str) -> None:
+    """The file of what failed was put back: then git has to ask for it again, and that is a commit."""
+    with Session.open(config, read_only=True) as session:
+        state = session.state(environment)
+        head = session.desired(environment, state).head
+    if head and head.target == state.stable and not state.transition:
+        click.echo(
+            f"git asks for {head.target} now, which serves: to try another again, commit it (activeSlot, or pin)"
+        )

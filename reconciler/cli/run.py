@@ -9,12 +9,15 @@ from pathlib import Path
 
 import click
 
+from reconciler.alerts.addresses import refuse_misread
+from reconciler.alerts.bell import Bell
 from reconciler.cli.interrupt import ends_after_this
 from reconciler.cli.logs import logged
 from reconciler.desired.manifest import Invalid
 from reconciler.desired.snapshot import Snapshot
 from reconciler.desired.watch import Watch
 from reconciler.errors import InvalidDesired
+from reconciler.journal.sqlite import open_journal
 from reconciler.loop.run import Runner
 from reconciler.session import Session
 
@@ -28,6 +31,7 @@ logger = logging.getLogger("reconciler.run")
 def command(config: str | None, log: str, poll: float) -> int:
     """Keep every environment as git says, until interrupted. Gateways and slots run on when this stops."""
     with logged(log), Session.open(config) as session:
+        refuse_misread(session.configuration)
         session.journal.lock()
         return serve(session, poll)
 
@@ -38,7 +42,8 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     if threading.current_thread() is threading.main_thread():
         ends_after_this(stop)
     sys.setswitchinterval(0.0005)  # a look asks several threads: 5 ms is too long to wait for one another
-    runner = Runner(session, session.keeper)
+    bell = _bell(session)
+    runner = Runner(session, session.keeper, bell.tell)
     session.alarm = runner.wake_one
     session.watched = True
     told = Told(session)
@@ -50,6 +55,7 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     watch = Watch(_paths(session), look, interval=poll)
     logger.info("%s; Ctrl-C ends this loop, gateways and slots run on", told.place)
     told.look()
+    bell.start()
     runner.start()
     watch.start()
     try:
@@ -58,9 +64,17 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     finally:
         watch.stop()
         runner.stop()
+        bell.stop()
         for name in left_between(session):
             logger.warning("%s stays in the middle of a switch, nobody goes on or back, until: reconcile run", name)
     return 1 if runner.lost else 0
+
+
+def _bell(session: Session) -> Bell:
+    """It reads by a way of its own, so that it never takes a turn at the journal from the loop."""
+    found = session.configuration
+    journal = open_journal(found.journal_url, read_only=True)
+    return Bell(found.recipients, found.state_dir, journal, session.clock)
 
 
 def left_between(session: Session) -> list[str]:
@@ -97,7 +111,8 @@ class Told:
 def problems(found: Snapshot) -> tuple[str, ...]:
     """Everything in git that cannot be used, in words."""
     invalid = (one for one in found.environments.values() if isinstance(one, Invalid))
-    return (*([found.problem] if found.problem else []), *(str(each) for one in invalid for each in one.problems))
+    whole = [text for text in (found.problem, found.unverified) if text]
+    return (*whole, *(str(each) for one in invalid for each in one.problems))
 
 
 def _paths(session: Session) -> list[Path]:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import click
 
+from reconciler.alerts.addresses import misread
 from reconciler.configuration import Configuration, load
 from reconciler.desired.claims import judge
 from reconciler.desired.manifest import Invalid, Manifest, read
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import head_signers
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.errors import InvalidConfiguration, Problem
 
@@ -57,15 +59,17 @@ class Verdict:
 def validate(config: str | None, files: tuple[Path, ...]) -> Verdict:
     """Never raises for what is in a file: that is what the verdict tells."""
     operator, problems = _operator(config)
+    problems += _misread(operator)
     if operator is None and not files:
         return Verdict("the operator's file, which says where the manifests are", "", (), problems)
     head = _head(operator) if operator else Snapshot("")
     found = _judged(files, head, operator) if files else list(head.environments.values())
     of = ", ".join(map(str, files)) if files else f"environments/ at {head.revision[:12] or 'no revision'}"
-    if head.problem and not files:
-        problems += (_unreadable(operator, head.problem),)
+    if (told := head.problem or head.unverified) and not files:
+        problems += (_unreadable(operator, told),)
     wrong = (problem for one in found if isinstance(one, Invalid) for problem in one.problems)
-    good = tuple(sorted(one.name for one in found if isinstance(one, Manifest)))
+    usable = files or not head.unverified
+    good = tuple(sorted(one.name for one in found if isinstance(one, Manifest) and usable))
     return Verdict(of, head.revision, good, (*problems, *wrong))
 
 
@@ -77,9 +81,15 @@ def _operator(config: str | None) -> tuple[Configuration | None, tuple[Problem, 
         return None, tuple(Problem(file, 0, 0, message) for file, _, message in lines)
 
 
+def _misread(operator: Configuration | None) -> tuple[Problem, ...]:
+    """Addresses that stand in the file, and that no alert could be sent to."""
+    wrong = misread(operator) if operator else ()
+    return tuple(Problem(str(operator and operator.file), 0, 0, line) for line in wrong)
+
+
 def _head(operator: Configuration) -> Snapshot:
     repository = Repository(operator.repository_path, operator.repository.branch)
-    desires = Desires(repository, operator)
+    desires = Desires(repository, operator, head_signers(operator))
     try:
         return desires.look()
     finally:

@@ -51,8 +51,11 @@ def _approve(s: Situation, t: Transition, stage: Stage | None) -> Answer | None:
 
 def wanting(s: Situation, t: Transition) -> bool:
     """The stage that comes next has no approval yet, and needs one."""
-    policy, stage = s.spec.approvals, ahead(s, t)
-    return policy is not None and stage in policy.before and stage not in t.admitted
+    return _wanted(s, t, ahead(s, t))
+
+
+def _wanted(s: Situation, t: Transition, stage: Stage | None) -> bool:
+    return s.spec.approvals is not None and stage in s.spec.approvals.before and stage not in t.admitted
 
 
 def ahead(s: Situation, t: Transition) -> Stage | None:
@@ -64,7 +67,8 @@ def ahead(s: Situation, t: Transition) -> Stage | None:
         return Stage.HAND_OVER
     if t.rung or Stage.PREFLIGHT in t.passed:
         return Stage.SHIFT
-    return Stage.MIGRATE if pending(t) and Stage.MIGRATE in t.passed else Stage.PREFLIGHT
+    early = EARLY if pending(t) and Stage.MIGRATE in t.passed else EARLY[:1]
+    return next((stage for stage in early if _wanted(s, t, stage)), early[-1])
 
 
 def plan(s: Situation, t: Transition, stage: Stage) -> str:
@@ -72,7 +76,8 @@ def plan(s: Situation, t: Transition, stage: Stage) -> str:
     versions = [f"{slot} {name} {_running(s, slot, name)}" for slot in Slot for name in _names(s)]
     gates = [f"{gate.name} {Outcome.SUCCESSFUL}" for gate in due(s.spec, t) if gate.mode is Mode.ENFORCE]
     steps = [repr(step) for step in t.steps[t.cursor :]]
-    parts = [t.id, stage, t.digest, str(t.stable), str(t.newcomer), str(t.rung), *versions, *steps, *gates]
+    whose = [t.id, stage, t.digest, str(t.stable), str(t.newcomer), str(t.rung), str(t.voided)]
+    parts = [*whose, *versions, *steps, *gates]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -18,11 +18,34 @@ IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit
 
 STALLED = frozenset(
     {
-        "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "BranchRewritten", "GatewayChanged",
-        "VersionMismatch", "Refused",
+        "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "RevisionUnverified", "BranchRewritten",
+        "GatewayChanged", "VersionMismatch", "Refused",
     }
 )  # fmt: skip
 
+
+NEXT = {
+    "InSync": "nothing to do; commit a change of activeSlot to switch",
+    "RevisionHeld": "set activeSlot back, or pin another version, and commit; or: reconcile retry {env}",
+    "Paused": "reconcile resume {env}",
+    "Suspended": "reconcile resume {env}",
+    "Down": "reconcile resume {env}",
+    "WaitingApproval": "reconcile approve {env}, or: reconcile reject {env} -m WHY",
+    "Frozen": "wait until it opens, or: reconcile resume {env} --override-freeze -m WHY",
+    "PromotionAwaited": "reconcile promote {env}",
+    "Holding": "reconcile abort {env}, or: reconcile resume {env}",
+    "AdoptionNeeded": "reconcile adopt {env} --stable blue|green",
+    "DesiredInvalid": "reconcile validate",
+    "RevisionUnverified": "sign on top of it, with a key that is known here: git commit --allow-empty -S",
+    "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
+    "BranchRewritten": "reconcile retry {env} --accept-rewritten",
+    "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
+    "Refused": "mend what stands in the way; it is tried again by itself",
+    "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
+    "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
+    "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
+    "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
+}
 
 OPEN = (MigrationStatus.RUNNING, MigrationStatus.UNKNOWN)
 
@@ -55,6 +78,12 @@ class Status:
     exit_code: int
 
 
+def what_next(reason: str, environment: str, default: str) -> str:
+    """What to type, or to do, where an environment stands so; `default` (with `{env}`) where the reason alone does not
+    say it."""
+    return NEXT.get(reason, default).format(env=environment)
+
+
 def status(desired: Desired, observed: Observed, state: State, decision: Decision) -> Status:
     """The words for what was found and decided."""
     standpoint = standing(desired, state)
@@ -73,7 +102,7 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
         weights=gateway.weights if gateway and gateway.up else None,
         rung=transition.rung if transition else None,
         revision=desired.revision,
-        conditions=_conditions(state, wait, standpoint.refused, reason, message),
+        conditions=_conditions(observed, state, wait, standpoint.refused, reason, message),
         reason=reason,
         message=message,
         exit_code=_exit_code(spec, state, wait),
@@ -157,12 +186,13 @@ def _phase(state: State, wait: Wait | None) -> Phase | str:
 
 
 def _conditions(
-    state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
+    observed: Observed, state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
 ) -> tuple[Condition, ...]:
     stalled = refused or (wait if wait and wait.reason in STALLED else None)
     ready = wait is not None and wait.reason == "InSync" and refused is None
     busy = state.transition is not None or (wait is None)
-    drift = state.drift
+    drift, git = state.drift, observed.git
+    obstacle = git.obstacle if git and git.asks else ""
     return (
         Condition("Ready", ready, reason, message),
         Condition("Reconciling", busy and stalled is None, reason),
@@ -172,6 +202,7 @@ def _conditions(
         Condition(
             "Drifted", drift is not None, "WeightsChanged" if drift else "", f"found {drift.found}" if drift else ""
         ),
+        Condition("RevertPending", bool(obstacle), "GitInTheWay" if obstacle else "", obstacle),
     )
 
 

@@ -23,7 +23,7 @@ def standing(desired: Desired, state: State) -> Standing:
     """A head that is invalid, rewritten, or would change stable under its users leaves the last good state in force."""
     head, accepted = desired.head, state.accepted
     if head is None:
-        return Standing(desired.in_force, refused=_refusal("DesiredInvalid", desired.problem))
+        return Standing(desired.in_force, refused=_refusal(desired.reason, desired.problem))
     if accepted and head.digest == accepted.digest:
         return Standing(head, refused=_stable_pinned(head, state))  # adopted at another version than git pins
     refused = _unacceptable(desired, head, state)

@@ -140,7 +140,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
                 passed=transition.passed & {Stage.MIGRATE}, phase=Phase.PROGRESSING, let_go=False, migrates=migrates,
                 migrated=transition.migrated and not anew,
             )  # fmt: skip
-            transition = unapproved(transition)
+            transition = replace(unapproved(transition), admitted=frozenset())
         case StagePassed(stage):
             transition = replace(transition, passed=transition.passed | {stage})
         case MigrationNoted():
@@ -169,7 +169,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             more = (*transition.agreed[-99:], Agreed(by, vote, now, age)) if there else transition.agreed
             transition = replace(transition, agreed=more)
         case ApprovalVoided():
-            transition = replace(transition, asked=None, agreed=())
+            transition = replace(transition, asked=None, agreed=(), voided=transition.voided + 1)
         case Admitted(stage):
             since = transition.since if stage is Stage.FINALISE else now  # its soak is over, and is not begun again
             admitted = transition.admitted | {stage}
@@ -188,8 +188,10 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
 
 
 def unapproved(transition: Transition) -> Transition:
-    """Something was found, or what is to be done has changed: whoever agreed is asked again."""
-    return replace(transition, asked=None, agreed=(), admitted=frozenset())
+    """Something was found: whoever agreed to the present stage is asked again."""
+    over = frozenset({Stage.PREFLIGHT, Stage.MIGRATE}) if Stage.PREFLIGHT in transition.passed else frozenset[Stage]()
+    voided = transition.voided + (1 if transition.asked or transition.admitted - over else 0)
+    return replace(transition, asked=None, agreed=(), admitted=transition.admitted & over, voided=voided)
 
 
 def _requested(state: State, request: Requested) -> State:

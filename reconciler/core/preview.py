@@ -36,6 +36,7 @@ class Preview:
     end: Wait  # what it comes to rest on
     seconds: float | None  # until the transition ends; None when no transition ends within this road
     state: State
+    barred: bool = False  # before anything else somebody, or the calendar, is waited for
 
     @property
     def ended(self) -> Ended | None:
@@ -47,8 +48,10 @@ def preview(desired: Desired, observed: Observed, state: State, now: float, what
     walk = _Walk(desired, observed, state, now, what_if)
     for _ in range(LIMIT):
         decision = walk.next()
+        if isinstance(decision.answer, Wait) and decision.answer.blocked and not walk.steps:
+            walk.barred = True
         if isinstance(decision.answer, Wait) and not walk.wait(decision.answer):
-            return Preview(tuple(walk.steps), decision.answer, walk.ended, walk.state)
+            return Preview(tuple(walk.steps), decision.answer, walk.ended, walk.state, walk.barred)
         walk.take(decision)
     return Preview(tuple(walk.steps), Wait("TooLong", "the road does not come to rest"), None, walk.state)
 
@@ -61,6 +64,7 @@ class _Walk:
         self.what_if, self.began = what_if, now
         self.steps: list[Planned] = []
         self.ended: float | None = None
+        self.barred = False
 
     @property
     def spec(self) -> Spec | None:

@@ -144,6 +144,8 @@ def stage_idle(s: Situation) -> Answer | None:
     version = s.spec.pinned(idle)
     if version is None or s.state.is_held(version) or (left and left.release == Release(idle, version)):
         return None
+    if left and not (left.good or left.stopped) and any(version in held.before for held in s.state.held):
+        return None  # its file was put back: what failed stays up for study, until it is retired
     step = prepare(s, Release(idle, version))
     waits = s.spec.migration is not None  # it is to start on migrated data only
     return None if waits and not (isinstance(step, Do) and isinstance(step.act, StageFiles)) else step

@@ -17,7 +17,7 @@ from reconciler.core.reading import (
     Stamp,
 )
 from reconciler.core.state import State
-from reconciler.core.steps import Act, CloseGateway, Migrate, Route, Start, Stop
+from reconciler.core.steps import Act, CloseGateway, Migrate, PutBack, Route, Start, Stop
 
 SETTLED = {MemberStatus.UNREADY: MemberStatus.READY, MemberStatus.STOPPING: MemberStatus.STOPPED}
 STANDBY = MemberStatus.STANDBY
@@ -45,6 +45,8 @@ def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
         case Migrate(_, _, transition, migration, only_ask):
             told = MigrationReading(MigrationStatus.APPLIED, transition, ran=not only_ask, migration=migration)
             return replace(observed, migration=told)
+        case PutBack() if observed.git:
+            return replace(observed, git=replace(observed.git, asks=False))
         case CloseGateway() if observed.gateway:
             return replace(observed, gateway=replace(observed.gateway, up=False))
         case _:

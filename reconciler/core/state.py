@@ -66,6 +66,7 @@ class Transition:
     asked: Question | None = None
     agreed: tuple[Agreed, ...] = ()  # to what is asked
     admitted: frozenset[Stage] = frozenset()  # stages that may go on, as they were approved
+    voided: int = 0  # how often what was agreed to has become void: no vote of before counts again
     frozen: str = ""  # a window is closed: why
     refusal: str = ""  # a definite no to one of the newcomer's steps
     ends: Phase = Phase.ROLLED_BACK  # what a way back will be called

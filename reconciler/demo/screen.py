@@ -23,7 +23,7 @@ from reconciler.core.events import (
     StepPassed,
 )
 from reconciler.core.model import Stage, Weights, all_on
-from reconciler.core.steps import Route, Start, Stop, Warm
+from reconciler.core.steps import Note, PutBack, Route, Start, Stop, Warm
 from reconciler.wording import describe
 
 LINES = 14  # of the latest steps on the screen
@@ -79,7 +79,7 @@ class Screen:
             self._versions[act.slot] = act.version
         if isinstance(act, Route):
             self._weights = act.after.weights
-        if isinstance(act, Route | Start | Stop | Warm):
+        if isinstance(act, Route | Start | Stop | Warm | PutBack | Note):
             self._line(Text(f"  {at} {describe(act)}", style="cyan" if isinstance(act, Route) else ""))
 
     def _line(self, text: Text) -> None:

@@ -13,7 +13,7 @@ from reconciler.clock import SYSTEM
 from reconciler.configuration import load
 from reconciler.core.events import Applied, Bootstrapped, Ended, Event, Intended, Phase
 from reconciler.core.model import Slot
-from reconciler.core.steps import Result, Warm
+from reconciler.core.steps import Note, Result, Warm
 from reconciler.demo import account
 from reconciler.demo.follow import Follower
 from reconciler.demo.place import BAD, BAD_SHARE, BETTER, DRAIN, ENVIRONMENT, GOOD, SESSIONS, SUBTLE, Place
@@ -102,7 +102,14 @@ class Story:
         self._screen.say(f"git commit {revision[:12]}: activeSlot: {active}")
         ended = self._until(lambda event: isinstance(event, Ended), 60.0).event
         assert isinstance(ended, Ended)
+        if ended.phase is not Phase.SUCCEEDED:
+            self._until(self._told, 30.0)
         return ended
+
+    def _told(self, event: Event) -> bool:
+        """Git knows: what failed is put back, and why is noted."""
+        pending, self._pending = self._pending, event
+        return isinstance(event, Applied) and isinstance(pending, Intended) and isinstance(pending.act, Note)
 
     def _until(self, wanted: Callable[[Event], bool], timeout: float) -> Entry:
         return self._follower.until(

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reconciler.desired.explain import Found
+from reconciler.desired.window_checks import check_windows
 from reconciler.spelling import clip, unknown
 
 Saying = Iterator[Found]
@@ -29,6 +30,8 @@ def check(data: Any) -> Saying:
     yield from _one_version_only(_mapping(spec.get("migrate")), steps)
     yield from _never_asked(spec, gates, [member for _, member in members])
     yield from _gate_names(gates)
+    yield from _approvals(spec, [member for _, member in members])
+    yield from check_windows(_list(spec.get("windows")))
 
 
 def _active_is_pinned(spec: dict[str, Any]) -> Saying:
@@ -141,6 +144,27 @@ def _never_asked(spec: dict[str, Any], gates: dict[str, Any], members: list[dict
     if "command" in migrate and migrate.get("command") == migrate.get("check"):
         text = "command and check are the same; the check must only look, and tell by its exit code"
         yield ("spec", "migrate", "check"), False, text
+
+
+def _approvals(spec: dict[str, Any], members: list[dict[str, Any]]) -> Saying:
+    """An approval that can never be given, or would never be asked for."""
+    asked = _mapping(spec.get("approvals"))
+    approvers = [name for name in _list(asked.get("approvers")) if isinstance(name, str)]
+    path, known = ("spec", "approvals"), [name.casefold() for name in approvers]
+    for index, name in enumerate(known):
+        if name in known[:index]:
+            yield (*path, "approvers", index), False, f"'{clip(approvers[index])}' stands here twice; remove one"
+    minimum = asked.get("minimum")
+    if isinstance(minimum, int) and known and minimum > len(set(known)):
+        text = f"{minimum} must agree, and there are only {len(set(known))} approvers; lower it, or add approvers"
+        yield (*path, "minimum"), False, text
+    for index, stage in enumerate(_list(asked.get("before"))):
+        if stage == "migrate" and "migrate" not in spec:
+            text = "nothing is migrated here, so this would never be asked; add `migrate`, or take it out"
+            yield (*path, "before", index), False, text
+        if stage == "handOver" and not any(member.get("traffic") == "exclusive" for member in members):
+            text = "no member is exclusive, so nothing is handed over and this would never be asked; take it out"
+            yield (*path, "before", index), False, text
 
 
 def _gate_names(gates: dict[str, Any]) -> Saying:

@@ -1,5 +1,6 @@
 """What only shows between manifests, or beside the operator's file: one name or one address claimed twice, an app or
-a command that nobody defined, an app that takes no traffic, an address where no gateway may listen."""
+a command that nobody defined, an app that takes no traffic, an address where no gateway may listen, signatures that
+nobody could verify."""
 
 from __future__ import annotations
 
@@ -27,6 +28,8 @@ class Operator(Protocol):
     def app_problem(self, name: str, *, weighted: bool, standby: bool) -> str: ...
 
     def problem(self, section: str, name: str) -> str: ...
+
+    def signers_problem(self) -> str: ...
 
 
 def judge(found: Iterable[Read], operator: Operator | None) -> dict[str, Read]:
@@ -102,11 +105,22 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
         for path, section, name in _named(one):
             if text := operator.problem(section, name):
                 yield one.problem(path, text)
+        if (place := _signed(one)) and (text := operator.signers_problem()):
+            yield one.problem(place, text)
         for index, member in enumerate(one.members):
             app = getattr(member.settings, "app", None)
             asks = {"weighted": member.prefix is not None, "standby": member.standby}
             if isinstance(app, str) and (text := operator.app_problem(app, **asks)):
                 yield one.problem(("spec", "members", index, "host", "app"), text)
+
+
+def _signed(manifest: Manifest) -> Path | None:
+    """Where a manifest first asks for approvals that need a signature; None when it does not."""
+    asked = manifest.spec.approvals
+    if asked is None or not asked.signed:
+        return None
+    key = "approvers" if asked.approvers else "minimum" if asked.minimum > 1 else "selfApproval"
+    return "spec", "approvals", key
 
 
 def _named(manifest: Manifest) -> Iterator[tuple[Path, str, str]]:

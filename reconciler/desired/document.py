@@ -196,14 +196,17 @@ class Approvals(Part):
     deadline: Annotated[Duration, Field(gt=0)] = 259200.0
 
 
+LONGEST_WINDOW = 31 * 86400.0
+
+
 class WindowEntry(Part):
     """A time that comes again and again: in `allow` transitions may go forward (and, where there is one, only then), in
     `deny` none does. Exactly one of these, as cron writes it: minute hour day month weekday."""
 
     allow: str | None = None
     deny: str | None = None
-    duration: Annotated[Duration, Field(gt=0, le=31 * 86400)]
-    time_zone: str = "UTC"
+    duration: Annotated[Duration, Field(gt=0, le=LONGEST_WINDOW)]
+    time_zone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
     reason: Annotated[str, StringConstraints(max_length=200)] = ""
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.core.model import Mode, Spec, Stage
 from reconciler.desired import schema
 from reconciler.desired.checks import check
-from reconciler.desired.document import Chosen, Document, Migrate
+from reconciler.desired.document import Chosen, Document, Migrate, WindowEntry
 from reconciler.desired.explain import Found, explain
 from reconciler.desired.spec import named_gates, to_spec
 from reconciler.desired.yaml_strict import MOST_PROBLEMS, Parsed, Path, parse
@@ -67,6 +67,7 @@ class Manifest:
     members: tuple[MemberDriver, ...]
     gates: tuple[GateDriver, ...]
     migrate: Migrate | None
+    windows: tuple[WindowEntry, ...]
     parsed: Parsed = field(compare=False, repr=False)  # for the places of what is found wrong later
 
     def problem(self, path: Path, message: str) -> Problem:
@@ -202,6 +203,7 @@ def _manifest(document: Document, settings: dict[Path, Any], parsed: Parsed) -> 
         ),
         gates=tuple(GateDriver(gate.name, gate.choice.kind, chosen, gate.path) for gate, chosen in gates),
         migrate=body.migrate,
+        windows=body.windows,
         parsed=parsed,
     )
 

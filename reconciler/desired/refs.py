@@ -52,6 +52,17 @@ class Refs:
                 return None
         return found if _COMMIT.fullmatch(found) else None
 
+    def under(self, folder: str) -> dict[str, str]:
+        """Name -> object id of every reference below a folder. Raises InvalidDesired for a format that is no files."""
+        if (self._common / "reftable").exists():
+            raise self._problem(f"{folder} cannot be read from a reftable; run `git refs migrate --ref-format=files`")
+        found = {name: value for name, value in self._packed_refs().items() if name.startswith(f"{folder}/")}
+        for path in (self._common / folder).rglob("*"):
+            name = path.relative_to(self._common).as_posix()
+            if _BRANCH.fullmatch(name.removeprefix("refs/")) and (value := _content(path)):
+                found[name] = value
+        return {name: value for name, value in found.items() if _COMMIT.fullmatch(value)}
+
     def missing(self, branch: str, configured: bool) -> InvalidDesired:
         """What to say of a branch that is not there."""
         known = self._branches()

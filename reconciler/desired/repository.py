@@ -18,6 +18,7 @@ from typing import TypeVar
 import git
 from git.objects.fun import tree_entries_from_data
 
+from reconciler.desired.plumbing import SETTINGS, Plumbing, configured
 from reconciler.desired.refs import Refs
 from reconciler.errors import InvalidDesired, Problem
 from reconciler.spelling import shown
@@ -38,6 +39,7 @@ class Listing:
 
     blobs: dict[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    executable: frozenset[str] = frozenset()
 
 
 class Repository:
@@ -49,6 +51,7 @@ class Repository:
         self._lock = threading.RLock()
         self._repo: git.Repo | None = None
         self._refs: Refs | None = None
+        self._plumbing: Plumbing | None = None
 
     def head(self) -> str:
         """The commit id at the branch's head: a file read, no process."""
@@ -98,6 +101,20 @@ class Repository:
 
         return self._read(ask) == 0
 
+    def reference(self) -> str:
+        """The full name of the branch."""
+        with self._lock:
+            self._open()
+            assert self._refs is not None
+            return f"refs/heads/{self.branch or self._refs.current()}"
+
+    def plumbing(self) -> Plumbing:
+        """Git commands as processes of their own, under the same hardening; for what the one handle cannot do."""
+        with self._lock:
+            self._open()
+            assert self._plumbing is not None
+            return self._plumbing
+
     def watch_path(self) -> Path:
         """The folder in which git writes whenever any branch of this repository moves."""
         with self._lock:
@@ -105,12 +122,24 @@ class Repository:
             assert self._refs is not None
             return self._refs.folder
 
+    def ask(self, question: Callable[[git.cmd.Git], T]) -> T:
+        """One question to the hardened git of this repository; asked again when its child has broken, so it must only
+        read, and with fixed arguments."""
+        return self._read(question)
+
+    def references(self, folder: str) -> dict[str, str]:
+        """Name -> object id of all that lies under, say, `refs/tags/reconciler`: some file reads, no process."""
+        with self._lock:
+            self._open()
+            assert self._refs is not None
+            return self._refs.under(folder)
+
     def close(self) -> None:
         """Closing twice is safe; a later read opens again."""
         with self._lock:
             if self._repo is not None:
                 self._repo.close()
-                self._repo = self._refs = None
+                self._repo = self._refs = self._plumbing = None
 
     def _open(self) -> git.Repo:
         if self._repo is None:
@@ -120,8 +149,10 @@ class Repository:
                 raise self._no_repository() from error
             git_dir = Path(repo.git_dir).absolute()
             common = _common(git_dir)
-            repo.git.update_environment(**_hardened(git_dir, common))
+            hardened = _hardened(git_dir, common)
+            repo.git.update_environment(**hardened)
             self._repo, self._refs = repo, Refs(self.path, git_dir, common)
+            self._plumbing = Plumbing(self.path, git_dir, Path(os.path.normpath(common)), hardened)
         return self._repo
 
     def _no_repository(self) -> InvalidDesired:
@@ -183,9 +214,7 @@ def _hardened(git_dir: Path, common: Path) -> dict[str, str]:
         "GIT_CONFIG_SYSTEM": os.devnull,
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_PARAMETERS": "",
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "core.hooksPath",
-        "GIT_CONFIG_VALUE_0": os.devnull,
+        **configured(SETTINGS),
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": "none",  # an object that a partial clone lacks is missing, not fetched
         "GIT_NO_LAZY_FETCH": "1",
@@ -219,6 +248,7 @@ def _listing(data: bytes) -> Listing:
     """Raises ValueError or IndexError for bytes that are no tree."""
     blobs: dict[str, str] = {}
     problems: list[Problem] = []
+    executable: set[str] = set()
     for binary, mode, name in sorted(tree_entries_from_data(data), key=lambda entry: entry[2]):
         if not name.endswith((".yaml", ".yml")):
             continue
@@ -232,4 +262,5 @@ def _listing(data: bytes) -> Listing:
             problems.append(Problem(path, 0, 0, f"more than {MOST_FILES} manifests; use a second repository"))
         else:
             blobs[path] = binary.hex()
-    return Listing(blobs, tuple(problems))
+            executable |= {path} if mode & 0o100 else set()
+    return Listing(blobs, tuple(problems), frozenset(executable))

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from reconciler.core.model import Desired, Spec
 from reconciler.desired.claims import Operator, judge, judge_one
 from reconciler.desired.manifest import Invalid, Manifest, read
+from reconciler.desired.objects import raw
 from reconciler.desired.repository import Listing, Repository
+from reconciler.desired.signatures import MOST_BYTES as MOST_SIGNED
+from reconciler.desired.signatures import Signers
 from reconciler.errors import InvalidDesired, Problem
 
 Read = Manifest | Invalid
@@ -24,11 +27,12 @@ _NONE: Mapping[str, Read] = MappingProxyType({})
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """`revision` is empty when the branch cannot be read, and `problem` says why. An environment whose name cannot be
-    read goes by its file's."""
+    read goes by its file's. `unverified`: why nothing of this revision may be used, though it can be read."""
 
     revision: str
     environments: Mapping[str, Read] = field(default_factory=lambda: _NONE)
     problem: str = ""
+    unverified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,15 @@ class _Kept:
 
 
 class Desires:
-    """The branch, looked at again and again. Safe to share among threads."""
+    """The branch, looked at again and again. `signers`: only a head that one of them has signed is used, however the
+    commits below it came about. Safe to share among threads."""
 
-    def __init__(self, repository: Repository, operator: Operator | None = None) -> None:
+    def __init__(
+        self, repository: Repository, operator: Operator | None = None, signers: Signers | None = None
+    ) -> None:
         self.repository = repository
         self._operator = operator
+        self._signers = signers
         self._lock = threading.RLock()
         self._snapshot = Snapshot("")
         self._tree: str | None = None
@@ -59,8 +67,11 @@ class Desires:
         with self._lock:
             try:
                 revision = self.repository.head()
-                if not (self._sure and revision == self._snapshot.revision):
-                    self._move(self._read(revision))
+                known = self._sure and revision == self._snapshot.revision
+                unverified = self._unverified(revision)  # also of a known one: a key may have been added, or be over
+                if not known or unverified != self._snapshot.unverified:
+                    found = self._snapshot if known else self._read(revision)
+                    self._move(replace(found, unverified=unverified))
             except InvalidDesired as error:
                 self._sure = False
                 self._move(Snapshot("", problem=str(error)))
@@ -137,8 +148,19 @@ class Desires:
         except InvalidDesired as error:
             return Invalid(file, None, error.problems), False
 
+    def _unverified(self, revision: str) -> str:
+        """Why the head may not be used; empty when it may."""
+        if self._signers is None:
+            return ""
+        signed = self._signers.of(revision, "commit", lambda: raw(self.repository, revision, "commit", MOST_SIGNED))
+        if signed.principal:
+            return ""
+        cure = "commit on top of it with a key that the operator's file knows: git commit --allow-empty -S"
+        return f"{revision[:12]} {signed.problem}; what was verified last stays in force; {cure}"
+
     def _past(self, revision: str, name: str) -> Manifest | None:
-        """Raises InvalidDesired when git cannot be read."""
+        """Raises InvalidDesired when git cannot be read. It is not verified again: it was when it was accepted, and a
+        key whose time is over meanwhile must not take away what serves."""
         blobs = self.repository.environments(revision).blobs
         for file, blob in sorted(blobs.items(), key=lambda item: (name not in item[0], item[0])):
             found = self._parsed(file, blob)[0]
@@ -151,13 +173,14 @@ class Desires:
 
     def _compose(self, snapshot: Snapshot, name: str, revision: str, digest: str) -> Desired:
         found = snapshot.environments.get(name)
-        head = found.spec if isinstance(found, Manifest) else None
+        head = found.spec if isinstance(found, Manifest) and not snapshot.unverified else None
         return Desired(
             revision=snapshot.revision,
             head=head,
-            problem="" if head else _why(snapshot, found, name),
+            problem="" if head else snapshot.unverified or _why(snapshot, found, name),
             in_force=self._in_force(name, found, revision, digest),
             forward=self._goes_forward(snapshot.revision, revision),
+            reason="RevisionUnverified" if snapshot.unverified else "DesiredInvalid",
         )
 
     def _in_force(self, name: str, found: Read | None, revision: str, digest: str) -> Spec | None:

@@ -13,13 +13,14 @@ from reconciler.core.diff import standing
 from reconciler.core.events import Applied, Event, Requested
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Pair, Spec, Traffic
-from reconciler.core.reading import UNREAD, GatewayReading, MemberStatus, Observed
+from reconciler.core.reading import UNREAD, Closed, GatewayReading, MemberStatus, Observed
 from reconciler.core.state import State
-from reconciler.core.steps import Act, Result, Route
+from reconciler.core.steps import Act, Note, PutBack, Result, Route
 from reconciler.desired.manifest import Manifest
 from reconciler.errors import Fenced, InvalidDesired, JournalMoved, ReconcilerError
 from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
+from reconciler.loop.beside import Beside, look, tell
 from reconciler.loop.stopwatch import Stopwatch
 from reconciler.observe import observe
 from reconciler.world import World
@@ -44,17 +45,21 @@ class Keeper:
         pool: ThreadPoolExecutor,
         *,
         actor: str,
+        beside: Beside | None = None,
+        closed: Callable[[Manifest, float], tuple[Closed, ...]] = lambda _manifest, _watched: (),
         clock: Clock = SYSTEM,
         boundary: Boundary = no_boundary,
     ) -> None:
         self.name, self.actor, self.boundary = name, actor, boundary
         self._journal, self._look, self._manifest, self._open, self._pool = journal, look, manifest, open_world, pool
+        self._beside, self._closed = beside, closed
         self._world: World | None = None
         self._gateway: GatewayReading | None = None
         self._judged_from = 0.0  # watched seconds: gates do not judge what came before
         self._sealed = False
         self._noted: list[tuple[Event, str]] = []
         self._written, self._elapsed = State(), 0.0  # as of the last entry that is durable
+        self._seal = ""  # of the last entry that we know of
         self.state = State()
         self.generation = 0
         self.stopwatch = Stopwatch(clock)
@@ -66,6 +71,7 @@ class Keeper:
         acting = self.state.generation == self.generation > 0
         for entry in self._journal.since(self.name, self.state.seq):
             self.state = fold(self.state, entry.event, elapsed=entry.elapsed, seq=entry.seq)
+            self._seal = self._sealed_by(entry)
             if acting and isinstance(entry.event, Requested):
                 log.info("asked", extra={"environment": self.name, "event": entry.event, "seq": entry.seq})
         return self.state
@@ -109,9 +115,14 @@ class Keeper:
     def _folded(self, entries: list[Entry]) -> None:
         """The state is folded already; what it could not know is which numbers its entries would get."""
         self.state = replace(self.state, seq=entries[-1].seq)
+        self._seal = self._sealed_by(entries[-1])
         if self._written.seq == 0:  # the journal wrote the environment's first entry before ours
             self.state = State()
             self.catch_up()
+
+    def _sealed_by(self, entry: Entry) -> str:
+        """What vouches, outside of the journal, that it went at least so far."""
+        return f"{self._journal.id} {entry.seq} {entry.digest}"
 
     @property
     def now(self) -> float:
@@ -151,25 +162,38 @@ class Keeper:
         spec = standing(desired, self.state).spec
         return spec is None or (self._world is not None and self._world.manifest.spec.members == spec.members)
 
-    def observe(self, desired: Desired, state: State) -> Observed:
-        """One look. Without any desired state there is nothing to look at, and everything is unknown."""
+    def observe(self, desired: Desired, state: State, *, gates: bool = True) -> Observed:
+        """One look; not `gates`: at everything else. Without any desired state there is nothing to look at, and
+        everything is unknown."""
         spec = standing(desired, state).spec
         if spec is None:
             return Observed(None, Pair((), ()), detail=desired.problem)
         try:
-            observed = observe(self.world(spec), spec, state, self._gateway, self._pool, self._judged_from)
+            asked = state if gates else replace(state, transition=None)
+            observed = observe(self.world(spec), spec, asked, self._gateway, self._pool, self._judged_from)
         except (InvalidDesired, Fenced):
             raise
         except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer
             unread = (UNREAD,) * len(spec.members)
             observed = Observed(None, Pair(unread, unread), detail=str(error))
+        observed = self._around(observed, spec, state)
         self.stopwatch.look(watching=observed.gateway is not None)
         self._gateway = observed.gateway or self._gateway
         if not _fair(observed, spec, state):  # what users meet now is not the newcomer's doing
             self._judged_from = self.now
         return observed
 
+    def _around(self, observed: Observed, spec: Spec, state: State) -> Observed:
+        """What is neither gateway nor member nor gate: git beside the desired state, and the calendar."""
+        if self._beside:
+            observed = look(self._beside, observed, state)
+        if state.stable is None or (state.transition is None and spec.target == state.stable):
+            return observed  # nothing wants to go forward
+        return replace(observed, closed=self._closed(self._manifest(spec), self.now))
+
     def apply(self, act: Act, observed: Observed) -> Applied:
+        if isinstance(act, PutBack | Note) and self._beside:
+            return tell(self._beside, act, self._seal, self.boundary)
         assert self._world is not None, "an act was decided without a world"
         spec = self._world.manifest.spec
         number = self.state.seq  # of the intent, which was written last

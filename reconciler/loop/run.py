@@ -18,6 +18,7 @@ log = logging.getLogger("reconciler.loop")
 
 MOVING, RESTING, UNSURE, FACT = 0.1, 0.5, 0.5, 0.02  # seconds until the next look
 WORKERS = 4
+FAILING = "LookFailed"  # for alerts: the loop itself cannot look, or cannot keep its record
 PATIENCE = 30.0  # seconds after which `--once --apply` gives up on what does not get better
 
 
@@ -31,11 +32,20 @@ class Source(Protocol):
         """Every environment that git or the journal knows."""
 
 
-class Runner:
-    """Workers over a queue, a watcher that wakes it, and a way to stop that leaves the data plane alone."""
+Tell = Callable[[str, Wait], None]
 
-    def __init__(self, source: Source, keep: Callable[[str], Keeper]) -> None:
-        self._source, self._keep = source, keep
+
+def to_nobody(name: str, wait: Wait) -> None:
+    """Where no alerts are configured."""
+
+
+class Runner:
+    """Workers over a queue, a watcher that wakes it, and a way to stop that leaves the data plane alone.
+
+    `tell` is told what an environment waits for, at every look that ends so; it takes no time and never raises."""
+
+    def __init__(self, source: Source, keep: Callable[[str], Keeper], tell: Tell = to_nobody) -> None:
+        self._source, self._keep, self._report = source, keep, tell
         self._keepers: dict[str, Keeper] = {}
         self._queue = WorkQueue()
         self._looking = threading.Lock()
@@ -108,9 +118,11 @@ class Runner:
             return None, False
         except ReconcilerError as error:
             log.error("%s: %s", keeper.name, error)
+            self._report(keeper.name, Wait(FAILING, str(error), alert=True))
             return None, True
         except Exception:
             log.exception("%s: a defect in the reconciler; nothing more is done here until the next look", keeper.name)
+            self._report(keeper.name, Wait(FAILING, "a defect in the reconciler; its log says more", alert=True))
             return None, True
         return pace(found, keeper), False
 
@@ -118,6 +130,7 @@ class Runner:
         """What waits for a person, or should wake one, into the log: once, each time that it changes."""
         if not isinstance(answer, Wait) or answer.reason == LOOK_AGAIN:
             return
+        self._report(name, answer)
         text = f"{answer.reason}: {answer.message}" if answer.blocked or answer.alert else ""
         before, self._trouble[name] = self._trouble.get(name, ""), text
         if text and text != before:

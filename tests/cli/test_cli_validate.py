@@ -124,3 +124,24 @@ def test_json_holds_everything_that_a_machine_needs(ready: Folder) -> None:
     (problem,) = told["problems"]
     assert (told["valid"], told["revision"], told["environments"]) == (False, revision, [])
     assert set(problem) == {"file", "line", "column", "message"}
+
+
+def test_a_head_that_nobody_known_has_signed_is_told_and_no_environment_is_begun(ready: Folder) -> None:
+    """Whether ssh-keygen is there or not: what has no signature needs no program."""
+    (ready.root / "allowed_signers").write_text("nobody@corp.example ssh-ed25519 AAAA\n", encoding="utf-8")
+    ready.edit(".gitignore", "reconciler.toml", "reconciler.toml\nallowed_signers")
+    verify = '[repository.verify]\nmode = "head"\nsigners = "allowed_signers"\n\n[security]'
+    ready.edit("reconciler.toml", "[security]", verify)
+    revision = ready.commit()
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert f"{revision[:12]} is not signed; what was verified last stays in force" in done.stdout
+    assert "no good environment" in done.stdout.splitlines()[-1]
+    assert ready.reconcile("validate", FILE).returncode == 0
+    status = ready.reconcile("status")
+    assert status.returncode == 3
+    assert f"RevisionUnverified: {revision[:12]} is not signed" in status.stdout
+    assert "next      sign on top of it" in status.stdout
+    preview = ready.reconcile("--once")
+    assert preview.returncode == 3
+    assert "is not signed" in preview.stdout

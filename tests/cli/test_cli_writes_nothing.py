@@ -17,6 +17,7 @@ LOOKING = (
     ("history",),
     ("history", "--verify"),
     ("validate",),
+    ("alerts",),
     ("gates", "production", "--for", "500ms"),
 )
 

@@ -9,6 +9,8 @@ from core_world import Edge
 
 from reconciler.core.events import (
     Accepted,
+    Admitted,
+    Approved,
     Began,
     Ended,
     Event,
@@ -286,6 +288,44 @@ def law_21_gates(edge: Edge) -> str:
     return "an owner is made without the gates of the hand-over" if forward and not t.let_go else ""
 
 
+def approved(edge: Edge) -> str:
+    """Where approvals are asked, no stage begins that nobody has agreed to; and nobody agrees in others' names."""
+    t, spec, step, said = edge.state.transition, edge.spec, act(edge), event(edge)
+    if t is None or spec is None or spec.approvals is None or t.going_back:
+        return ""
+    started = isinstance(step, Start) and step.slot is t.newcomer.slot
+    begun = {
+        Stage.PREFLIGHT: (started or isinstance(step, Migrate)) and not (t.rung or Stage.PREFLIGHT in t.passed),
+        Stage.MIGRATE: isinstance(step, Migrate) and not t.begun,
+        Stage.SHIFT: climbs(edge),
+        Stage.HAND_OVER: isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot,
+        Stage.FINALISE: isinstance(said, Ended) and said.phase is Phase.SUCCEEDED,
+    }
+    missing = [stage for stage in spec.approvals.before if begun[stage] and stage not in t.admitted]
+    if missing:
+        return f"{missing[0]} begins, and nobody has approved it"
+    if isinstance(said, Admitted):
+        fresh = {one.by for one in t.agreed if one.age + edge.now - one.at < spec.approvals.expires}
+        asked = t.asked is not None and (t.asked.stage, t.asked.plan) == (said.stage, said.plan)
+        return "" if asked and len(fresh) >= spec.approvals.minimum else f"{said.stage} is admitted without a quorum"
+    if isinstance(said, Approved):
+        known = [v for v in edge.observed.votes if v.id == said.vote and v.approve and v.plan == said.plan]
+        return "" if known and (known[0].verified or not spec.approvals.signed) else "an approval that nobody gave"
+    return ""
+
+
+def in_time(edge: Edge) -> str:
+    """In closed windows nothing goes forward but what a person has let through."""
+    t, spec, step = edge.state.transition, edge.spec, act(edge)
+    through = edge.state.override is not None and spec is not None and edge.state.override[0] == spec.digest
+    now = any(one.begins <= edge.now and (one.ends is None or one.ends > edge.now) for one in edge.observed.closed)
+    if t is None or t.going_back or through or not now:
+        return ""
+    owner = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot
+    ahead = climbs(edge) or isinstance(step, Migrate) or (owner and not t.handed)
+    return "a step forward in a closed window" if ahead else ""
+
+
 def speaks(edge: Edge) -> str:
     """Liveness on one edge: a wait says who or what ends it, and never for a moment that is over."""
     wait = edge.decision.answer
@@ -300,7 +340,7 @@ def speaks(edge: Edge) -> str:
 LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
-    "migration": migrated_first, "left behind": left_behind,
+    "migration": migrated_first, "left behind": left_behind, "approval": approved, "windows": in_time,
 }  # fmt: skip
 FOR_FACTS = (
     "4",
@@ -310,7 +350,8 @@ FOR_FACTS = (
     "21 (gates)",
     "migration",
     "left behind",
-)  # a fact moves nothing: these alone speak of it
+    "approval",
+)  # others have nothing to say of facts
 FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),

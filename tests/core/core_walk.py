@@ -12,18 +12,35 @@ from core_laws import broken
 from core_world import B, Edge, G, World, spec
 
 from reconciler.core.events import Applied, GenerationTaken, Intended, RollbackBegan, Verb, Watched
-from reconciler.core.model import DriftMode, Migration, OnFailure, Outcome, Pair, Pause, SetWeight, Slot, all_on, share
+from reconciler.core.model import (
+    Approvals,
+    DriftMode,
+    Migration,
+    OnFailure,
+    Outcome,
+    Pair,
+    Pause,
+    SetWeight,
+    Slot,
+    Stage,
+    all_on,
+    share,
+)
 from reconciler.core.plan import RULES, Rule
-from reconciler.core.reading import MemberStatus, MigrationReading, MigrationStatus
+from reconciler.core.reading import Closed, MemberStatus, MigrationReading, MigrationStatus, Vote
 from reconciler.core.situation import Do, Wait
 from reconciler.core.steps import Route
 
 BOTH_WORK, ONE_WAY = (Migration("migrate", "migrated", works) for works in (True, False))
+EVERY = tuple(stage for stage in Stage if stage is not Stage.POSTFLIGHT)
+ASKED = Approvals((Stage.PREFLIGHT, Stage.HAND_OVER), deadline=500.0)
+BOTH_ASKED = Approvals(EVERY, approvers=("ann", "bob"), minimum=2, self_approval=False)
 HEADS = (
     *(spec(), spec(G, green="v2"), spec(G, green="v2", soak=9.0), spec(G, green="v3"), spec(green="v2"), None),
     *(spec(G, blue="v3", green="v2"), spec(B, blue="v3", green="v2"), spec(G, green="v2", drift=DriftMode.WARN)),
     *(spec(G, green="v2", on_failure=OnFailure.HOLD), spec(G, green="v2", drift=DriftMode.DISABLED)),
     *(spec(G, green="v2", steps=(SetWeight(25), Pause(None), SetWeight(100))), spec(G, green="v2", gateway="other")),
+    *(spec(G, green="v2", approvals=ASKED), spec(G, green="v3", approvals=BOTH_ASKED, on_failure=OnFailure.HOLD)),
     *(spec(G, green="v2", migration=BOTH_WORK), spec(G, green="v3", migration=ONE_WAY, steps=(SetWeight(100),))),
 )
 VERSIONS = ("v1", "v2", "v3")
@@ -43,7 +60,7 @@ class Walk:
     def __post_init__(self) -> None:
         self.random = Random(self.seed)
         self.misfortune = self.random.choice((0.04, 0.12, 0.25))  # calm histories get further, wild ones deeper
-        self.world = World(rules=self.rules, check=self._check)
+        self.world = World(rules=self.rules, check=self._check, tells=self.seed % 2 == 0)
 
     def run(self, length: int = 120) -> Walk:
         for _ in range(length):
@@ -61,7 +78,7 @@ class Walk:
         return (
             self.crash, self.deafen, self.restart_gateway, self.lose_weights, self.move_weights, self.kill, self.flap,
             self.blind, self.judge, self.commit, self.verb, self.reboot, self.counters, self.frail, self.jump,
-            self.take_generation, self.rewrite, self.migration,
+            self.take_generation, self.rewrite, self.migration, self.vote, self.calendar, self.git,
         )  # fmt: skip
 
     def _fault(self) -> None:
@@ -130,6 +147,24 @@ class Walk:
         ends = (MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN)
         self.world.migrates = self.random.choice(ends)
 
+    def vote(self) -> None:
+        t, pick = self.world.state.transition, self.random.choice
+        plan = t.asked.plan if t and t.asked and pick((True, True, False)) else "of yesterday"
+        stage, sound = t.asked.stage if t and t.asked else Stage.SHIFT, pick((True, True, False))
+        vote = Vote(
+            f"{len(self.world.votes)}", stage, plan, pick((True, True, True, False)), pick(("ann", "bob", "eve"))
+        )
+        age = pick((1.0, 1.0, 1e6, -1e6))
+        self.world.votes.append(replace(vote, verified=sound, author=pick((True, False, None)), age=age))
+
+    def calendar(self) -> None:
+        now, pick = self.world.now, self.random.choice
+        shut = Closed(now + pick((-5.0, 50.0)), pick((now + 90.0, None)), "deny")
+        self.world.closed = pick(((), (shut,)))
+
+    def git(self) -> None:
+        self.world.gone, self.world.obstacle = self.random.choice(((True, ""), (False, "a merge"), (False, "")))
+
     def take_generation(self) -> None:
         self.world.observed = replace(self.world.observed, migration=MigrationReading())  # a new process knows of none
         self.world.fold(GenerationTaken(self.world.state.generation + 1))
@@ -140,7 +175,7 @@ class Walk:
         world = self.world
         world.deaf, world.crash, world.serving = False, "", Pair(None, None)
         world.unreadable, world.verdicts, world.frail, world.slow = set(), {}, set(), set()
-        world.migrates = MigrationStatus.APPLIED
+        world.migrates, world.closed, world.gone, world.obstacle = MigrationStatus.APPLIED, (), False, ""
 
     def _come_to_rest(self, limit: int = 1500) -> int:
         """Decisions until it waits for a named person, or for a timer at rest; -1 with a breach if it never does."""
@@ -180,6 +215,9 @@ class Walk:
                 world.say(Verb.ABORT)
             case "PromotionAwaited":
                 world.say(Verb.PROMOTE)
+            case "WaitingApproval":
+                world.vote("ann")
+                world.vote("bob")
             case "RevisionHeld":
                 world.say(Verb.RETRY)
             case "BranchRewritten":

@@ -38,19 +38,22 @@ from reconciler.core.model import (
 from reconciler.core.plan import RULES, Decision, Rule, decide, intended
 from reconciler.core.reading import (
     UNREAD,
+    Closed,
     Counters,
     GateReading,
     GatewayReading,
+    GitReading,
     MemberReading,
     MemberStatus,
     MigrationReading,
     MigrationStatus,
     Observed,
+    Vote,
 )
 from reconciler.core.simulate import perform, settle
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Migrate, Result, Route, Start, Stop
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, Stop
 
 B, G = Slot.BLUE, Slot.GREEN
 API, WORKER = Member("api", Traffic.WEIGHTED), Member("worker", Traffic.EXCLUSIVE)
@@ -113,6 +116,14 @@ class World:
     data: set[str] = field(default_factory=set)  # versions whose migration was applied
     migrations: list[str] = field(default_factory=list)  # every run of the command itself
     migrates: MigrationStatus = MigrationStatus.APPLIED  # how it ends
+    votes: list[Vote] = field(default_factory=list)
+    votes_unread: str = ""
+    closed: tuple[Closed, ...] = ()
+    tells: bool = False  # git can be written: what failed is put back
+    obstacle: str = ""  # what keeps the file from being put back
+    gone: bool = False  # git cannot be read beside the desired state, nor written
+    notes: dict[str, str] = field(default_factory=dict)  # revision -> what is said there
+    past: dict[str, Spec | None] = field(default_factory=dict)  # revision -> what it asked for
     crash: str = ""  # "before" or "after" the next effect
     granted: Slot | None = None  # who is named as the worker's owner, where it can stand by
     edges: list[Edge] = field(default_factory=list)
@@ -121,6 +132,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.fold(Created("ours"))
+        self.past[self.desired.revision] = self.head
 
     # ---- looking
 
@@ -143,6 +155,8 @@ class World:
         gone = tuple(UNREAD for _ in (API, WORKER))
         members = Pair(*(gone if slot in self.unreadable else self.observed.members[slot] for slot in Slot))
         seen = replace(self.observed, members=members, serving=self.serving, gates=self._gates())
+        seen = replace(seen, votes=tuple(self.votes), votes_unread=self.votes_unread, closed=self.closed)
+        seen = replace(seen, git=self._git())
         return replace(seen, gateway=None) if self.deaf else seen
 
     def _gates(self) -> tuple[GateReading, ...]:
@@ -152,6 +166,13 @@ class World:
         outcome = self.verdicts.get(t.newcomer.version, Outcome.SUCCESSFUL)
         gates = due(found, t)
         return tuple(GateReading(g.name, outcome, t.window, reason=str(outcome), **self.telling) for g in gates)
+
+    def _git(self) -> GitReading | None:
+        duty = self.state.duty
+        if not self.tells or duty is None or not duty.good or duty.commit:
+            return None
+        asks = None if self.gone else self.head == self.past.get(duty.revision)
+        return GitReading(duty.transition, asks, self.obstacle)
 
     # ---- acting
 
@@ -189,12 +210,15 @@ class World:
             return
         assert isinstance(decision.answer, Do)
         act = decision.answer.act
+        if self.gone and isinstance(act, PutBack | Note):
+            self.fold(Applied(Result.UNKNOWN, "git does not answer"))
+            return
         if self.deaf and isinstance(act, Route):
             self.fold(Applied(Result.UNKNOWN))
             return
         self._perform(found, act)
         if crash != "after":
-            self.fold(Applied(Result.DONE))
+            self.fold(Applied(Result.DONE, self.desired.revision if isinstance(act, PutBack) else ""))
 
     def _perform(self, found: Spec, act: object) -> None:
         match act:
@@ -209,6 +233,10 @@ class World:
                         self._let_go(slot, name)
                     else:
                         self.put(slot, MemberStatus.STOPPING, None, name)
+            case PutBack(good=good):
+                self.commit(self.past[good])
+            case Note(revision=revision, text=text):
+                self.notes[revision] = text
             case Migrate():
                 self._migrate(act)
             case _:
@@ -282,6 +310,15 @@ class World:
 
     def commit(self, head: Spec | None, *, forward: bool = True) -> None:
         self.head, self.revision, self.forward = head, self.revision + 1, forward
+        self.past[self.desired.revision] = head
+
+    def vote(self, by: str = "ann", **changes: object) -> None:
+        """Somebody votes on what is asked now."""
+        asked = self.state.transition.asked if self.state.transition else None
+        assert asked, "nothing is asked"
+        known: dict[str, object] = {"verified": True, "author": False, "age": 1.0}
+        vote = Vote(f"vote-{by}-{len(self.votes)}", asked.stage, asked.plan, True, by)
+        self.votes.append(replace(vote, **known | changes))  # type: ignore[arg-type]
 
     def say(self, verb: Verb, **details: object) -> None:
         self.fold(Requested(verb, **details))  # type: ignore[arg-type]
@@ -310,6 +347,12 @@ class World:
         self.waits("InSync")
         return self
 
+    def settled_or_frozen(self) -> World:
+        """Run until only the calendar or a timer is waited for."""
+        return self.until(
+            lambda w: isinstance(answer := w.tick().answer, Wait) and answer.reason in ("InSync", "Frozen")
+        )
+
     def ended(self) -> Phase:
         """Run until the transition that is to come, or under way, has ended."""
         seen = sum(isinstance(event, Ended) for event in self.events)
@@ -332,15 +375,15 @@ def at(rung: int, phase: Phase | None = None) -> Callable[[World], bool]:
     )
 
 
-def serving(version: str = "v1", head: Spec | None = None) -> World:
+def serving(version: str = "v1", head: Spec | None = None, *, tells: bool = False) -> World:
     """A bootstrapped world, at rest on blue."""
-    world = World(head=head or spec(blue=version))
+    world = World(head=head or spec(blue=version), tells=tells)
     return world.settled()
 
 
-def switching(version: str = "v2", **changes: object) -> World:
+def switching(version: str = "v2", *, tells: bool = False, **changes: object) -> World:
     """At rest on blue@v1, and a commit has just asked for green at `version`."""
-    world = serving()
+    world = serving(tells=tells)
     world.commit(spec(G, green=version, **changes))
     return world
 

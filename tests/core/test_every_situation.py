@@ -9,6 +9,7 @@ from functools import cache
 from itertools import product
 
 import pytest
+from core_asking import FEW, asking, owing
 from core_laws import ABOUT, LAWS, broken
 from core_world import API, NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, WARM, B, Edge, G, spec
 from core_world import WEB as WEB_GATE
@@ -248,6 +249,8 @@ class Survey:
             self._context(*context, MEMBERS)
         for context in warm_contexts():
             self._context(*context, STAND_BY)
+        for desired, state, gates, changes in (*asking(), *owing()):
+            self._context(UNASKED, desired, state, gates, Pair(None, None), FEW, changes)
 
     def _context(
         self,
@@ -257,10 +260,11 @@ class Survey:
         gates: tuple[GateReading, ...],
         serving: Pair[bool | None],
         every: tuple[Pair[tuple[MemberReading, ...]], ...],
+        changes: dict[str, object] | None = None,
     ) -> None:
         found, decided = standing(desired, state).spec, self.decided
         for reading, members in product(GATEWAYS, every):
-            observed = Observed(reading, members, gates, serving, migration)
+            observed = Observed(reading, members, gates, serving, migration, **changes or {})  # type: ignore[arg-type]
             decision = decide(desired, observed, state, NOW)
             decided[decision.rule] += 1
             if found is not None and not (isinstance(decision.answer, Wait) and decision.answer.until is None):
@@ -301,7 +305,7 @@ def test_the_kinds_of_answer_are_known() -> None:
         for *_, decision in kept:
             match decision.answer:
                 case Do(act):
-                    assert hasattr(act, "slot") or type(act).__name__ in ("Route", "CloseGateway")
+                    assert hasattr(act, "slot") or type(act).__name__ in ("Route", "CloseGateway", "PutBack", "Note")
                 case Record(event):
                     assert isinstance(event, Event)
                 case answer:

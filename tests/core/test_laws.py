@@ -13,18 +13,18 @@ from core_laws import broken, law_01, law_10, law_11, law_12, law_15, law_17, la
 from core_walk import Walk, resting_on_stable
 from core_world import ON_BLUE, READY, UNREADY, B, Edge, G, World, at, serving, spec, switching
 
-from reconciler.core import arriving, back, diff, forward, handing, members, preview, rest
+from reconciler.core import approving, arriving, back, diff, forward, freezing, handing, members, preview, rest
 from reconciler.core.events import Ended, Intended, Phase, Verb
 from reconciler.core.gates import Verdict
 from reconciler.core.migrating import migrate
-from reconciler.core.model import Outcome, Pair, Release, Routing, SetWeight, share
+from reconciler.core.model import Approvals, Outcome, Pair, Release, Routing, SetWeight, Stage, share
 from reconciler.core.plan import RULES, Rule, close_intent, decide, intended, suspended
 from reconciler.core.reading import Counters, Observed
 from reconciler.core.simulate import perform
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.steps import Act, CloseGateway, Route, Start, Stop
 
-WALKS, MUTANT_WALKS = 400, 150
+WALKS, MUTANT_WALKS = 400, 600
 Patch = pytest.MonkeyPatch
 Law = Callable[[Edge], str]
 
@@ -351,3 +351,29 @@ def test_the_judge_knows_every_law_by_its_number() -> None:
     wrong = replace(wrong, observed=replace(wrong.observed, gates=()))
     said = " ".join(broken(wrong))
     assert all(f"law {number}:" in said for number in (1, 2, 3))
+
+
+def test_no_stage_begins_that_nobody_has_approved(monkeypatch: Patch) -> None:
+    assert not walked("approval", seeds=40)
+    spoil(monkeypatch, "_wanted", lambda *_: False, approving)
+    assert walked("approval")
+
+
+def test_an_approval_that_is_not_signed_where_names_count_is_none(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(approving, "objection", lambda *_: "")
+    world = switching(approvals=Approvals((Stage.SHIFT,), approvers=("ann",)))
+    world.waits("WaitingApproval")
+    world.vote("ann", verified=False)
+    world.until(lambda w: w.tick().rule == "climb")
+    assert any("nobody gave" in said for edge in world.edges for said in broken(edge))
+
+
+def test_a_quorum_is_not_reached_by_one(monkeypatch: Patch) -> None:
+    spoil(monkeypatch, "voters", lambda *_: ("ann", "bob"), approving)
+    assert walked("approval")
+
+
+def test_nothing_goes_forward_in_a_closed_window(monkeypatch: Patch) -> None:
+    assert not walked("windows", seeds=40)
+    spoil(monkeypatch, "closed", lambda *_: None, freezing)
+    assert walked("windows")

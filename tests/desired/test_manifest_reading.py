@@ -417,3 +417,78 @@ def test_gates_of_a_hand_over_need_a_member_that_is_handed_over(manifest: str) -
     alone = re.sub(r".*exclusive.*\n", "", manifest).replace("      - handOver: [worker]\n", "")
     found = told(with_spec(alone, "gates: {handOver: [{kind: command, command: a}]}"))
     assert any("no member is exclusive" in one for one in found), found
+
+
+ASKED = "approvals: {before: [shift], "
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "problem"),
+    [
+        (ASKED + "approvers: [a, b, A]}", "A]", "'A' stands here twice; remove one"),
+        (ASKED + "approvers: [a, b], minimum: 3}", "3", "3 must agree, and there are only 2 approvers"),
+        (ASKED + "approvers: [a, a], minimum: 2}", "2", "2 must agree, and there are only 1 approvers"),
+        ("approvals: {before: [shift, migrate]}", "migrate", "nothing is migrated here, so this would never be asked"),
+    ],
+)
+def test_an_approval_that_could_never_be_given_or_asked_is_refused(
+    manifest: str, line: str, place: str, problem: str
+) -> None:
+    text = with_spec(manifest, line)
+    row = next(number for number, one in enumerate(text.splitlines(), 1) if line in one)
+    column = text.splitlines()[row - 1].rindex(place) + 1
+    assert any(one.startswith(f"{row}:{column}: {problem}") for one in told(text)), told(text)
+
+
+def test_an_approval_of_a_hand_over_needs_a_member_that_is_handed_over(manifest: str) -> None:
+    alone = re.sub(r".*exclusive.*\n", "", manifest).replace("      - handOver: [worker]\n", "")
+    found = told(with_spec(alone, "approvals: {before: [handOver]}"))
+    assert any("no member is exclusive, so nothing is handed over and this would" in one for one in found), found
+
+
+# ---- windows ---------------------------------------------------------------------------------------------------------
+
+
+def windows(text: str, *entries: str) -> str:
+    return with_spec(text, "windows:", *(f"  - {{{entry}}}" for entry in entries))
+
+
+def test_windows_arrive_and_a_zone_is_utc_unless_it_is_named(manifest: str) -> None:
+    night, freeze = good(
+        windows(
+            manifest,
+            'allow: "0 22 * * 1-5", duration: 4h, timeZone: Asia/Seoul',
+            'deny: "0 0 24 12 *", duration: 240h, reason: year-end closing',
+        )
+    ).windows
+    assert (night.allow, night.deny, night.duration, night.time_zone) == ("0 22 * * 1-5", None, 14400.0, "Asia/Seoul")
+    assert (freeze.deny, freeze.time_zone, freeze.reason) == ("0 0 24 12 *", "UTC", "year-end closing")
+
+
+@pytest.mark.parametrize(
+    ("entry", "place", "saying"),
+    [
+        ("duration: 1h", "21:7", "expected one of allow and deny"),
+        ('allow: "0 1 * * *", deny: "0 2 * * *", duration: 1h', "21:28", "make two windows of it"),
+        ('allow: "0 25 * * *", duration: 1h', "21:15", "the hour cannot be '25'; write `0 22 * * 1-5`"),
+        ('allow: "0 1 * * * *", duration: 1h', "21:15", "expected five fields: minute hour day month weekday; found 6"),
+        ('deny: "@daily", duration: 1h', "21:14", "expected five fields"),
+        ('deny: "0 0 30 2 *", duration: 1h', "21:14", "never comes: there is no such day"),
+        ('deny: "0 1 * * *", duration: 1h, timeZone: Asia/Soul', "21:51", "did you mean 'Asia/Seoul'?"),
+        ('deny: "0 1 * * *", duration: 1h, timeZone: KST', "21:51", "expected a name of the IANA list"),
+        ('deny: "* * * * *", duration: 1m', "20:3", "leave no moment in which a transition may go forward"),
+        ('deny: "0 1 * * *", duration: 745h', "21:37", "expected at most 744h"),
+        ('deny: "0 1 * * *", duration: 0s', "21:37", "expected more than 0s"),
+    ],
+)
+def test_a_window_that_makes_no_sense_is_told_with_its_place(
+    manifest: str, entry: str, place: str, saying: str
+) -> None:
+    (found,) = told(windows(manifest, entry))
+    assert found.startswith(f"{place}: ")
+    assert saying in found
+
+
+def test_an_allow_that_always_falls_into_a_deny_leaves_no_moment(manifest: str) -> None:
+    (found,) = told(windows(manifest, 'allow: "0 22 * * *", duration: 1h', 'deny: "0 21 * * *", duration: 3h'))
+    assert "leave no moment" in found

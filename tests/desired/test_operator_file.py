@@ -106,6 +106,34 @@ def test_what_nobody_defined_is_told_with_the_nearest_name_and_its_place() -> No
         found.named("commands", "chek")
 
 
+SIGNED = """
+[repository]
+author = "Release Robot <robot@corp.example>"
+[repository.verify]
+mode = "head"
+signers = "allowed_signers"
+keyring = "signers.gpg"
+[repository.signing]
+key = "signing-key"
+"""
+
+
+def test_keys_of_signers_are_files_beside_the_operators_own() -> None:
+    found = parsed(SIGNED)
+    assert (found.repository.verify.mode, found.repository.author) == ("head", "Release Robot <robot@corp.example>")
+    assert (found.signers_path, found.keyring_path) == (Path("/place/allowed_signers"), Path("/place/signers.gpg"))
+    assert found.signing_key_path == Path("/place/signing-key")
+    assert found.signers_problem() == ""
+
+
+def test_without_a_word_nothing_is_verified_and_nobody_is_known() -> None:
+    found = parsed("")
+    assert (found.repository.verify.mode, found.repository.author) == ("none", "reconciler <reconciler@localhost>")
+    assert (found.signers_path, found.keyring_path, found.signing_key_path) == (None, None, None)
+    assert "add `signers` (SSH allowed_signers) or `keyring` (OpenPGP)" in found.signers_problem()
+    assert parsed('[repository.verify]\nkeyring = "x"\n').signers_problem() == ""
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "api.corp.example", "API.CORP.EXAMPLE.", "a.b.corp.example"])
 def test_a_host_that_the_operator_named_is_allowed(host: str) -> None:
     assert parsed(FULL).allowed(host)
@@ -173,6 +201,16 @@ def test_without_a_word_a_gateway_listens_on_this_machine_only() -> None:
         ('[folders.f]\npath = "x"\nmarker = "a/b"\n', "folders.f.marker: "),
         ('[folders.f]\npath = "x"\nbase = "/"\n', "folders.f: unknown key 'base'; expected one of: marker, path"),
         ("commands = 5\n", "commands: expected a valid dictionary"),
+        ('[repository.verify]\nmode = "head"\n', 'repository.verify: mode = "head" needs keys; add `signers`'),
+        ('[repository.verify]\nmode = "all"\n', "repository.verify.mode: expected 'none' or 'head'"),
+        ('[repository.verify]\nsigner = "x"\n', "repository.verify: unknown key 'signer'; did you mean 'signers'?"),
+        ("[repository.signing]\n", "repository.signing: missing key 'key'"),
+        (
+            '[repository.signing]\nkey = "x"\nkeys = "y"\n',
+            "repository.signing: unknown key 'keys'; did you mean 'key'?",
+        ),
+        ('[repository]\nauthor = "reconciler"\n', "repository.author: "),
+        ('[repository]\nauthor = "a <b@c>\\n<d@e>"\n', "repository.author: "),
         ("[a]\n[a]\n", "not valid TOML: "),
         ("a = \n", "not valid TOML: "),
     ],
@@ -259,6 +297,35 @@ def test_a_file_that_git_tracks_is_refused_also_through_a_link(repo, tmp_path: P
         load(None, {}, tmp_path / "outside")
     repo.git("rm", "--quiet", "--cached", "reconciler.toml")
     assert load(None, {}, repo.path).file == file
+
+
+def signed_place(folder: Path) -> Path:
+    """An operator's file with all that it names."""
+    (folder / "reconciler.toml").write_text(SIGNED)
+    for name in ("allowed_signers", "signers.gpg", "signing-key"):
+        (folder / name).write_bytes(b"\0")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["allowed_signers", "signers.gpg", "signing-key"])
+def test_a_file_of_keys_must_be_there_and_outside_of_git(repo, name: str) -> None:
+    """Whoever can commit must not decide who has signed."""
+    folder = signed_place(repo.path)
+    assert load(None, {}, folder).file
+    repo.git("add", name)
+    with pytest.raises(InvalidConfiguration, match=f"{name}: git tracks this file"):
+        load(None, {}, folder)
+    repo.git("rm", "--quiet", "--cached", name)
+    (folder / name).unlink()
+    with pytest.raises(InvalidConfiguration, match=f"{name}: cannot be read: No such file"):
+        load(None, {}, folder)
+
+
+def test_an_armored_keyring_is_refused_with_the_command_that_makes_it_a_binary_one(tmp_path: Path) -> None:
+    folder = signed_place(tmp_path)
+    (folder / "signers.gpg").write_bytes(b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+    with pytest.raises(InvalidConfiguration, match="armored, expected a binary keyring; gpg --dearmor"):
+        load(None, {}, folder)
 
 
 def test_asking_whether_git_tracks_it_runs_nothing_of_that_repository(repo, tmp_path: Path) -> None:

@@ -191,6 +191,9 @@ class Strict:
     def problem(self, section: str, name: str) -> str:
         return f"nothing called '{name}' in {section}" if name == "missing" else ""
 
+    def signers_problem(self) -> str:
+        return "nobody's keys are known"
+
 
 def test_the_operators_objections_are_told_at_their_places(repo, counting, manifest) -> None:
     repo.commit(production=manifest.replace("8080", "9999"))
@@ -226,6 +229,32 @@ def test_what_a_gateway_names_and_nobody_defined_is_told_at_its_place(repo, coun
     repo.commit(production=text.replace("demo-worker", "demo-api").replace("demo-frontend", "demo-api"))
     found = Desires(counting, Strict()).look().environments["production"]
     assert str(found) == "environments/production.yaml:10:35: nothing called 'missing' in proxies"
+
+
+@pytest.mark.parametrize(
+    ("line", "place"),
+    [
+        ("approvals: {before: [shift], approvers: [anna@corp.example]}", "[anna"),
+        ("approvals: {before: [shift], minimum: 2}", "2}"),
+        ("approvals: {before: [shift], selfApproval: false}", "false"),
+    ],
+)
+def test_approvals_that_need_signatures_need_keys_that_the_operator_knows(
+    repo, counting, manifest, line: str, place: str
+) -> None:
+    repo.commit(
+        production=manifest.replace("demo-worker", "demo-api").replace("demo-frontend", "demo-api") + f"  {line}\n"
+    )
+    found = Desires(counting, Strict()).look().environments["production"]
+    assert str(found) == f"environments/production.yaml:20:{line.index(place) + 3}: nobody's keys are known"
+    repo.commit(production=manifest.replace("demo-worker", "demo-api").replace("demo-frontend", "demo-api"))
+    assert isinstance(Desires(counting, Strict()).look().environments["production"], Manifest)
+
+
+def test_an_approval_by_anybody_needs_no_keys(repo, counting, manifest) -> None:
+    text = manifest.replace("demo-worker", "demo-api").replace("demo-frontend", "demo-api")
+    repo.commit(production=text + "  approvals: {before: [shift]}\n")
+    assert isinstance(Desires(counting, Strict()).look().environments["production"], Manifest)
 
 
 # ---- one environment -------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 ANALYSIS = "analysis: {until: successful, atMost: 20s}"
 STEPS = ("setWeight: 25", ANALYSIS, "setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
 PARKED = ("setWeight: 50", "pause: {}", "setWeight: 100", "handOver: [worker]")  # at 50 % until `promote`
+NOTE = ("rollback: {git: note}",)  # what failed stays in git: for what is said while it does
 DRAIN = 3.0  # seconds
 RUNGS = {0, 25, 50, 100}
 PARKED_RUNGS = {0, 50, 100}
@@ -49,7 +50,7 @@ spec:
   gates:
     preflight:
       - {{name: alive, kind: http, path: /healthz}}
-{gates}"""
+{gates}{more}"""
 
 
 def manifest(
@@ -67,7 +68,9 @@ def manifest(
     scale_down: str = "10m",
     gates: str = SEARCH,
     warm: tuple[str, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> str:
+    """`more`: lines of the spec, such as `rollback: {git: note}`."""
     standby = ", standby: true" if warm else ""
     exclusive = "\n".join(
         f"    - {{name: {one}, traffic: exclusive{standby}, host: {{kind: process, app: {name}-{one}}}}}"
@@ -77,4 +80,5 @@ def manifest(
     return TEXT.format(
         name=name, active=active, blue=blue, green=green, port=port, steps=climbing, sessions=sessions, gateway=gateway,
         exclusive=exclusive, soak=soak, drain=DRAIN, deadline=deadline, scale_down=scale_down, gates=gates,
+        more="".join(f"  {line}\n" for line in more),
     )  # fmt: skip

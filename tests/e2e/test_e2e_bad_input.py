@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from e2e_laws import changes
-from e2e_manifest import manifest
+from e2e_manifest import NOTE, manifest
 from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost, served_by
 
@@ -45,7 +45,7 @@ def test_a_newcomer_that_cannot_come_up_is_held_and_nobody_notices(playground: P
     prepare(playground)
     playground.serving()
     users, before = playground.users(rate=30), playground.data_plane()
-    playground.commit("green", "1.0.0", "9.0.0", deadline=deadline)
+    playground.commit("green", "1.0.0", "9.0.0", deadline=deadline, more=NOTE)
     state = playground.until(lambda state: state.last)
     status = playground.until_status(lambda status: status["reason"] == "RevisionHeld")
     requests = users.stop()
@@ -70,7 +70,7 @@ def test_a_taken_port_is_named_and_nobody_notices(playground: Playground) -> Non
         playground.run()
         playground.until(lambda state: state.stable)
         users = playground.users(rate=30)
-        playground.commit("green", "1.0.0", "1.1.0")
+        playground.commit("green", "1.0.0", "1.1.0", more=NOTE)
         state = playground.until(lambda state: state.last)
         status = playground.until_status(lambda status: status["reason"] == "RevisionHeld")
         requests = users.stop()
@@ -87,7 +87,7 @@ def test_a_taken_port_is_named_and_nobody_notices(playground: Playground) -> Non
 def test_a_bad_version_comes_back_only_when_somebody_says_retry(playground: Playground) -> None:
     playground.serving(green="1.2.0")  # 20 % of its searches answer 500
     users = playground.users()
-    playground.commit("green", "1.0.0", "1.2.0")
+    playground.commit("green", "1.0.0", "1.2.0", more=NOTE)
     state = playground.until(lambda state: state.last)
     assert state.last is not None
     assert state.last.phase is Phase.ROLLED_BACK
@@ -96,7 +96,7 @@ def test_a_bad_version_comes_back_only_when_somebody_says_retry(playground: Play
 
     unrelated = playground.commit_file("README.md", "not about any environment\n")
     playground.until_status(lambda status: status["revision"] == unrelated and status["reason"] == "RevisionHeld")
-    policy = playground.commit("green", "1.0.0", "1.2.0", soak="0.4s")
+    policy = playground.commit("green", "1.0.0", "1.2.0", soak="0.4s", more=NOTE)
     playground.until(lambda state: state.accepted and state.accepted.revision == policy)
     playground.until_status(lambda status: status["reason"] == "RevisionHeld")
     assert len(playground.events(Began)) == 1

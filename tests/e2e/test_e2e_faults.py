@@ -36,7 +36,7 @@ def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground
     playground.kill(playground.member("api", "green"))
     state = playground.until_stable("blue", "1.0.0")
     rolled_back = users.more()
-    playground.until_status(lambda status: status["reason"] == "RevisionHeld")
+    playground.until_status(lambda status: status["reason"] == "InSync" and status["held"])
     requests = users.stop()
     assert len(lost(requests)) <= HANDFUL, lost(requests)
     assert state.last is not None

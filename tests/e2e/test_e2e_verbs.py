@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from e2e_account import assert_jobs_done_once
 from e2e_laws import assert_lawful, changes
-from e2e_manifest import PARKED, PARKED_RUNGS
+from e2e_manifest import NOTE, PARKED, PARKED_RUNGS
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost, served_by
 
@@ -26,7 +26,7 @@ def parked_at_half(playground: Playground, **wishes: Any) -> Playground:
 
 
 def test_abort_goes_back_holds_the_version_and_loses_nothing(playground: Playground) -> None:
-    parked_at_half(playground)
+    parked_at_half(playground, more=NOTE)
     users = playground.users()
     playground.ask("abort", "--reason", "I do not like it")
     state = playground.until_stable("blue", "1.0.0")
@@ -104,7 +104,7 @@ def test_a_late_rollback_takes_one_step_and_loses_nothing(playground: Playground
     playground.until_stable("green", "1.1.0")
     playground.ask("rollback", "--reason", "customers complain")
     state = playground.until_stable("blue", "1.0.0")
-    playground.until_status(lambda status: status["reason"] == "RevisionHeld")
+    playground.until_status(lambda status: status["reason"] == "InSync" and status["held"])
     requests = users.stop()
     assert_nothing_lost(requests)
     assert_jobs_done_once(playground, requests)

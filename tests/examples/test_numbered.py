@@ -22,7 +22,11 @@ PROMISES = {
         "20 x Hello from version 1.0.0 in the blue slot",
         "20 x Hello from version 1.1.0 in the green slot",
     ),
-    "02-a-bad-version-comes-back": ("RevisionHeld", "20 x Hello from version 1.0.0", "20 x Hello from version 1.2.1"),
+    "02-a-bad-version-comes-back": (
+        "held 1.2.0 (AnalysisFailed",
+        "20 x Hello from version 1.0.0",
+        "20 x Hello from version 1.2.1",
+    ),
     "03-own-app": ('20 x {"hello": "1.0.0"}', '20 x {"hello": "2.0.0"}'),
     "04-sticky-sessions": (
         "the ten of before, asking three times each: 0 of 10",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,16 +40,21 @@ from reconciler.journal.sqlite import open_journal
 from reconciler.loop.keeper import Keeper
 from reconciler.measure.ledger import Ledger
 
+BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 class Clock:
     def __init__(self) -> None:
-        self.now = 0.0
+        self.seconds = 0.0
 
     def monotonic(self) -> float:
-        return self.now
+        return self.seconds
 
     def wall(self) -> str:
         return "2026-01-01T00:00:00.000+00:00"
+
+    def now(self) -> datetime:
+        return BEGINNING + timedelta(seconds=self.seconds)
 
 
 def spec(active: Slot = Slot.BLUE, blue: str = "1", green: str = "2", **changes: Any) -> Spec:

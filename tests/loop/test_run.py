@@ -78,7 +78,7 @@ class Stand:
         return turns
 
     def pass_by(self, seconds: float) -> list[str]:
-        self.clock.now += seconds
+        self.clock.seconds += seconds
         return self.due()
 
 

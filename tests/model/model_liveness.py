@@ -131,6 +131,7 @@ REPEATS = "something is done again and again"
 # What a person is waited for by; docs/reasons.md says what to type.
 PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
 PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
+PEOPLE |= {"RevisionUnverified"}
 PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown"}
 
 

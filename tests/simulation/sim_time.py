@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import count
 
 from reconciler.clock import shown
@@ -50,6 +51,9 @@ class Clock:
 
     def wall(self) -> str:
         return shown(self._wall + self._timeline.now)
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._wall + self._timeline.now, UTC)
 
     def run_at(self, rate: float) -> None:
         self._monotonic, self._since, self.rate = self.monotonic(), self._timeline.now, rate

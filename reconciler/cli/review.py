@@ -1,0 +1,133 @@
+"""What is reviewed before a stage is approved: what would happen, what the gates say now, what is not well."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.cli import gates as asking
+from reconciler.cli.layout import paint
+from reconciler.cli.once import Report, report
+from reconciler.cli.screen import steps_table
+from reconciler.core.approving import objection, voters
+from reconciler.core.gates import due
+from reconciler.core.model import Approvals, Mode, Outcome, Spec
+from reconciler.core.reading import GateReading
+from reconciler.core.state import Question, State, Transition
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.session import Session
+from reconciler.wording import weights
+
+GOOD = Outcome.SUCCESSFUL
+BAD = (Outcome.FAILED, Outcome.ERROR, Outcome.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """One question, and everything that there is to see before it is answered."""
+
+    report: Report
+    transition: Transition
+    asked: Question
+    policy: Approvals
+    gates: asking.Round
+    readings: Mapping[str, GateReading]
+
+    @property
+    def errors(self) -> list[str]:
+        """What speaks against it, as far as it can be seen now."""
+        spec, seen = self.gates.spec, self.report.observed
+        enforced = [gate for gate in due(spec, self.transition) if gate.mode is Mode.ENFORCE]
+        found = [(gate, self.readings.get(gate.name)) for gate in enforced]
+        told = [f"{gate.name} is {one.outcome}: {one.reason}" for gate, one in found if one and one.outcome in BAD]
+        told += [f"{gate.name} gave no answer" for gate, one in found if one is None or one.outcome not in (*BAD, GOOD)]
+        told += [self.report.desired.problem] if self.report.desired.problem else []
+        told += [f"the gateway cannot be read: {seen.detail}"] if seen.gateway is None else []
+        drift = self.report.state.drift
+        return [*told, *([f"somebody changed the weights: {weights(drift.found)}"] if drift else [])]
+
+    def lines(self) -> list[str]:
+        t, asked, spec = self.transition, self.asked, self.gates.spec
+        road = self.report.road
+        lines = [
+            f"{paint(self.report.name, bold=True)}: may {paint(str(asked.stage), bold=True)} of {t.newcomer} begin?",
+            f"  stable {t.stable}, users on {t.newcomer.slot} {t.rung} %, revision {t.revision[:12]},"
+            f" plan {asked.plan[:12]}",
+            "what will happen, as if it were approved:",
+            *(f"  {line}" for line in (steps_table(road, spec) if road else ["cannot be told now"])),
+            "what the gates say now:",
+            *(self._gates() or ["  none is asked yet: nothing of the newcomer has begun"]),
+            f"rollback safe: {self.report.safe()}",
+            "errors found: " + ("none" if not self.errors else ""),
+            *(paint(f"  {error}", "red") for error in self.errors),
+        ]
+        return [*lines, *self._voices()]
+
+    def _gates(self) -> list[str]:
+        told = asking.lines(self.report.name, self.gates, self.readings)[1:] if self.gates.gates else []
+        return [f"  {line.strip()}" for line in told]
+
+    def _voices(self) -> list[str]:
+        """Who may approve, who has, and whose vote does not count."""
+        policy = self.policy
+        who = ", ".join(policy.approvers) or "anybody who may write to the repository"
+        agreed = voters(self.transition, policy, self.report.state.watched)
+        said = f"asked: {who}; {len(agreed)} of {policy.minimum} agreed{': ' + ', '.join(agreed) if agreed else ''}"
+        votes = [(vote, objection(vote, self.asked, policy)) for vote in self.report.observed.votes]
+        return [said, *(f"  the vote of {vote.by} {why}" for vote, why in votes if why)]
+
+    def as_json(self) -> dict[str, Any]:
+        road, policy = self.report.as_json(), self.policy
+        return {
+            "environment": self.report.name,
+            "stage": self.asked.stage,
+            "plan": self.asked.plan,
+            "newcomer": str(self.transition.newcomer),
+            "stable": str(self.transition.stable),
+            "weight": self.transition.rung,
+            "steps": road["steps"],
+            "rollbackSafe": road["rollbackSafe"],
+            "gates": asking.as_json(self.gates, self.readings)["gates"],
+            "errors": self.errors,
+            "approvers": list(policy.approvers),
+            "minimum": policy.minimum,
+            "agreed": list(voters(self.transition, policy, self.report.state.watched)),
+        }
+
+    def text(self, output: str) -> list[str]:
+        return [json.dumps(self.as_json(), default=str)] if output == "json" else self.lines()
+
+
+def question(state: State, environment: str, stage: str | None) -> tuple[Transition, Question]:
+    """What is asked now. Raises UsageError when nothing is, or something else."""
+    t = state.transition
+    if t is None or t.asked is None:
+        why = f"{environment}: nothing waits for approval now; what it waits for: reconcile status {environment}"
+        raise UsageError(why)
+    if stage and stage != t.asked.stage:
+        raise UsageError(f"{environment}: {t.asked.stage} waits for approval now, not {stage}")
+    return t, t.asked
+
+
+def review(session: Session, environment: str, stage: str | None) -> Review:
+    """Look at everything, and ask the gates. Raises UsageError when nothing waits for approval."""
+    (name,) = session.chosen((environment,))
+    t, asked = question(session.state(name), name, stage)
+    found = report(session, name)
+    policy = _policy(found.spec, name)
+    gates = _due(asking.Round.of(session.keeper(name), session.clock), t)
+    readings = gates.run(None, asking.progress) if gates.gates else ()
+    return Review(found, t, asked, policy, gates, {one.name: one for one in readings})
+
+
+def _due(every: asking.Round, t: Transition) -> asking.Round:
+    """Only those that the transition asks where it stands."""
+    return replace(every, spec=replace(every.spec, gates=due(every.spec, t)))
+
+
+def _policy(spec: Spec | None, name: str) -> Approvals:
+    if spec is None or spec.approvals is None:
+        raise ReconcilerError(f"{name}: the manifest in force asks for no approval any more")
+    return spec.approvals

@@ -1,0 +1,41 @@
+"""What lies in git beside the desired state of one environment: votes, notes, a file that is put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from reconciler.core.reading import GitReading, Vote
+from reconciler.core.state import State
+from reconciler.core.steps import Note, PutBack
+from reconciler.desired.votes import Votes
+from reconciler.desired.writing import Writing
+
+
+class Beside:
+    """`path`: where the environment's file lies now."""
+
+    def __init__(self, environment: str, votes: Votes, writing: Writing, path: Callable[[], str]) -> None:
+        self._environment, self._votes, self._writing, self._path = environment, votes, writing, path
+
+    def votes(self, state: State) -> tuple[Vote, ...]:
+        """Every vote on what `state` asks now, oldest first. Raises InvalidDesired when git cannot be read."""
+        t = state.transition
+        if t is None or t.asked is None:
+            return ()
+        good = state.good[t.stable.slot]
+        since = good.revision if good and good.target == t.stable else ""
+        return self._votes.read(self._environment, t.asked.stage, t.asked.plan, since, t.revision, self._path())
+
+    def reading(self, state: State) -> GitReading | None:
+        """How git stands to the transition that ended last; None when nothing is to be put back."""
+        duty = state.duty
+        if duty is None or not (duty.good and duty.revision) or duty.commit:
+            return None
+        found = self._writing.reading(self._environment, duty.transition, duty.revision, duty.good)
+        return found or GitReading(duty.transition, False)  # there is nothing that could be put back
+
+    def put_back(self, act: PutBack, seal: str) -> str:
+        return self._writing.put_back(self._environment, act, seal)
+
+    def note(self, act: Note, seal: str) -> None:
+        self._writing.note(self._environment, act, seal)

@@ -1,0 +1,109 @@
+"""Which file of a revision that failed is to be put back, and what is said about it: in the commit, and to be typed."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from reconciler.core.steps import PutBack
+from reconciler.desired.committing import Entry
+from reconciler.desired.manifest import read
+from reconciler.desired.repository import Repository
+from reconciler.errors import InvalidDesired
+from reconciler.spelling import shown
+
+SHORT = 12  # digits of a commit id that people are shown
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An environment's file as it failed, and what it is to be again: under the same name, whatever that was before."""
+
+    environment: str
+    failed: str  # revisions
+    good: str
+    old: Entry
+    source: Entry
+
+    @property
+    def new(self) -> Entry:
+        return Entry(self.old.path, self.source.blob, self.source.executable)
+
+    def cure(self, tree: Path | None, *, signed: bool = False) -> str:
+        """What puts it back by hand: in a work tree, or, where the branch is checked out nowhere, in a clone."""
+        there = f"git -C {quote(str(tree))}" if tree else "git"
+        good, path = self.good[:SHORT], quote(self.old.path)
+        restore = f"{there} restore --source={good} --staged --worktree -- {path}"
+        if self.source.path != self.old.path:
+            text = quote(f"{good}:{self.source.path}")
+            restore = f"{there} show {text} > {quote(str(tree / self.old.path)) if tree else path}"
+        message = quote(f"put {self.environment} back as it was at {good}")
+        commit = f"{there} commit {'-S ' if signed else ''}-m {message} -- {path}"
+        return f"{restore} && {commit}" if tree else f"{restore} && {commit} && git push (in a clone)"
+
+
+def case(repository: Repository, environment: str, failed: str, good: str) -> Case | str:
+    """The case, or why there is none. Raises InvalidDesired when git cannot be read."""
+    old, source = find(repository, failed, environment), find(repository, good, environment)
+    for found, revision in ((old, failed), (source, good)):
+        if found is None:
+            return f"{revision[:SHORT]} has no file that describes '{environment}', so there is nothing to put back"
+    assert old is not None
+    assert source is not None
+    if old.content == source.content:
+        return f"{old.path} is the same at {good[:SHORT]} as at {failed[:SHORT]}, so there is nothing to put back"
+    return Case(environment, failed, good, old, source)
+
+
+def find(repository: Repository, revision: str, environment: str) -> Entry | None:
+    """The file that describes an environment at a revision, by the name in it. Raises InvalidDesired when git cannot
+    be read, or when the file might be one that cannot."""
+    listing = repository.environments(revision)
+    unread: InvalidDesired | None = None
+    for path, blob in sorted(listing.blobs.items(), key=lambda item: (environment not in item[0], item[0])):
+        try:
+            if read(repository.text(blob, path), path).name == environment:
+                return Entry(path, blob, path in listing.executable)
+        except InvalidDesired as error:
+            unread = error
+    if unread is not None:
+        raise unread
+    return None
+
+
+def entry(repository: Repository, revision: str, path: str) -> Entry | None:
+    """A manifest at a revision, by its path. Raises InvalidDesired when git cannot be read."""
+    listing = repository.environments(revision)
+    blob = listing.blobs.get(path)
+    return Entry(path, blob, path in listing.executable) if blob else None
+
+
+def message(act: PutBack, case: Case, seal: str) -> str:
+    """Of the commit. What others wrote stays in paragraphs of its own and on lines that begin with a word of ours or
+    with spaces, so that it can be no trailer."""
+    good, failed = case.good[:SHORT], case.failed[:SHORT]
+    subject = one_line(act.subject)[:200] or f"{case.environment}: put back as it was at {good}"
+    source = "" if case.source.path == case.old.path else f" (as {case.source.path})"
+    done = f"{case.old.path} is again as it was at {good}{source}. It failed as it was at {failed}."
+    trailers = {
+        "Environment": case.environment,
+        "Transition": act.transition,
+        "Failed": case.failed,
+        "Restores": case.good,
+        "Evidence": seal,
+    }
+    lines = "\n".join(f"Reconciler-{name}: {one_line(value)}" for name, value in trailers.items())
+    why = textwrap.fill(f"Why: {one_line(act.reason) or 'no reason was given'}", 72, subsequent_indent="  ")
+    return f"{subject}\n\n{done}\n\n{why}\n\n{lines}\n"
+
+
+def tells(message: str, act: PutBack) -> bool:
+    """Is it the message of the commit that did this very act?"""
+    trailers = message.rstrip("\n").rpartition("\n\n")[2].split("\n")
+    return f"Reconciler-Transition: {one_line(act.transition)}" in trailers
+
+
+def one_line(text: str) -> str:
+    return shown(" ".join(text.split()))

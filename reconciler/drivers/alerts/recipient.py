@@ -1,0 +1,71 @@
+"""Where alerts go, and which: one `[alerts.NAME]` table of the operator's file. No manifest can name one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from reconciler.errors import InvalidConfiguration
+
+LONGEST = 16_384  # characters of an address; a file with more is no address
+Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
+
+
+class Kind(StrEnum):
+    """What there is to be told."""
+
+    APPROVAL = "approval"
+    ROLLED_BACK = "rolledBack"
+    STALLED = "stalled"
+    DRIFTED = "drifted"
+    SUCCEEDED = "succeeded"
+
+
+class Recipient(BaseModel):
+    """An address in the form that apprise reads. It often is a secret as a whole, so it is shown nowhere."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    url: Text | None = Field(None, repr=False)
+    url_env: Text | None = None  # the variable that holds it
+    url_file: Text | None = None  # the file that holds it, relative to `base`
+    on: tuple[Kind, ...] = Field(tuple(Kind), min_length=1)
+    environments: tuple[Text, ...] = Field(("*",), min_length=1)
+    base: Path = Field(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Recipient:
+        if sum(one is not None for one in (self.url, self.url_env, self.url_file)) != 1:
+            raise ValueError("expected exactly one of url, url_env and url_file")
+        return self
+
+    def wants(self, kind: Kind, environment: str) -> bool:
+        patterns = (pattern.replace("[", "[[]").replace("?", "[?]") for pattern in self.environments)
+        return kind in self.on and any(fnmatchcase(environment, pattern) for pattern in patterns)
+
+    def address(self, environ: Mapping[str, str] = os.environ) -> str:
+        """Read anew for every message, so that a secret can be changed while the loop runs. Raises
+        InvalidConfiguration naming the variable or the file, never what it holds."""
+        if self.url is not None:
+            return self.url
+        if self.url_env is not None:
+            return _one_line(environ.get(self.url_env, ""), f"the variable {self.url_env}")
+        file = self.base / (self.url_file or "")
+        try:
+            with file.open(encoding="utf-8") as opened:
+                return _one_line(opened.read(LONGEST + 1), str(file))
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "not UTF-8"
+            raise InvalidConfiguration(f"{file} cannot be read: {why}; it must hold the alert's url") from None
+
+
+def _one_line(text: str, place: str) -> str:
+    found = text.strip()
+    if not found or len(found) > LONGEST or len(found.splitlines()) > 1:
+        raise InvalidConfiguration(f"{place} does not hold one line with the alert's url")
+    return found
