@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.core.events import Applied
-from reconciler.core.model import Pin, Release, Slot, Spec
+from reconciler.core.model import Pin, Slot, Spec
 from reconciler.core.reading import GatewayReading, MemberStatus
 from reconciler.core.steps import Act, CloseGateway, Migrate, Result, Route, StageFiles, Start, Stop, Warm
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
@@ -67,8 +67,8 @@ def _perform(world: World, spec: Spec, act: Act, reading: GatewayReading | None,
                     world.hosts[name].release(slot, number)
                 else:
                     world.hosts[name].stop(slot)
-        case Migrate(slot, version, transition):
-            world.migrate(Release(slot, version), transition)
+        case Migrate():
+            world.migrate(act)
         case Warm(slot, _):
             world.warm(slot)
         case Route(_, after):

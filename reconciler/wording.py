@@ -24,6 +24,7 @@ from reconciler.core.events import (
     Judged,
     LetGo,
     Migrated,
+    MigrationNoted,
     PausedByRule,
     Rebound,
     Requested,
@@ -84,6 +85,8 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"start {', '.join(members)} {version} in {slot}{', as owner' if owner else ''}"
         case Stop(slot, members, owner):
             return f"stop {', '.join(members)} in {slot}{', as owner' if owner else ''}"
+        case Migrate(_, version, only_ask=True):
+            return f"ask what became of the data for {version}"
         case Migrate(_, version):
             return f"migrate the data for {version}"
         case Warm(slot, version):
@@ -129,6 +132,8 @@ def _decided(what: Act | Event | StrategyStep) -> str:
         case Admitted(stage, plan, by):
             agreed = f" is approved by {', '.join(by)}" if by else ""
             return f"{stage} may begin: plan {plan[:12]}{agreed}"
+        case MigrationNoted(status, _, detail):
+            return f"the migration is {status}{_because(detail)}"
         case Migrated(version, evidence):
             return f"the data is migrated for {version}{_because(evidence)}"
         case StepPassed(cursor, evidence, handed):

@@ -12,6 +12,7 @@ import httpx
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration
 from reconciler.core.model import Pair, Release, Slot
+from reconciler.core.steps import Migrate
 from reconciler.desired.manifest import GateDriver, Manifest, MemberDriver
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.protocols import (
@@ -49,15 +50,15 @@ class World:
         samplers: Samplers,
         ledger: Ledger,
         migrator: Migrator,
-        migrating: Callable[[Release, str], Migrating],
+        migrating: Callable[[Migrate], Migrating],
     ) -> None:
         self.manifest, self.gateway, self.hosts = manifest, gateway, hosts
         self.endpoints, self.gates, self.samplers, self.ledger = endpoints, gates, samplers, ledger
         self.migrator, self._migrating = migrator, migrating
 
-    def migrate(self, newcomer: Release, transition: str) -> None:
-        """Begin its migration, by the commands that the manifest names now. Raises Refused, Unreachable."""
-        self.migrator.begin(self._migrating(newcomer, transition), transition)
+    def migrate(self, act: Migrate) -> None:
+        """Begin a migration, by the commands that the intent names. Raises Refused, and Conflict: not now."""
+        self.migrator.begin(self._migrating(act), act.transition, only_ask=act.only_ask)
 
     def warm(self, slot: Slot) -> None:
         """First requests to each weighted member of a slot, by the forced road. Raises Unreachable until then."""
@@ -116,15 +117,16 @@ def open_world(
     return World(manifest, gateway, hosts, endpoints, Rounds(gates, clock), samplers, ledger, migrator, migrating)
 
 
-def _migrating(manifest: Manifest, configuration: Configuration, newcomer: Release, transition: str) -> Migrating:
-    wanted = manifest.spec.migration
+def _migrating(manifest: Manifest, configuration: Configuration, act: Migrate) -> Migrating:
+    wanted = act.migration
     if wanted is None:
-        raise Refused("the manifest in force has no `migrate`")
+        raise Refused("it names no command")
     try:
         command, check = (configuration.named("commands", name) for name in (wanted.command, wanted.check))
     except InvalidConfiguration as error:
         raise Refused(str(error)) from error
-    return Migrating(wanted.command, command, check, named(manifest.name, newcomer, transition))
+    values = named(manifest.name, Release(act.slot, act.version), act.transition)
+    return Migrating(wanted, command, check, values)
 
 
 def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:

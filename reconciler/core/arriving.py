@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reconciler.core.events import Adopted, Bootstrapped, RequestRefused, Verb, WentDown
-from reconciler.core.members import at_rest, owned, prepare, vacate, whole
-from reconciler.core.model import Release, Routing, Slot, Weights, all_on, share
+from reconciler.core.gates import pending
+from reconciler.core.members import at_rest, owned, prepare, shared, vacate, whole
+from reconciler.core.model import Release, Slot, Weights, all_on
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
@@ -141,24 +142,43 @@ def reopen_gateway(s: Situation) -> Answer | None:
     gateway, stable = s.gateway, s.state.in_charge
     if gateway is None or stable is None or (gateway.up and gateway.weights is not None):
         return None
-    if s.state.outgrown and s.transition and s.transition.rung:
-        return _reopen_alone(s, s.transition)
+    t = s.transition
+    if t and _alone(s, t, stable):
+        return _reopen_alone(s, t)
     weight = _kept(s, stable)
     if not weight and s.having(stable.slot, MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.STOPPING):
         lost = s.spec.pinned(stable.slot) != stable.version  # then nobody knows how to start it: only a commit helps
         way = f"; it is not pinned, so it cannot be started: pin {stable.version} in {stable.slot}" if lost else ""
         return Wait("NotReady", f"the gateway stays closed until {stable} is ready{way}", blocked=lost, alert=True)
-    routing = Routing(share(stable.slot.other, weight), fallback=stable.slot) if weight else at_rest(s, stable)
+    routing = shared(t, weight) if t and weight else at_rest(s, stable)
     return Do(Route(gateway.weights, routing), "bring the gateway back")
 
 
-def _reopen_alone(s: Situation, t: Transition) -> Answer:
-    """Stable does not work with the data any more: the newcomer, or nobody."""
+def _alone(s: Situation, t: Transition, stable: Release) -> bool:
+    """Nothing leads back to stable; and it is not waited for where the newcomer's data are made, or being made."""
+    ready = t.begun or (t.up and not pending(t))
+    return s.state.outgrown and (t.rung > 0 or (ready and not s.runs(stable)))
+
+
+def _reopen_alone(s: Situation, t: Transition) -> Answer | None:
+    """Stable does not work with the data any more: the newcomer, or nobody. One that had no users yet is brought up
+    behind the closed listener, where no gate can judge it; so a person says whether it may have them."""
+    if t.migrating:
+        return None
+    closed = f"the gateway stays closed until {t.newcomer} is ready: {t.stable} does not work with its data"
+    if not t.rung:
+        return prepare(s, t.newcomer, warm=False) or _nobody_serves(s, t)
     if not s.runs(t.newcomer):
-        message = f"the gateway stays closed until {t.newcomer} is ready: {t.stable} does not work with its data"
-        return Wait("NotReady", message, alert=True)
-    before = s.gateway.weights if s.gateway else None
-    return Do(Route(before, Routing(share(t.newcomer.slot, t.rung))), "bring the gateway back")
+        return Wait("NotReady", closed, alert=True)
+    return Do(Route(s.gateway.weights if s.gateway else None, shared(t, t.rung)), "bring the gateway back")
+
+
+def _nobody_serves(s: Situation, t: Transition) -> Wait:
+    name = s.spec.environment
+    why = f"{t.stable} is not ready, and may not get so on data that were migrated for {t.newcomer}"
+    ways = f"to open the gateway on {t.newcomer}, which no gate has judged: reconcile adopt {name} --stable"
+    message = f"{why}; {ways} {t.newcomer.slot}; to wait for {t.stable} only: reconcile abort {name}"
+    return Wait("NotReady", message, blocked=True, alert=True)
 
 
 def _kept(s: Situation, stable: Release) -> int:

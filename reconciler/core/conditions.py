@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from reconciler.core.diff import differences, standing
 from reconciler.core.events import Phase
 from reconciler.core.freezing import untouched
+from reconciler.core.migrating import said
 from reconciler.core.model import Desired, Release, Spec, Weights
 from reconciler.core.plan import Decision
-from reconciler.core.reading import MemberStatus, Observed
+from reconciler.core.reading import MemberStatus, MigrationStatus, Observed
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State, Transition
 
@@ -45,6 +46,8 @@ NEXT = {
     "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
     "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
 }
+
+OPEN = (MigrationStatus.RUNNING, MigrationStatus.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
     """The words for what was found and decided."""
     standpoint = standing(desired, state)
     spec, transition = standpoint.spec, state.transition
-    wait = _as_judged(_waiting(decision), transition)
+    wait = _as_noted(decision, spec, transition) or _as_judged(_waiting(decision), transition)
     reason, message = (wait.reason, wait.message) if wait else (decision.rule, _doing(decision))
     gateway = observed.gateway
     return Status(
@@ -108,6 +111,15 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
 
 def _waiting(decision: Decision) -> Wait | None:
     return decision.answer if isinstance(decision.answer, Wait) else None
+
+
+def _as_noted(decision: Decision, spec: Spec | None, transition: Transition | None) -> Wait | None:
+    """Nor does it know of a migration: what was known last is on record, and holds until that is another."""
+    known = transition.noted if transition and decision.rule == "migrate" else None
+    if spec is None or known is None or known.migration != spec.migration or known.status not in OPEN:
+        return None
+    wait = _waiting(decision)
+    return said(spec.environment, known) if wait is None or wait.reason == "NotReady" else None
 
 
 def _as_judged(wait: Wait | None, transition: Transition | None) -> Wait | None:

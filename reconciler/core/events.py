@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Admission, Outcome, Pair, Release, Slot, Stage, StrategyStep, Weights
+from reconciler.core.model import Admission, Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep, Weights
+from reconciler.core.reading import MigrationStatus
 from reconciler.core.steps import Act, Result
 
 
@@ -113,6 +114,7 @@ class Rebound:
     steps: tuple[StrategyStep, ...]
     cursor: int
     migrates: bool = False
+    anew: bool = False  # its data were made ready by another migration than is asked for now: this one is asked about
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +184,25 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationNoted:
+    """What is known of a migration, whenever that changes: whoever only looks, and a new process, cannot know it.
+    `ran`: the command was, or may have been; `migration`: which one this is about."""
+
+    status: MigrationStatus
+    ran: bool = False
+    detail: str = ""
+    migration: Migration | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Migrated:
-    """The check says that the migration of this version is applied; `evidence` is what was seen of it. `one_way`: the
-    command ran in this transition, and stable does not work with what it made."""
+    """The check says that the migration of this version is applied; `evidence` is what was seen of it. `one_way`:
+    stable does not work with the data, by what was made of them now or earlier."""
 
     version: str
     evidence: str = ""
     one_way: bool = False
+    migration: Migration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,6 +333,7 @@ Event = (
     | Approved
     | ApprovalVoided
     | Admitted
+    | MigrationNoted
     | Migrated
     | StepPassed
     | SoakBegan

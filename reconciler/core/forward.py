@@ -19,7 +19,7 @@ from reconciler.core.events import (
 from reconciler.core.gates import alerts, confident, due, proof, stage, verdict
 from reconciler.core.handing import hand_over
 from reconciler.core.judging import both_died, failure
-from reconciler.core.members import prepare
+from reconciler.core.members import nobodys, prepare, shared
 from reconciler.core.model import (
     Analysis,
     DriftMode,
@@ -28,12 +28,12 @@ from reconciler.core.model import (
     Outcome,
     Pause,
     Release,
-    Routing,
     SetWeight,
     Stage,
+    Traffic,
     share,
 )
-from reconciler.core.outcomes import cursor_at
+from reconciler.core.outcomes import cursor_at, healed
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
@@ -67,9 +67,11 @@ def rebind(s: Situation) -> Answer | None:
     t = forward(s)
     if t is None or s.spec.digest == t.digest:
         return None
-    migrates = t.migrates or (s.spec.migration is not None and not t.rung)  # never under users
+    wanted, made = s.spec.migration, t.noted.migration if t.noted else None
+    migrates = t.migrates if t.rung or t.begun else wanted is not None  # what was begun has to be found out about
+    anew = t.migrated and not t.rung and wanted not in (None, made)  # under users nothing is migrated any more
     cursor = cursor_at(s.spec.steps, t.rung)
-    return Record(Rebound(s.spec.digest, s.desired.revision, s.spec.steps, cursor, migrates))
+    return Record(Rebound(s.spec.digest, s.desired.revision, s.spec.steps, cursor, migrates, anew))
 
 
 def note_health(s: Situation) -> Answer | None:
@@ -77,6 +79,9 @@ def note_health(s: Situation) -> Answer | None:
     t = forward(s)
     if t is None or not t.rung:
         return None
+    if t.restarts:
+        up = s.runs(t.newcomer) and all(s.status(t.newcomer.slot, name) is MemberStatus.READY for name in t.handed)
+        return Record(HealthNoted(True)) if up else None
     unready = s.having(t.newcomer.slot, MemberStatus.UNREADY)
     if unready and t.unready_since is None:
         return Record(HealthNoted(False, s.reading(t.newcomer.slot, unready[0]).detail))
@@ -125,12 +130,13 @@ def _tried_before(s: Situation, t: Transition) -> bool:
 
 
 def drift_under_way(s: Situation) -> Answer | None:
-    """Somebody else moved the weights: record it, take the smaller of theirs and ours, never undo a retreat.
+    """Somebody else moved the weights: record it, take the smaller of theirs and ours, never undo a retreat. But nobody
+    is left on a stable that does not work with the data (see `outcomes`).
 
     `warn` pauses first; `resume` then takes the smaller. `disabled` is about rest: here the ladder would be broken.
     """
     t, gateway = forward(s), s.gateway
-    if t is None or gateway is None or gateway.weights is None:
+    if t is None or gateway is None or gateway.weights is None or not gateway.up:
         return None
     ours = share(t.newcomer.slot, t.rung)
     if gateway.weights == ours:
@@ -144,7 +150,9 @@ def drift_under_way(s: Situation) -> Answer | None:
         return None
     if not s.runs(t.stable) and gateway.weights[t.stable.slot] < ours[t.stable.slot]:
         return Wait("StableDegraded", f"{t.stable} is not ready to take its share back", alert=True)
-    return Do(_rung(s, t, min(t.rung, gateway.weights[t.newcomer.slot])), "heal drift")
+    if t.one_way and t.rung and not s.runs(t.newcomer):
+        return Wait("NotReady", f"{t.newcomer} is not ready, and {t.stable} does not work with its data", alert=True)
+    return Do(_rung(s, t, healed(t, gateway.weights[t.newcomer.slot])), "heal drift")
 
 
 def ask(s: Situation) -> Answer | None:
@@ -163,14 +171,22 @@ def stand_still(s: Situation) -> Answer | None:
         return None
     name = s.spec.environment
     if s.state.paused:
-        return Wait("Paused", f"{s.state.paused}; go on with: reconcile resume {name}", blocked=True)
+        message = f"{s.state.paused}; go on with: reconcile resume {name}{_without_owner(s, t)}"
+        return Wait("Paused", message, blocked=True)
     if t.holding_since is not None:
         outgrown = s.state.outgrown
         but = f", but {t.stable} does not work with the migrated data" if outgrown else ""
-        message = f"{t.reason}; reconcile abort {name} goes back{but}, reconcile resume {name} tries on"
+        ways = f"reconcile abort {name} goes back{but}, reconcile resume {name} tries on"
+        message = f"{t.reason}; {ways}{_without_owner(s, t)}"
         until = None if outgrown else t.holding_since + s.spec.hold_timeout
         return Wait("Holding", message, until=until, blocked=True, alert=True)
     return None
+
+
+def _without_owner(s: Situation, t: Transition) -> str:
+    """Stable's do not work on data that they do not bear, so nobody does until a person has decided."""
+    names = [name for name in s.spec.names(Traffic.EXCLUSIVE) if t.alone and nobodys(s, name)]
+    return f"; until then nobody owns {', '.join(names)}" if names else ""
 
 
 def bring_up(s: Situation) -> Answer | None:
@@ -191,7 +207,7 @@ def pass_stage(s: Situation) -> Answer | None:
 
 
 def climb(s: Situation) -> Answer | None:
-    """The strategy's present step."""
+    """The strategy's present step: one rung, a pause, an analysis, or members that change hands."""
     t = forward(s)
     match t and t.step:
         case SetWeight(weight) if t:
@@ -210,7 +226,8 @@ def _raise(s: Situation, t: Transition, weight: int) -> Answer:
     """One rung up, only on a good verdict about this version at this rung, and only if both slots are fit."""
     if weight <= t.rung:
         return Record(StepPassed(t.cursor))
-    unfit = _unfit(s, t.newcomer, t.stable)
+    fit = (t.newcomer,) if t.one_way else (t.newcomer, t.stable)  # a way back that does not work need not be up
+    unfit = _unfit(s, *fit)
     found = verdict(s.spec, t, s.observed.gates)
     if unfit or not found.good:
         return unfit or Wait(f"Gate{found.outcome}", found.reason)
@@ -218,9 +235,7 @@ def _raise(s: Situation, t: Transition, weight: int) -> Answer:
 
 
 def _rung(s: Situation, t: Transition, weight: int, *, advance: bool = False) -> Route:
-    before = s.gateway.weights if s.gateway else None
-    fallback = None if t.one_way else t.stable.slot  # nobody is led to what does not work with the data
-    return Route(before, Routing(share(t.newcomer.slot, weight), fallback=fallback), advance)
+    return Route(s.gateway.weights if s.gateway else None, shared(t, weight), advance)
 
 
 def _unfit(s: Situation, *releases: Release) -> Wait | None:

@@ -33,7 +33,7 @@ def may_begin(s: Situation) -> bool:
 
 def untouched(t: Transition) -> bool:
     """Nothing was done for it yet, but perhaps agreed to."""
-    return not (t.rung or t.starts or t.migrations or t.cursor or t.passed)
+    return not (t.rung or t.starts or t.begun or t.cursor or t.passed)
 
 
 def closed(s: Situation, needed: float) -> Closed | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from reconciler.core.events import LetGo, StepPassed
 from reconciler.core.gates import verdict
-from reconciler.core.members import grant, let_go, take_over
+from reconciler.core.members import grant, let_go, owns, take_over
 from reconciler.core.model import Release, Stage
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
@@ -16,11 +16,16 @@ Step = Callable[[Situation, str, Release], Do | Wait | None]
 
 
 def hand_over(s: Situation, t: Transition, members: tuple[str, ...]) -> Answer:
+    """Those that the newcomer owns already, by an earlier pass over these steps, are no business of this one."""
+    members = tuple(name for name in members if name not in t.handed)
+    if not members:
+        return Record(StepPassed(t.cursor))
     if not any(gate.stage is Stage.HAND_OVER for gate in s.spec.gates):
         return _each(s, t, members, take_over) or Record(StepPassed(t.cursor, handed=members))
     step = _each(s, t, members, let_go)
-    if step is None and not t.let_go:
-        return Record(LetGo(members))  # from here on the gates of the hand-over are asked; see `pass_stage`
+    nobodys = tuple(name for name in members if not owns(s, name, t.newcomer.slot))
+    if step is None and nobodys and not t.let_go:
+        return Record(LetGo(nobodys))  # from here on the gates of the hand-over are asked; see `pass_stage`
     return step or _each(s, t, members, grant) or Record(StepPassed(t.cursor, handed=members))
 
 

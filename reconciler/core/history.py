@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.bearing import migrated, noted, what_became
 from reconciler.core.events import (
     Accepted,
     Admitted,
@@ -26,6 +27,7 @@ from reconciler.core.events import (
     Judged,
     LetGo,
     Migrated,
+    MigrationNoted,
     PausedByRule,
     Phase,
     Rebound,
@@ -41,11 +43,7 @@ from reconciler.core.events import (
     Watched,
     WentDown,
 )
-from reconciler.core.model import (
-    Pause,
-    Release,
-    Stage,
-)
+from reconciler.core.model import Pause, Release, Stage
 from reconciler.core.outcomes import applied, at_step, drifted, intended
 from reconciler.core.state import Agreed, Duty, Held, Last, Leftover, Question, State, Transition
 
@@ -129,24 +127,26 @@ def _adopted(state: State, stable: Release) -> State:
     return replace(
         state, stable=stable, leftover=left, started=state.started.replace(stable.slot, stable.version),
         transition=None, adopt=None, forced=None, claim=True, intent=None, drift=None, abort="", promote=False,
-        rollback="",
+        rollback="", behind=(),
     )  # fmt: skip
 
 
 def _in_transition(state: State, transition: Transition, event: Event) -> State:
     now = state.watched
     match event:
-        case Rebound(digest, revision, steps, cursor, migrates):
+        case Rebound(digest, revision, steps, cursor, migrates, anew):
             transition = replace(
                 transition, digest=digest, revision=revision, steps=steps, cursor=cursor, opened=now, since=now,
                 passed=transition.passed & {Stage.MIGRATE}, phase=Phase.PROGRESSING, let_go=False, migrates=migrates,
+                migrated=transition.migrated and not anew,
             )  # fmt: skip
             transition = replace(unapproved(transition), admitted=frozenset())
         case StagePassed(stage):
             transition = replace(transition, passed=transition.passed | {stage})
-        case Migrated(one_way=one_way):
-            transition = replace(transition, migrated=True, one_way=one_way)
-            transition = transition if transition.going_back else replace(transition, opened=now, since=now)
+        case MigrationNoted():
+            return noted(state, transition, event)
+        case Migrated():
+            return migrated(state, transition, event)
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
@@ -158,7 +158,8 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
         case SoakBegan():
             transition = replace(transition, phase=Phase.SOAKING, since=now)
         case HealthNoted(ready):
-            transition = replace(transition, unready_since=None if ready else now)
+            restarts = transition.restarts and not ready
+            transition = replace(transition, unready_since=None if ready else now, restarts=restarts)
         case Judged(outcome, reason):
             transition = replace(transition, judged=outcome, said=reason, judged_at=now)
         case ApprovalAsked(stage, plan):
@@ -221,9 +222,19 @@ def _requested(state: State, request: Requested) -> State:
         case Verb.HANDOVER:
             return replace(state, forced=request.slot)
         case Verb.DOWN:
-            return replace(state, down=reason, abort=f"down: {reason}" if moving else state.abort)
+            return _down(state, reason)
         case _:
             return state
+
+
+def _down(state: State, reason: str) -> State:
+    """A transition ends with it; but for one from which nothing leads back: that goes on where it stood."""
+    transition, back = state.transition, f"down: {reason}"
+    if transition is None or transition.going_back:
+        return replace(state, down=reason)
+    if not state.outgrown:
+        return replace(state, down=reason, abort=back)
+    return replace(state, down=reason, transition=replace(transition, restarts=transition.rung > 0))
 
 
 def _resumed(state: State) -> State:
@@ -232,7 +243,7 @@ def _resumed(state: State) -> State:
         asked = state.paused_by_rule  # a gate asked a person, who has decided: it begins anew
         unwatched = state.suspended or state.down or asked or transition.holding_since is not None
         if transition.holding_since is not None:  # whatever it held for, a person says that it is over
-            transition = replace(transition, starts=0, spent=0.0)
+            transition = replace(transition, starts=0, spent=0.0, restarts=transition.rung > 0)
         transition = replace(transition, holding_since=None, refusal="", since=state.watched)
         if unwatched:  # what was measured before, or by nobody, is not held against it
             transition = replace(transition, opened=state.watched, unready_since=None)
@@ -243,7 +254,7 @@ def _began(state: State, event: Began) -> State:
     transition = Transition(
         event.transition, event.stable, event.newcomer, event.digest, event.revision, event.steps,
         opened=state.watched, since=state.watched, up=state.warm[event.newcomer.slot] == event.newcomer.version,
-        migrates=event.migrates,
+        migrates=event.migrates, one_way=not state.bears(event.stable),
     )  # fmt: skip
     if event.back:
         transition = replace(
@@ -263,13 +274,12 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
         held = (*held[-1:], Held(transition.newcomer.version, transition.condition, transition.reason, before))
     reason = event.reason or transition.reason
     paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
-    if transition.one_way and not succeeded:
-        reason = f"{reason}; its data stay migrated, and {transition.stable} does not work with them"
+    reason += "" if succeeded else what_became(transition)
     last = Last(transition.id, transition.revision, transition.newcomer, event.phase, reason)
-    outgrown = succeeded and transition.one_way
+    behind = tuple(behind for behind in state.behind if behind.release == transition.stable)
     return replace(
         state, stable=stable, transition=None, held=held,
-        leftover=Leftover(left, state.watched, good=succeeded, outgrown=outgrown),
+        leftover=Leftover(left, state.watched, good=succeeded), behind=behind,
         last=last, duty=_duty(state, transition, event, reason), override=None,
         abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
         paused_by_rule=False, forced=None,

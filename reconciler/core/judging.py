@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.core.approving import overdue
 from reconciler.core.events import Phase
 from reconciler.core.gates import lacking, pending, verdict
+from reconciler.core.migrating import answer
 from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot
 from reconciler.core.reading import MemberStatus, MigrationStatus
 from reconciler.core.situation import IDLE, Situation
@@ -16,6 +17,8 @@ STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain
 
 def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
     """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
+    if t.restarts:
+        return _never_ready(s, t, s.having(t.newcomer.slot, MemberStatus.STOPPED)) or _late(s, t)
     return _broken(s, t) or _unmigrated(s, t) or _condemned(s, t) or _blind(s, t) or overdue(s, t) or _late(s, t)
 
 
@@ -50,14 +53,15 @@ def _never_ready(s: Situation, t: Transition, stopped: list[str]) -> tuple[str, 
 
 
 def _unmigrated(s: Situation, t: Transition) -> tuple[str, str] | None:
-    found = s.observed.migration
-    failed = pending(t) and found.transition == t.id and found.status is MigrationStatus.FAILED
-    return ("MigrationFailed", found.detail) if failed else None
+    found = answer(s, t)
+    failed = found is not None and pending(t) and found.status is MigrationStatus.FAILED
+    return ("MigrationFailed", found.detail) if found and failed else None
 
 
 def stable_fails(s: Situation, t: Transition) -> bool:
-    """Stable itself has died, and is being started again: what users meet now may be its doing."""
-    return bool(s.having(t.stable.slot, MemberStatus.STOPPED))
+    """Stable itself has died, and is being started again: what users meet now may be its doing. One that does not work
+    with the data is no measure of anybody."""
+    return not t.one_way and bool(s.having(t.stable.slot, MemberStatus.STOPPED))
 
 
 def both_died(s: Situation) -> bool:
@@ -88,12 +92,15 @@ def _blind(s: Situation, t: Transition) -> tuple[str, str] | None:
 
 
 def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
-    """The progress deadline, in watched time without pauses; after the soak it applies to the last verdict."""
+    """The progress deadline, in watched time without pauses; after the soak it applies to the last verdict. While data
+    are migrated there is none, however short it was made meanwhile."""
     deadline = s.spec.progress_deadline
+    if t.migrating:
+        return None
     if t.phase is Phase.SOAKING:
         late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
     else:
-        counting = not (s.state.paused or t.frozen or t.asked or t.migrating or isinstance(t.step, Pause))
+        counting = not (s.state.paused or t.frozen or t.asked or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
     if not late:
         return None

@@ -5,9 +5,10 @@ Shared by the rules for staging, transitions, rollback and rest: each asks for t
 
 from __future__ import annotations
 
-from reconciler.core.model import Admission, Pair, Release, Routing, Slot, Traffic, all_on
+from reconciler.core.model import Admission, Pair, Release, Routing, Slot, Traffic, all_on, share
 from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.core.situation import ALIVE, IDLE, RUNNING, Do, Situation, Wait
+from reconciler.core.state import Transition
 from reconciler.core.steps import Route, StageFiles, Start, Stop, Warm
 
 STOPPED, UNKNOWN, STANDBY = MemberStatus.STOPPED, MemberStatus.UNKNOWN, MemberStatus.STANDBY
@@ -114,6 +115,17 @@ def let_go(s: Situation, name: str, owner: Release) -> Do | Wait | None:
     return None
 
 
+def owns(s: Situation, name: str, slot: Slot) -> bool:
+    """It works there, or may."""
+    standing = (MemberStatus.READY, MemberStatus.STOPPING)
+    return s.status(slot, name) in (standing if name in s.spec.standbys else ALIVE)
+
+
+def nobodys(s: Situation, name: str) -> bool:
+    """It owns nothing anywhere: read, and proved."""
+    return all(s.status(slot, name) in IDLE for slot in Slot)
+
+
 def grant(s: Situation, name: str, owner: Release) -> Do | Wait | None:
     """Nobody owns it: until `owner` does, and says so. On record goes how the other slot's was read: it may have died
     by itself, and then nothing else tells that it owned no more."""
@@ -184,10 +196,20 @@ def whole(slot: Slot) -> Routing:
     return Routing(all_on(slot), Pair(Admission.OPEN, Admission.OPEN).replace(slot.other, Admission.CLOSED))
 
 
+def shared(t: Transition, weight: int) -> Routing:
+    """So much for the newcomer. Nobody is led, by a fallback or a cookie, to a stable that does not work with the
+    data."""
+    if t.one_way and weight == 100:
+        return whole(t.newcomer.slot)
+    return Routing(share(t.newcomer.slot, weight), fallback=None if t.one_way else t.stable.slot)
+
+
 def at_rest(s: Situation, stable: Release) -> Routing:
     """All traffic on stable. Clients of a release that served well before may finish there while it still runs."""
     left, alone = s.state.leftover, whole(stable.slot)
-    if left is None or not left.good or left.stopped or s.state.started[left.release.slot] != left.release.version:
+    if left is None or not left.good or left.stopped or not s.state.bears(left.release):
+        return alone
+    if s.state.started[left.release.slot] != left.release.version:
         return alone
     return Routing(alone.weights, alone.admission.replace(left.release.slot, Admission.DRAINING))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.bearing import begun
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
 from reconciler.core.state import Refusal, Repeated, State, Transition
@@ -36,9 +37,6 @@ def intended(state: State, event: Intended) -> State:
             t = state.transition
             if t and t.newcomer.slot is slot:
                 state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
-        case Migrate() if state.transition:
-            t = state.transition
-            state = replace(state, transition=replace(t, migrations=min(t.migrations + 1, 2)))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
     state = _owned_again(state, event.act)
@@ -67,6 +65,8 @@ def applied(state: State, event: Applied) -> State:
     intent, state = state.intent, replace(state, intent=None)
     if intent is None:
         return state
+    if isinstance(intent.act, Migrate) and event.result in (Result.DONE, Result.UNKNOWN):
+        state = begun(state, intent.act)
     if event.result is Result.DONE:
         return _done(replace(state, refusal=None), intent.act, event.reason)
     if event.result is Result.REFUSED:
@@ -122,12 +122,19 @@ def _refused(state: State, act: Act, reason: str) -> State:
 
 
 def drifted(state: State, event: DriftFound) -> State:
-    """In mid-transition the weight becomes the smaller of what was found and our rung, and a new window opens."""
+    """In mid-transition the weight becomes what it is to be healed to, and a new window opens."""
     transition = state.transition
     if transition and not transition.going_back:
-        rung = min(transition.rung, _found(event.found, transition.newcomer.slot))
+        rung = healed(transition, _found(event.found, transition.newcomer.slot))
         transition = _on_rung(transition, rung, state.watched)
     return replace(state, drift=event, transition=transition)
+
+
+def healed(transition: Transition, found: int) -> int:
+    """What the newcomer is to have where somebody else gave it `found`: the smaller of that and our rung. Where stable
+    does not work with the data, the larger: nobody is left there, or led back."""
+    further = transition.one_way and transition.rung
+    return max(transition.rung, found) if further else min(transition.rung, found)
 
 
 def _on_rung(transition: Transition, rung: int, now: float) -> Transition:

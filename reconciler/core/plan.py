@@ -71,6 +71,7 @@ RULES: tuple[Rule, ...] = (
     arriving.claim_gateway,
     forward.supersede,
     forward.rebind,
+    migrating.note_migration,
     forward.turn_back,
     rest.late_rollback,
     arriving.start_stable,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reconciler.core.model import Admission, Outcome, Pair, Release, Slot, Stage, Weights
+from reconciler.core.model import Admission, Migration, Outcome, Pair, Release, Slot, Stage, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ class MigrationReading:
     transition: str = ""
     ran: bool = False  # the command was, not only its check: the data may be others now than they were
     detail: str = field(default="", compare=False)  # for people: how it ended, its last words
+    migration: Migration | None = None  # which one: a commit may ask for another in the midst of it
 
 
 @dataclass(frozen=True, slots=True)

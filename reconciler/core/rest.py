@@ -7,10 +7,10 @@ from dataclasses import replace
 from reconciler.core.approving import wanting
 from reconciler.core.events import Began, DriftFound, RequestRefused, Retired, Verb
 from reconciler.core.freezing import closed, frozen, length, may_begin
-from reconciler.core.members import at_rest, owned, prepare, take_over, vacate
-from reconciler.core.model import Admission, DriftMode, HandOver, Release, Routing, Slot, Spec, Traffic, all_on
+from reconciler.core.members import at_rest, nobodys, owned, prepare, take_over, vacate
+from reconciler.core.model import Admission, DriftMode, HandOver, Release, Routing, Spec, Traffic, all_on
 from reconciler.core.reading import MemberStatus
-from reconciler.core.situation import IDLE, RUNNING, Answer, Do, Record, Situation, Wait
+from reconciler.core.situation import RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
 from reconciler.core.steps import Route, StageFiles, Stop
 from reconciler.core.telling import pending
@@ -45,26 +45,32 @@ def withdraw_fallback(s: Situation) -> Answer | None:
 
 
 def keep_owners(s: Situation) -> Answer | None:
-    """At rest stable owns every exclusive member; under way one that nobody owns goes back to stable.
+    """At rest stable owns every exclusive member; under way one that nobody owns goes back to stable, or to the
+    newcomer that was its owner.
 
     One that will not start stops nothing else: a fix must still be able to come.
     """
-    stable, t = s.state.in_charge, s.transition
-    if stable is None or (t and t.going_back):
+    t = s.transition
+    if s.state.in_charge is None or (t and t.going_back):
         return None
     for name in s.spec.names(Traffic.EXCLUSIVE):
-        step = take_over(s, name, stable) if t is None or _orphan(s, t, name) else None
+        owner = _keeper(s, t, name) if t else s.state.stable
+        step = take_over(s, name, owner) if owner else None
         if isinstance(step, Do) and not s.too_soon(step.act):
             return step
     return None
 
 
-def _orphan(s: Situation, t: Transition, name: str) -> bool:
-    """Nobody owns it, it is still stable's, and it is not just changing hands."""
+def _keeper(s: Situation, t: Transition, name: str) -> Release | None:
+    """Whose a member is that nobody owns; None while somebody does, while it is just changing hands, and where stable's
+    would have to work on data that it does not bear."""
+    if not nobodys(s, name):
+        return None
+    if name in t.handed:
+        return t.newcomer
     stands = s.state.paused or t.holding_since is not None or t.frozen or wanting(s, t)
     moving = not stands and isinstance(t.step, HandOver) and name in t.step.members
-    nobody = all(s.status(slot, name) in IDLE for slot in Slot)
-    return nobody and name not in t.handed and not moving
+    return None if moving or t.alone else t.stable
 
 
 def late_rollback(s: Situation) -> Answer | None:
@@ -102,8 +108,9 @@ def begin(s: Situation) -> Answer | None:
     stable, target = s.state.stable, s.spec.target
     if stable is None or s.transition or target == stable or s.refused:
         return None
-    if s.state.is_held(target.version) or s.state.paused or not s.runs(stable) or not may_begin(s):
-        return None  # without a way back nothing begins, and a newcomer is not blamed for stable's state
+    fit = s.runs(stable) or not s.state.bears(stable)
+    if s.state.is_held(target.version) or s.state.paused or not fit or not may_begin(s):
+        return None  # while a way back has to be up nothing begins, and a newcomer is not blamed for stable's state
     steps = s.spec.steps
     migrates = s.spec.migration is not None
     return Record(Began(name(s, target), stable, target, s.spec.digest, s.desired.revision, steps, migrates=migrates))
@@ -189,11 +196,18 @@ def _trouble(s: Situation) -> Wait | None:
         return Wait("StableDegraded", f"{stable} is not ready{detail}; {other}", blocked=amiss, alert=True)
     step = owned(s, stable)
     if step:
-        return replace(step, alert=True) if isinstance(step, Wait) else Wait("OwnerMissing", step.because, alert=True)
+        return replace(step, alert=True) if isinstance(step, Wait) else _ownerless(s, step)
     disabled = s.spec.drift is DriftMode.DISABLED
     if disabled and s.gateway and s.gateway.weights and not s.all_traffic_on(stable.slot):
         return Wait("Drifted", f"users are not all on {stable}, and driftDetection is disabled", blocked=True)
     return None
+
+
+def _ownerless(s: Situation, step: Do) -> Wait:
+    """What is to be done about it; or why that was refused."""
+    refusal = s.state.refusal
+    refused = f", and was refused: {refusal.reason}" if refusal and refusal.act == step.act else ""
+    return Wait("OwnerMissing", f"{step.because}{refused}", alert=True)
 
 
 def _next_timer(s: Situation) -> float | None:

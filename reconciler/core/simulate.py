@@ -42,8 +42,9 @@ def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
             return _stopped(observed, spec, slot, members, owner=owner)
         case Route():
             return replace(observed, gateway=_routed(observed.gateway, state, act))
-        case Migrate(transition=transition):
-            return replace(observed, migration=MigrationReading(MigrationStatus.APPLIED, transition, ran=True))
+        case Migrate(_, _, transition, migration, only_ask):
+            told = MigrationReading(MigrationStatus.APPLIED, transition, ran=not only_ask, migration=migration)
+            return replace(observed, migration=told)
         case PutBack() if observed.git:
             return replace(observed, git=replace(observed.git, asks=False))
         case CloseGateway() if observed.gateway:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.events import Accepted, DriftFound, Intended, Phase
-from reconciler.core.model import Outcome, Pair, Release, Slot, Stage, StrategyStep
+from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase
+from reconciler.core.model import Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
 from reconciler.core.reading import Window
 from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop
 
@@ -48,9 +48,9 @@ class Transition:
     phase: Phase = Phase.PROGRESSING
     cursor: int = 0  # the strategy step to do next
     migrates: bool = False  # its data is to be migrated before anything of it starts
-    migrations: int = 0  # times that this was begun: after the first, what a check finds may be our doing
+    begun: bool = False  # a migration was: its check was asked, and its command perhaps run
     migrated: bool = False  # its data is ready
-    one_way: bool = False  # stable does not work with the data any more
+    one_way: bool = False  # stable does not work with the data any more, or may not
     up: bool = False  # started, ready and warm: before that no gate is asked about it
     rung: int = 0  # the newcomer's weight that was last written and read back
     spent: float = 0.0  # counts towards the progress deadline
@@ -73,6 +73,10 @@ class Transition:
     condition: str = ""
     reason: str = ""
     hold: bool = False
+    unseen: Migration | None = None  # the one that was begun last, while nobody has seen its end
+    ran: bool = False  # the command of one was, or may have been
+    noted: MigrationNoted | None = None  # what was known of one last
+    restarts: bool = False  # after `down` or a hold: until it is up again, what has ended is not held against it
 
     @property
     def step(self) -> StrategyStep | None:
@@ -88,6 +92,11 @@ class Transition:
         return self.migrates and not self.migrated and Stage.MIGRATE in self.passed
 
     @property
+    def alone(self) -> bool:
+        """Nothing of stable serves any more, or may: it does not work with the data."""
+        return self.one_way and self.rung == 100 and not self.going_back
+
+    @property
     def window(self) -> Window:
         return Window(self.id, self.newcomer, self.stable, self.rung, self.opened)
 
@@ -100,7 +109,16 @@ class Leftover:
     since: float
     good: bool
     stopped: bool = False
-    outgrown: bool = False  # it does not work with the data that were made since
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A release that does not work with the data any more, or may not; and the migration that made them so: for which
+    version, and what can tell that it is not applied after all."""
+
+    release: Release
+    version: str
+    check: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +215,7 @@ class State:
     good: Pair[Accepted | None] = NOTHING  # per slot: what was in force last when git and stable agreed there
     duty: Duty | None = None
     override: tuple[str, str] | None = None  # a digest that may go forward in closed windows, and why
+    behind: tuple[Behind, ...] = ()  # what the data have left behind; see `bearing`
 
     @property
     def in_charge(self) -> Release | None:
@@ -208,7 +227,11 @@ class State:
         """What it would go back to does not work with the data that were made for what serves, or is to serve."""
         if self.transition:
             return self.transition.one_way and not self.transition.going_back
-        return self.leftover is not None and self.leftover.outgrown
+        return self.leftover is not None and not self.bears(self.leftover.release)
+
+    def bears(self, release: Release) -> bool:
+        """It works with the data, as far as is known."""
+        return all(behind.release != release for behind in self.behind)
 
     def is_held(self, version: str) -> Held | None:
         return next((held for held in self.held if held.version == version), None)

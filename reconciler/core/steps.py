@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Routing, Slot, Weights
+from reconciler.core.model import Migration, Routing, Slot, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,13 @@ class Stop:
 @dataclass(frozen=True, slots=True)
 class Migrate:
     """Ask whether the newcomer's migration is applied, and only if it is not, run it; a later reading says how it
-    went. So it may be repeated, also when nobody knows what became of it."""
+    went. So it may be repeated, also when nobody knows what became of it. With `only_ask` nothing is ever run."""
 
     slot: Slot
     version: str
     transition: str
+    migration: Migration | None = None  # None in entries of earlier versions
+    only_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,10 +210,13 @@ class Keeper:
 
 
 def _fair(observed: Observed, spec: Spec, state: State) -> bool:
-    """Gateway and stable serve, as far as is known, so that what goes wrong is the newcomer's."""
-    stable = state.in_charge
+    """Gateway and stable serve, as far as is known, so that what goes wrong is the newcomer's. A stable that does not
+    work with the data is no measure of that."""
+    stable, t = state.in_charge, state.transition
     if observed.gateway is None or not observed.gateway.up or stable is None:
         return False
+    if t and t.one_way:
+        return True
     weighted = zip(spec.members, observed.members[stable.slot], strict=False)
     down = (MemberStatus.STOPPED, MemberStatus.UNREADY)
     return not any(m.traffic is Traffic.WEIGHTED and reading.status in down for m, reading in weighted)

@@ -229,17 +229,42 @@ def migrated_first(edge: Edge) -> str:
     t, step = edge.state.transition, act(edge)
     waiting = t is not None and t.migrates and not t.migrated
     if t is None or t.going_back:
-        return "a migration without a transition" if isinstance(step, Migrate) else ""
+        runs = isinstance(step, Migrate) and not (t and step.only_ask)
+        return "a migration without a transition that goes forward" if runs else ""
     started = isinstance(step, Start) and step.slot is t.newcomer.slot and not step.owner
     if waiting and (started or (climbs(edge) and not t.rung)):
         return f"{t.newcomer} is brought up before its data is migrated"
     if isinstance(step, Migrate) and not waiting:
         return "it is migrated already"
+    if isinstance(step, Migrate) and any(reading.status is not STOPPED for reading in edge.observed.members[step.slot]):
+        return f"{t.newcomer} runs, or may, while its data is migrated"
     back = event(edge)
     begins = isinstance(back, RollbackBegan) and back.ends is Phase.ROLLED_BACK
-    drifts = isinstance(step, Route) and (t.stable.slot in rises(edge) or step.after.fallback is not None)
-    blind = t.one_way and (begins or (drifts and t.rung > 0))
-    return "users go back onto data that stable does not work with" if blind else ""
+    return "users go back onto data that stable does not work with" if t.one_way and begins else ""
+
+
+def left_behind(edge: Edge) -> str:
+    """Whatever came before: nobody is led to a stable that does not work with the data, and nothing of it works on them
+    once the newcomer has all users. What becomes of it again is a person's word (`abort`, another commit)."""
+    t, step = edge.state.transition, act(edge)
+    if t is None or t.going_back:
+        return ""
+    if not t.one_way:
+        return "" if edge.state.bears(t.stable) else f"that {t.stable} is left behind is forgotten"
+    if isinstance(step, Route) and _leads_to(t.stable.slot, step, edge):
+        return f"users are led to {t.stable}, which does not work with the data"
+    works = isinstance(step, Start) and step.owner and step.slot is t.stable.slot and t.rung == 100
+    return f"{t.stable} owns what it does not work with" if works else ""
+
+
+def _leads_to(stable: Slot, step: Route, edge: Edge) -> bool:
+    """By a weight, a fallback or a cookie. One without any users yet keeps them all where they are."""
+    t, after = edge.state.transition, step.after
+    assert t
+    left = 100 - t.rung  # what the newcomer's rung leaves to stable
+    more = after.weights[stable] > left or (t.rung > 0 and serves(edge) and stable in rises(edge))
+    admits = after.weights[stable.other] == 100 and after.admission[stable] is not Admission.CLOSED
+    return more or admits or after.fallback is not None
 
 
 def law_21_gates(edge: Edge) -> str:
@@ -254,9 +279,11 @@ def law_21_gates(edge: Edge) -> str:
     for member, reading in zip(spec.members, edge.observed.members[t.stable.slot], strict=True):
         if member.name in names and reading.status not in (STOPPED, STANDBY):
             sworn = reading.status is UNKNOWN and edge.state.forced is t.stable.slot
-            newer = edge.observed.members[t.newcomer.slot][spec.members.index(member)].status is READY
-            if not sworn and not (member.standby and newer):
+            if not sworn:
                 return f"{member.name} is said to have let go, and reads {reading.status}"
+        newer = edge.observed.members[t.newcomer.slot][spec.members.index(member)].status
+        if member.name in names and newer is READY:
+            return f"nobody is said to own {member.name}, and the newcomer does"
     forward = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot and not t.going_back
     return "an owner is made without the gates of the hand-over" if forward and not t.let_go else ""
 
@@ -269,7 +296,7 @@ def approved(edge: Edge) -> str:
     started = isinstance(step, Start) and step.slot is t.newcomer.slot
     begun = {
         Stage.PREFLIGHT: (started or isinstance(step, Migrate)) and not (t.rung or Stage.PREFLIGHT in t.passed),
-        Stage.MIGRATE: isinstance(step, Migrate) and not t.migrations,
+        Stage.MIGRATE: isinstance(step, Migrate) and not t.begun,
         Stage.SHIFT: climbs(edge),
         Stage.HAND_OVER: isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot,
         Stage.FINALISE: isinstance(said, Ended) and said.phase is Phase.SUCCEEDED,
@@ -313,7 +340,7 @@ def speaks(edge: Edge) -> str:
 LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
-    "migration": migrated_first, "approval": approved, "windows": in_time,
+    "migration": migrated_first, "left behind": left_behind, "approval": approved, "windows": in_time,
 }  # fmt: skip
 FOR_FACTS = (
     "4",
@@ -322,6 +349,7 @@ FOR_FACTS = (
     "19",
     "21 (gates)",
     "migration",
+    "left behind",
     "approval",
 )  # others have nothing to say of facts
 FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))

@@ -237,25 +237,27 @@ class World:
                 self.commit(self.past[good])
             case Note(revision=revision, text=text):
                 self.notes[revision] = text
-            case Migrate(version=version, transition=transition):
-                self._migrate(version, transition)
+            case Migrate():
+                self._migrate(act)
             case _:
                 self.observed = perform(self.observed, found, self.state, act)  # type: ignore[arg-type]
                 counters = Counters()
                 self.observed = replace(self.observed, gateway=replace(self.gateway, counters=Pair(counters, counters)))
 
-    def _migrate(self, version: str, transition: str) -> None:
+    def _migrate(self, act: Migrate) -> None:
         """The driver's word: the check is asked first, and the command only where it is not applied."""
-        ran = version not in self.data
+        ran = act.version not in self.data and not act.only_ask
         if ran:
-            self.migrations.append(version)
-            self.data |= {version} if self.migrates is MigrationStatus.APPLIED else set()
-        self.observed = replace(self.observed, migration=MigrationReading(MigrationStatus.RUNNING, transition, ran))
+            self.migrations.append(act.version)
+            self.data |= {act.version} if self.migrates is MigrationStatus.APPLIED else set()
+        begun = MigrationReading(MigrationStatus.RUNNING, act.transition, ran, migration=act.migration)
+        self.observed = replace(self.observed, migration=begun)
 
     def _end_migration(self) -> None:
         found, t = self.observed.migration, self.state.transition
         if found.status is MigrationStatus.RUNNING and t:
-            status = MigrationStatus.APPLIED if t.newcomer.version in self.data else self.migrates
+            doubt = MigrationStatus.FAILED if self.migrates is MigrationStatus.APPLIED else self.migrates
+            status = MigrationStatus.APPLIED if t.newcomer.version in self.data else doubt
             ended = replace(found, status=status, detail=f"it ended {status}")
             self.observed = replace(self.observed, migration=ended)
 

@@ -195,7 +195,8 @@ def migrating() -> Iterator[Context]:
     back = replace(begun, passed=passed, phase=Phase.ROLLING_BACK, condition="Aborted", reason="no")
     for t in (begun, replace(begun, passed=passed), back):
         for status in MigrationStatus:
-            yield MigrationReading(status, t.id, ran=True), good, remembered(MIGRATES, transition=t), (), silent
+            found = MigrationReading(status, t.id, ran=True, migration=MIGRATES.migration)
+            yield found, good, remembered(MIGRATES, transition=t), (), silent
     one_way = {"migrates": True, "migrated": True, "one_way": True, "digest": MIGRATES.digest}
     for t in (replace(begun, passed=passed), transition(100, 5)):
         done = replace(t, **one_way)  # type: ignore[arg-type]

@@ -37,6 +37,7 @@ from reconciler.core.gates import due
 from reconciler.core.history import fold
 from reconciler.core.model import Admission, Outcome, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
 from reconciler.core.outcomes import cursor_at
+from reconciler.core.reading import MigrationStatus
 from reconciler.core.state import State
 from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop, Warm
 
@@ -77,7 +78,8 @@ EVENTS = st.one_of(
     st.builds(Intended, ACTS, TEXT),
     st.builds(Applied, st.sampled_from(steps.Result), TEXT),
     st.builds(StagePassed, st.sampled_from(Stage)),
-    st.builds(events.Migrated, VERSIONS, TEXT),
+    st.builds(events.MigrationNoted, st.sampled_from(MigrationStatus), st.booleans(), TEXT),
+    st.builds(events.Migrated, VERSIONS, TEXT, st.booleans()),
     st.builds(LetGo, st.just(("worker",))),
     st.builds(StepPassed, st.integers(0, 9), TEXT, MEMBERS),
     st.just(SoakBegan()),

@@ -8,12 +8,12 @@ from core_world import API, NEWCOMER, READY, STANDBY, STOPPED, UNREADY, WARM, WE
 from core_world import B as BLUE
 from core_world import G as GREEN
 
-from reconciler.core.events import Intended, LetGo, Phase, StagePassed, StepPassed, Verb
+from reconciler.core.events import Applied, Intended, LetGo, Phase, StagePassed, StepPassed, Verb
 from reconciler.core.gates import due
-from reconciler.core.model import GateSpec, Member, Mode, Outcome, Stage
+from reconciler.core.model import GateSpec, Member, Mode, OnFailure, Outcome, Stage
 from reconciler.core.preview import preview
 from reconciler.core.reading import MemberStatus
-from reconciler.core.steps import Start, Stop
+from reconciler.core.steps import Result, Start, Stop
 
 DRAINED = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
 MEMBERS = {"members": (API, WARM)}
@@ -41,6 +41,10 @@ def acts(world: World) -> list[Start | Stop]:
     """What was done about the worker."""
     done = [event.act for event in world.events if isinstance(event, Intended)]
     return [act for act in done if isinstance(act, Start | Stop) and "worker" in act.members]
+
+
+def let_go(world: World) -> int:
+    return sum(isinstance(event, LetGo) for event in world.events)
 
 
 def test_it_is_handed_over_and_the_old_one_stays_in_standby() -> None:
@@ -208,3 +212,43 @@ def test_an_owner_that_hangs_when_asked_is_asked_again_also_on_the_way_back(memb
         world.tick()
     assert len([act for act in acts(world)[asked:] if isinstance(act, Stop)]) > 1
     world.until(lambda w: w.observed.members[BLUE][1].status is READY)
+
+
+@pytest.mark.parametrize("members", [(API, WARM), (API, WORKER)])
+def test_a_policy_commit_in_the_soak_does_not_say_that_nobody_owns(members: tuple[Member, ...]) -> None:
+    same = {"members": members, "gates": (WEB, DRAINED)}
+    world = World(head=spec(**same)).settled()
+    world.commit(spec(GREEN, green="v2", **same))
+    world.until(at(100, Phase.SOAKING))
+    world.commit(spec(GREEN, green="v2", soak=9.0, **same))
+    before = let_go(world)
+    for _ in range(8):
+        world.tick()
+    assert let_go(world) == before
+
+
+def test_nor_does_it_lead_back() -> None:
+    same = {"members": (API, WARM), "gates": (DRAINED,)}
+    world = World(head=spec(**same)).settled()
+    world.commit(spec(GREEN, green="v2", **same))
+    world.until(at(100, Phase.SOAKING))
+    world.verdicts["v2"] = Outcome.RUNNING  # the queue has work, as queues have, now that somebody owns it
+    world.commit(spec(GREEN, green="v2", soak=9.0, **same))
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_an_owner_that_died_is_started_again_where_it_was_while_a_person_is_asked() -> None:
+    world = switching(on_failure=OnFailure.HOLD, soak=50.0).until(at(100, Phase.SOAKING))
+    world.put(GREEN, STOPPED, None, "worker")
+    world.waits("Holding")
+    world.until(lambda w: owners(w)[1] is READY)
+
+
+def test_a_grant_that_is_refused_at_rest_says_why() -> None:
+    """A journal that was restored gives lower numbers: the members refuse them (decision 014), and a person is told."""
+    world = World(head=spec(**MEMBERS)).settled()
+    world.put(BLUE, STANDBY, "v1", "worker")
+    world.granted = None
+    world.fold(Intended(Start(BLUE, "v1", ("worker",), owner=True), "keep-owners"))
+    world.fold(Applied(Result.REFUSED, "number 900 was given already"))
+    assert "number 900" in world.waits("OwnerMissing").message

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from core_story import FAILED, happened
-from core_world import G, World, at, switching
+from core_world import STOPPED, G, World, at, switching
 
 from reconciler.core.events import Phase, RollbackBegan, Verb
-from reconciler.core.model import OnFailure, share
+from reconciler.core.model import OnFailure, Outcome, share
 
 
 def holding() -> World:
@@ -38,4 +38,23 @@ def test_resume_after_a_hold_opens_a_new_window_and_goes_on() -> None:
     assert held_at
     assert world.state.transition
     assert world.state.transition.opened > held_at.opened
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_hold_that_a_person_has_mended_goes_on() -> None:
+    """Neither the attempts nor the time of before count any more."""
+    world = switching(on_failure=OnFailure.HOLD, progress_deadline=30.0).until(at(10))
+    world.verdicts["v2"] = Outcome.INCONCLUSIVE
+    world.now += 100
+    world.waits("Holding")
+    world.verdicts.clear()
+    world.say(Verb.RESUME)
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_resume_starts_again_what_had_died_in_a_hold() -> None:
+    world = switching(on_failure=OnFailure.HOLD).until(at(50))
+    world.put(G, STOPPED, None, "api")
+    world.waits("Holding")
+    world.say(Verb.RESUME)
     assert world.ended() is Phase.SUCCEEDED

@@ -5,30 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from core_story import FAILED, acts, happened, shares
-from core_world import ON_BLUE, ON_GREEN, READY, STOPPED, B, G, World, at, serving, spec, switching
+from core_story import AT_ONCE, BOTH_WORK, FAILED, ONE_WAY, acts, happened, migrating, outgrowing, shares
+from core_world import API, ON_BLUE, READY, STOPPED, WARM, WEB, B, G, World, at, serving, spec, switching
 
-from reconciler.core.events import HoldBegan, Intended, Migrated, Phase, Requested, RollbackBegan, StagePassed, Verb
-from reconciler.core.model import GateSpec, HandOver, Migration, Mode, OnFailure, Outcome, Release, SetWeight, Stage
+from reconciler.core.conditions import status
+from reconciler.core.events import Intended, Migrated, MigrationNoted, Phase, RollbackBegan, StagePassed, Verb
+from reconciler.core.model import GateSpec, Mode, OnFailure, Outcome, Stage
+from reconciler.core.plan import decide
 from reconciler.core.preview import preview
-from reconciler.core.reading import MigrationReading, MigrationStatus
-from reconciler.core.rest import rollback_refusal
-from reconciler.core.steps import Migrate, Route, StageFiles, Start
+from reconciler.core.reading import MemberStatus, MigrationReading, MigrationStatus
+from reconciler.core.steps import Migrate, StageFiles, Start
 
-BOTH_WORK, ONE_WAY = Migration("migrate", "migrated", True), Migration("migrate", "migrated", False)
 DRY_RUN = GateSpec("dry-run", "migration", Stage.MIGRATE, Mode.ENFORCE)
-AT_ONCE = (SetWeight(100), HandOver(("worker",)))
 APPLIED, MISSING, UNKNOWN = MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN
 
 
-def migrating(migration: Migration = BOTH_WORK, **changes: object) -> World:
-    """At rest on blue@v1, and a commit asks for green@v2, whose data is not ready."""
-    return switching(migration=migration, **changes)
-
-
-def outgrown() -> World:
-    """All traffic is on green@v2, and blue@v1 does not work with its data."""
-    return migrating(ONE_WAY, steps=AT_ONCE).until(at(100))
+def beneath(world: World, member: int = 0) -> MemberStatus:
+    """How a member of the newcomer read when its migration was begun last."""
+    begun = [edge for edge in world.edges if isinstance(getattr(edge.decision.answer, "act", None), Migrate)]
+    return begun[-1].observed.members[G][member].status
 
 
 def order(world: World) -> list[type]:
@@ -143,141 +138,12 @@ def test_the_next_version_has_a_migration_of_its_own() -> None:
     assert [event.version for event in happened(world, Migrated)] == ["v2", "v3"]
 
 
-# ---- oldVersionWorks: false ------------------------------------------------------------------------------------------
-
-
-def test_after_a_migration_that_stable_does_not_bear_a_failure_holds_and_asks() -> None:
-    world = outgrown()
-    world.verdicts["v2"] = FAILED
-    wait = world.waits("Holding")
-    assert wait.until is None
-    assert "does not work with the migrated data" in wait.message
-    world.now += 10_000  # no timeout leads back
-    assert world.waits("Holding")
-    assert world.weights == ON_GREEN
-
-
-def test_it_holds_even_before_it_has_users() -> None:
-    world = migrating(ONE_WAY, steps=AT_ONCE).until(lambda w: bool(happened(w, Migrated)))
-    world.frail.add("v2")
-    world.waits("Holding")
-    assert happened(world, HoldBegan)
-    assert not happened(world, RollbackBegan)
-
-
-def test_abort_is_a_persons_word_and_goes_back_all_the_same() -> None:
-    world = outgrown()
-    world.verdicts["v2"] = FAILED
-    world.waits("Holding")
-    world.say(Verb.ABORT)
-    assert world.ended() is Phase.ABORTED
-    assert world.weights == ON_BLUE
-
-
-def test_a_late_rollback_onto_data_that_it_does_not_work_with_is_refused() -> None:
-    world = outgrown()
-    world.ended()
-    world.settled()
-    assert world.in_force
-    assert "does not work with it" in rollback_refusal(world.in_force, world.state, world.now)
-    world.fold(Requested(Verb.ROLLBACK))
-    world.settled()
-    assert world.state.stable == Release(G, "v2")
-
-
-def test_the_commit_that_takes_the_declaration_away_does_not_make_the_old_version_work() -> None:
-    """What was done is on record; the manifest in force says nothing about it."""
-    world = outgrown()
-    world.commit(spec(G, green="v2", steps=AT_ONCE))
-    world.verdicts["v2"] = FAILED
-    world.waits("Holding")
-    world.verdicts.clear()
-    world.say(Verb.RESUME)
-    assert world.ended() is Phase.SUCCEEDED
-    world.settled()
-    assert world.in_force
-    assert "does not work with it" in rollback_refusal(world.in_force, world.state, world.now)
-
-
-def test_a_version_whose_data_need_nothing_may_come_back() -> None:
-    """A commit back to v1, whose check says `applied` though nothing ran: v2 is what the data were made for."""
-    world = outgrown()
-    world.ended()
-    world.settled()
-    world.data.add("v1")
-    world.commit(spec(B, blue="v1", green="v2", migration=ONE_WAY, steps=AT_ONCE))
-    world.until(at(100))
-    world.verdicts["v1"] = FAILED
-    assert world.ended() is Phase.ROLLED_BACK
-    assert world.state.stable == Release(G, "v2")
-
-
-def test_nobody_is_led_back_by_a_fallback_a_reboot_or_a_gateway_that_comes_again() -> None:
-    world = outgrown()
-    assert world.gateway.fallback is None
-    world.reboot()
-    world.until(lambda w: w.weights == ON_GREEN and w.gateway.up)
-    assert [act.after.weights for act in acts(world, Route)][-1] == ON_GREEN
-    assert not happened(world, RollbackBegan)
-
-
-def test_a_dead_newcomer_from_which_nothing_leads_back_is_started_again_while_a_person_is_asked() -> None:
-    world = outgrown()
-    world.put(G, STOPPED, None, "api")
-    world.waits("Holding")
-    world.until(lambda w: w.observed.members[G][0].status is READY)
-    world.say(Verb.RESUME)
-    assert world.ended() is Phase.SUCCEEDED
-
-
 def test_a_policy_commit_while_it_runs_does_not_ask_for_the_dry_run_again() -> None:
     world = migrating(gates=(DRY_RUN,))
     world.until(lambda w: bool(w.migrations))
     world.verdicts["v2"] = FAILED  # the data are locked now
     world.commit(spec(G, green="v2", migration=BOTH_WORK, gates=(DRY_RUN,), soak=7.0))
     assert world.ended() is Phase.SUCCEEDED
-
-
-def test_an_abort_waits_for_a_migration_that_runs_and_says_what_it_left() -> None:
-    world = migrating(ONE_WAY, steps=AT_ONCE)
-    world.until(lambda w: bool(w.migrations))
-    world.say(Verb.ABORT)
-    assert world.ended() is Phase.ABORTED
-    assert happened(world, Migrated)[0].one_way
-    assert world.state.last
-    assert "does not work with them" in world.state.last.reason
-
-
-def test_a_migration_that_is_declared_under_users_counts_from_the_next_transition() -> None:
-    world = switching().until(at(50))
-    world.commit(spec(G, green="v2", migration=ONE_WAY, steps=AT_ONCE))
-    assert world.ended() is Phase.SUCCEEDED
-    assert world.migrations == []
-
-
-def test_a_hold_that_a_person_has_mended_goes_on() -> None:
-    """Neither the attempts nor the time of before count any more."""
-    world = switching(on_failure=OnFailure.HOLD, progress_deadline=30.0).until(at(10))
-    world.verdicts["v2"] = Outcome.INCONCLUSIVE
-    world.now += 100
-    world.waits("Holding")
-    world.verdicts.clear()
-    world.say(Verb.RESUME)
-    assert world.ended() is Phase.SUCCEEDED
-
-
-def test_a_migration_that_failed_leaves_the_old_version_as_it_was_and_goes_back() -> None:
-    world = migrating(ONE_WAY, steps=AT_ONCE)
-    world.migrates = MISSING
-    assert world.ended() is Phase.ROLLED_BACK
-    assert not happened(world, HoldBegan)
-
-
-def test_the_other_way_round_a_failure_goes_back_as_ever() -> None:
-    world = migrating(on_failure=OnFailure.ROLLBACK).until(at(10))
-    world.verdicts["v2"] = FAILED
-    assert world.ended() is Phase.ROLLED_BACK
-    assert world.observed.members[B][0].status is READY
 
 
 def test_the_preview_shows_the_migration_at_its_place() -> None:
@@ -287,3 +153,80 @@ def test_the_preview_shows_the_migration_at_its_place() -> None:
     assert rules.index("migrate") < rules.index("bring-up")
     assert shown.ended
     assert shown.ended.phase is Phase.SUCCEEDED
+
+
+def test_the_other_way_round_a_failure_goes_back_as_ever() -> None:
+    world = migrating(on_failure=OnFailure.ROLLBACK).until(at(10))
+    world.verdicts["v2"] = FAILED
+    assert world.ended() is Phase.ROLLED_BACK
+    assert world.observed.members[B][0].status is READY
+
+
+def test_what_was_staged_before_the_migration_was_declared_does_not_run_while_its_data_is_migrated() -> None:
+    world = serving()
+    world.commit(spec(green="v2"))
+    world.settled()
+    assert world.observed.members[G][0].status is READY
+    world.commit(spec(G, green="v2", migration=BOTH_WORK))
+    world.until(at(10))
+    assert beneath(world) is STOPPED
+
+
+def test_nor_does_a_newcomer_that_was_up_without_users_when_it_was_declared() -> None:
+    world = switching(gates=(GateSpec("pre", "http", Stage.PREFLIGHT, Mode.ENFORCE), WEB))
+    world.verdicts["v2"] = Outcome.RUNNING
+    world.until(lambda w: bool(w.state.transition and w.state.transition.up))
+    world.commit(spec(G, green="v2", migration=BOTH_WORK))
+    world.verdicts.clear()
+    world.until(at(10))
+    assert beneath(world) is STOPPED
+
+
+def test_nor_does_what_is_left_of_an_aborted_attempt() -> None:
+    world = switching(migration=BOTH_WORK).until(at(10))
+    world.say(Verb.ABORT)
+    world.ended()
+    world.data.clear()  # somebody has restored the data
+    world.say(Verb.RETRY)
+    world.until(at(10))
+    assert beneath(world) is STOPPED
+
+
+def test_nor_does_a_worker_that_stands_by() -> None:
+    """`staged` exclusives that stand by run already, too."""
+    world = World(head=spec(members=(API, WARM))).settled()
+    world.commit(spec(green="v2", members=(API, WARM)))
+    world.settled()
+    world.commit(spec(G, green="v2", members=(API, WARM), migration=BOTH_WORK))
+    world.until(at(10))
+    assert beneath(world, 1) is STOPPED
+
+
+def test_a_shorter_deadline_that_is_committed_meanwhile_does_not_turn_it_back() -> None:
+    world = outgrowing(gates=(DRY_RUN,))
+    world.verdicts["v2"] = Outcome.RUNNING
+    world.until(lambda w: bool(w.state.transition and w.state.transition.spent > 50))
+    world.verdicts.clear()
+    world.until(lambda w: bool(w.migrations))
+    world.commit(spec(G, green="v2", migration=ONE_WAY, steps=AT_ONCE, gates=(DRY_RUN,), progress_deadline=30.0))
+    for _ in range(10):
+        world.tick()
+    assert not happened(world, RollbackBegan)
+
+
+def test_whoever_only_looks_is_told_that_a_person_is_asked() -> None:
+    world = switching(migration=BOTH_WORK)
+    world.migrates = MigrationStatus.UNKNOWN
+    assert world.waits("MigrationUnknown").blocked
+    world.migrates = MigrationStatus.UNKNOWN
+    seen = replace(world.look(), migration=MigrationReading())  # `reconcile status`: a process of its own
+    for later in (0.0, 6.0):
+        found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now + later))
+        assert (found.reason, found.exit_code) == ("MigrationUnknown", 3)
+
+
+def test_what_becomes_known_of_it_is_on_record_once() -> None:
+    world = migrating()
+    world.ended()
+    noted = [event.status for event in happened(world, MigrationNoted)]
+    assert noted == [MigrationStatus.RUNNING, APPLIED]

@@ -6,21 +6,25 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from reconciler.core.model import Migration
 from reconciler.core.reading import MigrationReading, MigrationStatus
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.process.family import TOKEN
-from reconciler.errors import Unreachable
+from reconciler.errors import Conflict
 
 VALUES = {"version": "2.0", "slot": "green", "environment": "demo", "transition": "t1"}
 MIGRATE = "import pathlib, sys; f = pathlib.Path('runs'); f.write_text((f.read_text() if f.exists() else '') + 'x')"
 CHECK = "import pathlib, sys; sys.exit(0 if pathlib.Path('runs').exists() else 10)"
+UPGRADE = Migration("upgrade", "upgraded", old_version_works=True)
 APPLIED, FAILED, UNKNOWN = MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN
 
 
@@ -29,7 +33,7 @@ def python(folder: Path, code: str, *words: str, **keys: object) -> Command:
 
 
 def wanted(folder: Path, migrate: str = MIGRATE, check: str = CHECK, **keys: object) -> Migrating:
-    return Migrating("upgrade", python(folder, migrate, **keys), python(folder, check), VALUES)
+    return Migrating(UPGRADE, python(folder, migrate, **keys), python(folder, check), VALUES)
 
 
 def ended(migrator: Migrator) -> MigrationReading:
@@ -90,7 +94,7 @@ def test_a_check_that_gives_no_clear_answer_runs_nothing(tmp_path: Path, check: 
 def test_a_check_that_is_not_there_runs_nothing(tmp_path: Path) -> None:
     missing = Command.model_validate({"argv": ["no-such-program"], "base": tmp_path})
     migrator = Migrator(tmp_path)
-    migrator.begin(Migrating("upgrade", python(tmp_path, MIGRATE), missing, VALUES), "t1")
+    migrator.begin(Migrating(UPGRADE, python(tmp_path, MIGRATE), missing, VALUES), "t1")
     found = ended(migrator)
     assert (found.status, runs(tmp_path)) == (UNKNOWN, 0)
     assert "no-such-program" in found.detail
@@ -99,7 +103,7 @@ def test_a_check_that_is_not_there_runs_nothing(tmp_path: Path) -> None:
 def test_a_command_that_cannot_be_started_has_failed_if_the_check_says_so(tmp_path: Path) -> None:
     missing = Command.model_validate({"argv": ["no-such-program"], "base": tmp_path})
     migrator = Migrator(tmp_path)
-    migrator.begin(Migrating("upgrade", missing, python(tmp_path, CHECK), VALUES), "t1")
+    migrator.begin(Migrating(UPGRADE, missing, python(tmp_path, CHECK), VALUES), "t1")
     found = ended(migrator)
     assert found.status is FAILED
     assert "did not run" in found.detail
@@ -120,7 +124,7 @@ def test_nobody_waits_for_it_and_it_is_not_begun_twice(tmp_path: Path) -> None:
     migrator.begin(slow, "t1")
     assert migrator.read().status is MigrationStatus.RUNNING
     migrator.begin(slow, "t1")
-    with pytest.raises(Unreachable, match="t1 has not ended yet"):
+    with pytest.raises(Conflict, match="t1 has not ended yet"):
         migrator.begin(slow, "t2")
     assert ended(migrator).transition == "t1"
     assert runs(tmp_path) == 1
@@ -158,3 +162,34 @@ def _until(true: Callable[[], bool]) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it never came")
+
+
+def test_only_asked_it_runs_nothing(tmp_path: Path) -> None:
+    migrator = Migrator(tmp_path)
+    migrator.begin(wanted(tmp_path), "t1", only_ask=True)
+    found = ended(migrator)
+    assert (found.status, found.ran, runs(tmp_path)) == (FAILED, False, 0)
+
+
+def test_another_migration_of_the_same_transition_is_not_taken_for_the_one_that_runs(tmp_path: Path) -> None:
+    migrator = Migrator(tmp_path)
+    slow = wanted(tmp_path, migrate=f"import time; time.sleep(0.5); {MIGRATE}")
+    migrator.begin(slow, "t1")
+    other = replace(slow, migration=Migration("upgrade", "upgraded", old_version_works=False))
+    with pytest.raises(Conflict, match="has not ended yet"):
+        migrator.begin(other, "t1")
+    assert ended(migrator).migration == UPGRADE
+
+
+def test_a_thread_that_cannot_be_started_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    migrator = Migrator(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(Conflict, match="cannot be begun now"):
+            migrator.begin(wanted(tmp_path), "t1")
+    assert migrator.read().status is MigrationStatus.UNASKED
+    migrator.begin(wanted(tmp_path), "t1")
+    assert ended(migrator).status is APPLIED

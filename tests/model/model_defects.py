@@ -11,13 +11,14 @@ import pytest
 from model_loop import Loop
 from model_world import Gateway, Life
 
-from reconciler.core import back, forward, gates, history, members, migrating, plan, rest
+from reconciler.core import back, forward, gates, handing, history, members, migrating, plan, rest
 from reconciler.core.events import Applied
 from reconciler.core.gates import Verdict
 from reconciler.core.model import Outcome, Pair, Release, Routing, Traffic, share
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.reading import GatewayReading, MemberReading, MemberStatus, MigrationStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
+from reconciler.core.state import State
 from reconciler.core.steps import Result, Route, Start, Stop
 
 Patch = pytest.MonkeyPatch
@@ -197,10 +198,29 @@ def sure_of_it(s: Situation) -> Answer | None:
     return MIGRATE(replace(s, observed=replace(s.observed, migration=told)))
 
 
+def clean_slate(state: State, transition: Any, event: Any) -> State:
+    """Every transition begins as if its stable were as good as ever."""
+    return replace(ENDED(state, transition, event), behind=())
+
+
+def stood_in_for(t: Any, weight: int) -> Routing:
+    return Routing(share(t.newcomer.slot, weight), fallback=t.stable.slot)
+
+
+def kept_by_stable(s: Situation, t: Any, name: str) -> Any:
+    """Whatever nobody owns goes to stable."""
+    return t.stable if members.nobodys(s, name) and name not in t.handed else None
+
+
+def handed_again(s: Situation, t: Any, names: tuple[str, ...]) -> Answer:
+    return HAND_OVER(s, replace(t, handed=frozenset()), names)
+
+
 def unsigned(decision: Any, desired: Any, state: Any = None) -> Any:
     return replace(INTENDED(decision, desired, state), revision="")
 
 
 ENDED, FOLD, READING, DECIDE = history._ended, history._fold, Situation.reading, plan.decide
 VERDICT, STANDING_AT, SETTLE, TOLD = gates.verdict, model_drivers.standing_at, Loop.settle, Loop.told
+HAND_OVER = handing.hand_over
 INTENDED, MIGRATE = plan.intended, migrating.migrate

@@ -140,7 +140,15 @@ def forgotten(before: State, after: State) -> list[str]:
         f"law 4: {version} is pinned and no longer held"
         for version in lost
         if pins and version in (pins.blue, pins.green)
-    ]
+    ] + _borne_again(before, after)
+
+
+def _borne_again(before: State, after: State) -> list[str]:
+    """What the data have left behind stays so, unless a check denies it, or a person says what is good."""
+    noted = after.transition.noted if after.transition else None
+    told = after.claim or (noted is not None and noted.status is MigrationStatus.FAILED)
+    lost = [one for one in before.behind if one not in after.behind and one.release == after.stable]
+    return [f"law left behind: that {one.release} is, is forgotten" for one in lost if not told]
 
 
 @dataclass(frozen=True)
@@ -241,10 +249,9 @@ class Memories:
         gateway = reading(look.gateway, look.busy) if look.gateway else None
         gates = self._gates(memory, look, spec) if gateway and gateway.up else ()
         stale, state = look.migration == "stale", self.states[memory]
-        t = state.transition
-        migration = MigrationReading(
-            MigrationStatus("running" if stale else look.migration), "old" if stale else t.id if t else "t", ran=True
-        )
+        t, status = state.transition, MigrationStatus("running" if stale else look.migration)
+        which, whose = self.scenario.known.migration, "old" if stale else t.id if t else "t"
+        migration = MigrationReading(status, whose, ran=True, migration=which)
         seen = Observed(gateway, members, gates, migration=migration)
         policy = told(self.scenario)
         seen = replace(seen, votes=tuple(vote(one, policy) for one in look.ballots))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_drivers import UNSURE
+from model_drivers import CONFLICT
 from model_world import Here, Party
 
 from reconciler.core.steps import Migrate
@@ -21,9 +21,15 @@ def begin(here: Here, party: Party, act: Migrate) -> tuple[str, Here]:
     if party.migration[0] == "running":
         return "", here
     if party.migration[0] == "stale":
-        return UNSURE, here
+        return CONFLICT, here
     others = [one for one in here.parties if one is not party and one.migration[0] in RUNNING]
-    return "", known(here, here.parties.index(party), "unknown" if others else "running", act.version)
+    status = "unknown" if others else _asked(here, act) if act.only_ask else "running"
+    return "", known(here, here.parties.index(party), status, act.version)
+
+
+def _asked(here: Here, act: Migrate) -> str:
+    """The check alone takes no time here."""
+    return "applied" if act.version in here.data else "failed"
 
 
 def known(here: Here, who: int, status: str, version: str) -> Here:

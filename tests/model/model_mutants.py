@@ -21,7 +21,20 @@ from model_loop import Loop
 from model_scenarios import AT_ONCE, BOTH_WORK, HANDED, ONE_WAY, scenario
 from model_world import GATES, SHORT
 
-from reconciler.core import arriving, back, diff, forward, gates, handing, history, members, migrating, plan, rest
+from reconciler.core import (
+    arriving,
+    back,
+    diff,
+    forward,
+    gates,
+    handing,
+    history,
+    members,
+    migrating,
+    outcomes,
+    plan,
+    rest,
+)
 from reconciler.core.gates import Verdict
 from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule
@@ -91,7 +104,7 @@ MUTANTS = (
         spoil(arriving, "_kept", lambda *_: 100),
         faults=("gateway dies",),
     ),
-    Mutant("drift is healed towards the larger share", "2", spoil(forward, "min", max), faults=("moved by hand",)),
+    Mutant("drift is healed towards the larger share", "2", spoil(outcomes, "min", max), faults=("moved by hand",)),
     Mutant(
         "nobody asks the gates",
         "3",
@@ -256,6 +269,34 @@ MUTANTS = (
         "migration",
         spoil(State, "outgrown", property(lambda _: False)),
         options={**ONE_WAY, **BAD_UNDER_TRAFFIC, "steps": AT_ONCE},
+    ),
+    Mutant(
+        "what the data have left behind is forgotten with the transition",
+        "left behind",
+        spoil(history, "_ended", defects.clean_slate),
+        faults=("abort",),
+        options={**ONE_WAY, "steps": AT_ONCE},
+    ),
+    Mutant(
+        "a stable that does not bear the data stands in for the newcomer",
+        "left behind",
+        spoil(forward, "shared", defects.stood_in_for),
+        options={**ONE_WAY, "steps": AT_ONCE},
+    ),
+    Mutant(
+        "the worker of a stable that does not bear the data is made owner again",
+        "left behind",
+        spoil(rest, "_keeper", defects.kept_by_stable),
+        faults=("turns bad", "member dies"),
+        budget=2,
+        options={**ONE_WAY, "gates": GATES[1:], "steps": AT_ONCE},
+    ),
+    Mutant(
+        "members that changed hands are handed over again",
+        "21 (gates)",
+        all_of(spoil(forward, "hand_over", defects.handed_again), spoil(handing, "owns", lambda *_: False)),
+        faults=("commit",),
+        options=HANDED,
     ),
     Mutant(
         "the new owner is granted before the old one let go",

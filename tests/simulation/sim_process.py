@@ -18,7 +18,8 @@ from sim_members import Host
 from sim_migration import Migrator
 from sim_world import Place
 
-from reconciler.core.model import Release, Slot
+from reconciler.core.model import Slot
+from reconciler.core.steps import Migrate
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.errors import ReconcilerError, Unreachable
@@ -68,7 +69,7 @@ class Opened(World):
         rounds = open_rounds(place, manifest, process.clock)
         samplers: Any = SimpleNamespace(close=lambda: None)
         migrator: Any = previous.migrator if previous else Migrator(place, process)
-        super().__init__(manifest, gateway, hosts, (), rounds, samplers, Ledger(()), migrator, _version)  # type: ignore[arg-type]
+        super().__init__(manifest, gateway, hosts, (), rounds, samplers, Ledger(()), migrator, _itself)  # type: ignore[arg-type]
         self._place, self._process = place, process
 
     def warm(self, slot: Slot) -> None:
@@ -77,8 +78,9 @@ class Opened(World):
             raise Unreachable(f"{slot} does not answer through the gateway")
 
 
-def _version(newcomer: Release, _: str) -> str:
-    return newcomer.version
+def _itself(act: Migrate) -> Migrate:
+    """What names a migration needs no file of an operator here."""
+    return act
 
 
 class Simulated(Session):

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
+from reconciler.core.model import Migration
 from reconciler.core.reading import MigrationReading, MigrationStatus
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.run import Ended, run
 from reconciler.drivers.process.family import bearers
-from reconciler.errors import ReconcilerError, Refused, Unreachable
+from reconciler.errors import Conflict, ReconcilerError, Refused
 
 log = logging.getLogger("reconciler.migration")
 
@@ -33,10 +34,15 @@ Told = tuple[MigrationStatus, str, bool]  # and whether the command ran
 class Migrating:
     """What is to be run, for whom, and what tells whether it was applied."""
 
-    name: str  # of the command, in the operator's file
+    migration: Migration  # by the names of the manifest
     command: Command
     check: Command
     values: Mapping[str, str]  # what their placeholders stand for
+
+    @property
+    def name(self) -> str:
+        """Of the command, in the operator's file."""
+        return self.migration.command
 
 
 class Migrator:
@@ -51,16 +57,24 @@ class Migrator:
     def read(self) -> MigrationReading:
         return self._reading
 
-    def begin(self, wanted: Migrating, transition: str) -> None:
-        """Ask the check, run the command if need be, and ask again, without waiting for any of it. Already at it for
-        this transition: nothing happens. Raises Unreachable while another one is under way."""
+    def begin(self, wanted: Migrating, transition: str, *, only_ask: bool = False) -> None:
+        """Ask the check, run the command if need be, and ask again, without waiting for any of it; `only_ask`: nothing
+        is run. Already at it: nothing happens. Raises Conflict while another one is under way, or no thread is to be
+        had: then nothing was begun."""
+        before = self._reading
         if self._thread and self._thread.is_alive():
-            if self._reading.transition == transition:
+            if (before.transition, before.migration) == (transition, wanted.migration):
                 return
-            raise Unreachable(f"the migration of transition {self._reading.transition} has not ended yet")
-        self._reading = MigrationReading(MigrationStatus.RUNNING, transition, detail=f"'{wanted.name}' is under way")
-        self._thread = Thread(target=self._run, args=(wanted, transition), name="migration")
-        self._thread.start()
+            raise Conflict(f"a migration of transition {before.transition} has not ended yet")
+        told = f"'{wanted.name}' is under way"
+        self._reading = MigrationReading(MigrationStatus.RUNNING, transition, False, told, wanted.migration)
+        thread = Thread(target=self._run, args=(wanted, transition, only_ask), name="migration")
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._reading = before
+            raise Conflict(f"'{wanted.name}' cannot be begun now: {error}") from error
+        self._thread = thread
 
     def wait(self) -> None:
         """Until nothing is under way: one that is cut off may leave half of it behind."""
@@ -68,18 +82,18 @@ class Migrator:
             log.warning("a migration is under way and is waited for; once more Ctrl-C ends it by force")
             self._thread.join()
 
-    def _run(self, wanted: Migrating, transition: str) -> None:
+    def _run(self, wanted: Migrating, transition: str, only_ask: bool) -> None:
         try:
-            status, detail, ran = self._migrated(wanted)
+            status, detail, ran = self._migrated(wanted, only_ask)
         except Exception as error:  # whatever it is, nobody knows what became of the data
-            status, detail, ran = UNKNOWN, f"'{wanted.name}': {error or type(error).__name__}", True
-        self._reading = MigrationReading(status, transition, ran, detail)
+            status, detail, ran = UNKNOWN, f"'{wanted.name}': {error or type(error).__name__}", not only_ask
+        self._reading = MigrationReading(status, transition, ran, detail, wanted.migration)
 
-    def _migrated(self, wanted: Migrating) -> Told:
+    def _migrated(self, wanted: Migrating, only_ask: bool) -> Told:
         if bearers(self._token):
             return UNKNOWN, "an earlier run of it, of a reconciler that was killed, has not ended yet", True
         status, answer = _asked(wanted)
-        if status is not FAILED:
+        if status is not FAILED or only_ask:
             return status, answer, False
         how = self._tried(wanted)
         status, answer = _asked(wanted)
