@@ -55,7 +55,8 @@ class Twin(Real):
     def begin(self) -> Keeper:
         keeper = Keeper(
             "demo", self.journal, self.desired, lambda spec: SimpleNamespace(spec=spec), self.open, self.pool,
-            actor="test", beside=Beside(self), clock=SimpleNamespace(monotonic=lambda: self.now, wall=lambda: ""), boundary=self.boundary,
+            actor="test", beside=Beside(self),
+            clock=SimpleNamespace(monotonic=lambda: self.now, wall=lambda: ""), boundary=self.boundary,
         )  # fmt: skip
         keeper.take()
         return keeper
