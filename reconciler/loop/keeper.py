@@ -176,8 +176,8 @@ class Keeper:
         except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer
             unread = (UNREAD,) * len(spec.members)
             observed = Observed(None, Pair(unread, unread), detail=str(error))
-        observed = self._around(observed, spec, state)
         self.stopwatch.look(watching=observed.gateway is not None)
+        observed = self._around(observed, spec, state)  # the calendar is told in the seconds that have now been counted
         self._gateway = observed.gateway or self._gateway
         if not _fair(observed, spec, state):  # what users meet now is not the newcomer's doing
             self._judged_from = self.now

@@ -8,6 +8,8 @@ How to read it, from the nouns to the verdict:
     model_drivers    the world's side of the contracts: gateway with seal and compare-and-set, hosts
     model_loop       the tick in micro-steps, line by line beside loop/tick.py, loop/keeper.py and apply.py
     model_migration  what a process knows of a migration, and what the data really are
+    model_asking     ballots that lie in git, windows that close; model_asking_laws, _scenarios and _mutants about them
+    model_git        git beside the desired state: the file that is put back, the notes
     model_moves      what the world does by itself between two of them
     model_faults     what goes wrong there; model_misreadings  looks that are not what the world is
     model_mirror     the real tick beside the model on random histories, so that model_loop cannot drift from it
@@ -33,6 +35,11 @@ What is abstracted away, honestly:
   sends is refused (`Scenario.hosts_fenced`). On one machine the journal's run lock sees to that, as the second leader
   cannot begin before the first has ended. Hosts on several machines check no generation yet: there
   `test_law_21_needs_one_machine_or_hosts_that_check_the_generation` shows how two owners come about.
+- A ballot and a window come between two looks, not within one: nothing reads them there. Of ballots on questions that
+  are over, those on the last one are kept. A window is shut now, for ever, or before all would fit; by which clock, and
+  when, is in tests/simulation and tests/desired. Votes age by the watched units.
+- Git checks no generation either: what a superseded leader tells it is refused as a host's command is, by the run lock.
+  A commit that puts a file back is one of the scenario's; its tree has one wherever a version may fail.
 - With no fault left and one party alone, the world moves between two ticks and not within one. What a superseded party
   has read, but not yet acted on, is no longer told apart (`Loop.trusting`; mutants do without).
 - `prompt` scenarios (every pair of faults) let members start and stop before the next look; the full ones do not.

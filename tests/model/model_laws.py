@@ -26,6 +26,8 @@ law  where
 19   decision (law_19), with the verbs pause and suspend; drift is recorded before it is healed (effect)
 20   effect: each change of weight carries rule and revision, and its `before` is what the gateway had
 21   state: at most one owner of each exclusive member; decision (law_21, law_21_gates)
+
+Approvals, windows, and what git is told: model_asking_laws.
 """
 
 from __future__ import annotations

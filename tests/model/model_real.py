@@ -11,13 +11,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import model_drivers as drivers
+import model_git as git
 from model_loop import Loop
 from model_world import FAILED, SUCCESSFUL, UNKNOWN, Here, of_slot, reading, routed
 
 from reconciler.core.model import GateSpec, Outcome, Pin, Routing, Slot
-from reconciler.core.reading import GateReading, GatewayReading, MemberReading, MigrationReading, Stamp, Window
+from reconciler.core.reading import (
+    GateReading,
+    GatewayReading,
+    GitReading,
+    MemberReading,
+    MigrationReading,
+    Stamp,
+    Vote,
+    Window,
+)
 from reconciler.core.state import State
-from reconciler.core.steps import Start, Stop
+from reconciler.core.steps import Note, PutBack, Start, Stop
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
 from reconciler.journal.store import Journal
 from reconciler.loop.keeper import Keeper
@@ -116,6 +126,44 @@ class Real:
             raise Fenced("an older generation")
         self.world = self.world._replace(sealed=generation)
         self.posted = [(r, None, g) if g <= generation else (r, e, g) for r, e, g in self.posted]
+
+
+class Beside:
+    """Git beside the desired state of the real world: nobody is asked there, but it is told."""
+
+    def __init__(self, real: Real) -> None:
+        self.real = real
+
+    def votes(self, state: State) -> tuple[Vote, ...]:
+        return ()
+
+    def reading(self, state: State) -> GitReading | None:
+        real = self.real
+        seen = real.here.parties[0].look
+        assert seen
+        unread = "git beside is silent" in real.look
+        look = seen._replace(beside="unread" if unread else "obstacle" if real.world.obstacle else "")
+        return git.reading(real.loop.scenario, state, look)
+
+    def put_back(self, act: PutBack, seal: str) -> str:
+        self._tell(act)
+        return git.revision(self.real.world.made[1])
+
+    def note(self, act: Note, seal: str) -> None:
+        self._tell(act)
+
+    def _tell(self, act: PutBack | Note) -> None:
+        self.real.about_to_act()
+        effect = self.real.effect
+        if "request is lost" in effect:
+            raise Unreachable("no answer")
+        if "branch has moved" in effect:
+            raise Conflict("it moved")
+        result, self.real.world = git.perform(self.real.loop.scenario, self.real.world, act)
+        if result == drivers.REFUSED:
+            raise Refused("x")
+        if "the reply" in effect:
+            raise Unreachable("no answer")
 
 
 class Host:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 
+from model_asking_scenarios import TWO
 from model_explore import PARTY, Graph, Label, explore
 from model_liveness import components, judge
 from model_loop import Loop
 from model_mutants import MUTANTS
-from model_scenarios import scenario
+from model_scenarios import BAD, scenario
 from model_story import tell
 from model_world import SHORT
 
@@ -40,10 +41,12 @@ def test_an_edge_that_is_not_fair_binds_nothing() -> None:
 
 def test_normalising_twice_is_normalising_once() -> None:
     """That it changes no decision is what the mirror shows (test_model_mirror)."""
-    loop = Loop(scenario("any fault", budget=1, prompt=True, steps=SHORT))
-    explore(loop.scenario, loop=loop)
-    memories = loop.memories
-    assert all(memories.number(state) == number for number, state in enumerate(list(memories.states)))
+    asked = scenario("asked, and told", ("a no", "retry"), beside=True, prompt=True, steps=SHORT, **TWO, **BAD)
+    for chosen in (scenario("any fault", budget=1, prompt=True, steps=SHORT), asked):
+        loop = Loop(chosen)
+        explore(chosen, loop=loop)
+        memories = loop.memories
+        assert all(memories.number(state) == number for number, state in enumerate(list(memories.states)))
 
 
 def test_a_counterexample_is_told_step_by_step() -> None:

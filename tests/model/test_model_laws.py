@@ -59,6 +59,18 @@ def test_each_fault_of_a_configuration_strikes_in_it(number: int) -> None:
     assert explored(number)[0].unstruck == ()
 
 
+def ends(name: str) -> set[str]:
+    """The releases that are stable somewhere in a configuration."""
+    graph, _ = explored(next(number for number, one in enumerate(EVERY) if one.name == name))
+    return {str(graph.loop.memories.states[here.memory].stable) for here in graph.states}
+
+
+@pytest.mark.parametrize("name", ["every stage asked of one", "asked of two, not of the author", "windows"])
+def test_where_somebody_is_asked_or_a_window_closes_the_newcomer_still_gets_there(name: str) -> None:
+    """Else every law about its steps would be kept by none being made."""
+    assert "green@v2" in ends(name)
+
+
 def test_every_kind_of_fault_is_in_a_small_configuration() -> None:
     assert {fault for one in EVERY for fault in one.faults} == set(FAULTS)
 

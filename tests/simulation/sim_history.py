@@ -269,7 +269,8 @@ class History:
         ahead: float = 0.0,
     ) -> None:  # fmt: skip
         """Somebody's word on what is asked now, or on another plan, as it lies in git."""
-        ballots, question = self.git.ballots[place.name], self.laws.asked_at(place) if not plan else 0
+        ballots, question = self.git.ballots[place.name], self.laws.asked_at(place)
+        question = question if plan in ("", asked.plan) else 0
         written = BEGINNING + self.timeline.now + ahead
         ballots.append(
             Ballot(f"{len(ballots)}", asked.stage, plan or asked.plan, by, approve, verified, written, question)

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 Say = Callable[[str, Callable[[], str]], None]
 
 
+def ordered(seed: int) -> bool:
+    """Is it a history in which somebody has to approve, or windows close?"""
+    return seed % 5 in (1, 3, 4)
+
+
 class Place:
     """What really is, whoever looks at it."""
 
@@ -32,7 +37,7 @@ class Place:
         self.latency = draw.choice((0.002, 0.05, 0.3))  # seconds on the way to the gateway
         fence = draw.choice((Fence.COMMIT, Fence.COMMIT, Fence.OWNER_LOCK, Fence.DETECT))
         self.warm = weather.seed % 2 == 1  # its worker can stand by
-        self.orders = weather.seed % 5 in (1, 3, 4)  # somebody has to approve, or windows close
+        self.orders = ordered(weather.seed)
         self.releases = Releases(weather)
         self.good: list[GateReading] = []  # what gates really said, when it was Successful
         self.members = Members(self)
