@@ -68,7 +68,7 @@ class Runner:
                 if name not in self._keepers:
                     self._keepers[name] = self._keep(name)
                     changed.add(name)
-        for name in changed:
+        for name in changed & self._keepers.keys():  # git may have moved between the two: nobody keeps what is gone
             self._queue.wake(name)
 
     def look_and_wake(self) -> None:

@@ -161,6 +161,14 @@ def test_an_environment_that_comes_later_gets_its_turn(stand: Stand) -> None:
     assert stand.keepers["later"].generation == 1
 
 
+def test_an_environment_that_is_gone_before_anybody_keeps_it_stops_no_worker(stand: Stand) -> None:
+    """The branch moved between the look that saw it and the one that asks for the names."""
+    stand.due()
+    stand.source.changed = {"never kept"}
+    stand.runner.look()
+    assert stand.due() == []
+
+
 @pytest.mark.parametrize("broken", ["git", "journal"])
 def test_a_look_that_fails_is_told_and_the_next_one_works(
     stand: Stand, broken: str, caplog: pytest.LogCaptureFixture
