@@ -13,7 +13,7 @@ from core_laws import broken, law_01, law_10, law_11, law_12, law_15, law_17, la
 from core_walk import Walk, resting_on_stable
 from core_world import ON_BLUE, READY, UNREADY, B, Edge, G, World, at, serving, spec, switching
 
-from reconciler.core import approving, arriving, back, diff, forward, freezing, handing, members, preview, rest
+from reconciler.core import approving, arriving, back, diff, forward, freezing, handing, members, preview, rest, voting
 from reconciler.core.events import Ended, Intended, Phase, Verb
 from reconciler.core.gates import Verdict
 from reconciler.core.migrating import migrate
@@ -360,7 +360,7 @@ def test_no_stage_begins_that_nobody_has_approved(monkeypatch: Patch) -> None:
 
 
 def test_an_approval_that_is_not_signed_where_names_count_is_none(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(approving, "objection", lambda *_: "")
+    monkeypatch.setattr(voting, "objection", lambda *_: "")
     world = switching(approvals=Approvals((Stage.SHIFT,), approvers=("ann",)))
     world.waits("WaitingApproval")
     world.vote("ann", verified=False)
