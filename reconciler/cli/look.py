@@ -11,11 +11,12 @@ from reconciler.core.conditions import ERROR, Status, status, what_next
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
 from reconciler.core.reading import Observed
+from reconciler.core.situation import Wait
 from reconciler.core.state import State
 from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.session import Session
-from reconciler.wording import weights
+from reconciler.wording import duration, weights
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Look:
     observed: Observed | None = None
     error: str = ""
     attended: bool = True  # a loop works on this journal
+    until: float | None = None  # watched seconds at which what is waited for ends by itself
 
     @property
     def reason(self) -> str:
@@ -51,7 +53,8 @@ def look(session: Session, name: str) -> Look:
         state, desired, observed = see(session.keeper(name))
         decision = decide(desired, observed, state, state.watched)
         found = status(desired, observed, state, decision)
-        return Look(name, found, state, observed, attended=session.journal.attended())
+        until = decision.answer.until if isinstance(decision.answer, Wait) else None
+        return Look(name, found, state, observed, attended=session.journal.attended(), until=until)
     except ReconcilerError as error:
         return Look(name, None, State(), error=str(error))
 
@@ -65,6 +68,7 @@ def as_json(found: Look) -> dict[str, Any]:
         "held": [dataclasses.asdict(held) for held in found.state.held],
         "last": dataclasses.asdict(found.state.last) if found.state.last else None,
         "refused": found.state.request_refused,
+        "waits": _asked_since(found),
         "attended": found.attended,
         "error": found.error,
         "next": next_step(found),
@@ -100,6 +104,7 @@ def lines(found: Look) -> list[str]:
         "last": _last(found) if not s.newcomer else "",
         "held": _held(found),
         "why": _why(found, s),
+        "waits": _waits(found),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
         "loop": NOBODY if left_alone(found) else "",
@@ -130,6 +135,25 @@ def _why(found: Look, s: Status) -> str:
     if s.reason == "GatePending":
         return f"the gates have to agree; how they see it: reconcile gates {found.name}"
     return f"{s.reason}{': ' + s.message if s.message else ''}"
+
+
+def _asked_since(found: Look) -> dict[str, Any] | None:
+    """The stage that somebody is asked about, and for how many watched seconds already."""
+    t = found.state.transition
+    if t is None or t.asked is None or not t.asking:
+        return None
+    return {"stage": str(t.asked.stage), "since": found.state.watched - t.asked.since}
+
+
+def _waits(found: Look) -> str:
+    """Since when, and until when. The reason does not say it: it would be another one with every second."""
+    asked = _asked_since(found)
+    if asked is None:
+        return ""
+    since = f"{asked['stage']} since {duration(asked['since'])}"
+    if found.reason != "WaitingApproval" or found.until is None:
+        return since
+    return f"{since}; if nobody answers it goes back in {duration(max(0.0, found.until - found.state.watched))}"
 
 
 def _last(found: Look) -> str:

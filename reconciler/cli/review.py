@@ -11,11 +11,11 @@ from reconciler.cli import gates as asking
 from reconciler.cli.layout import paint
 from reconciler.cli.once import Report, report
 from reconciler.cli.screen import steps_table
-from reconciler.core.approving import uncounted, voters, whom
 from reconciler.core.gates import due
 from reconciler.core.model import Approvals, Mode, Outcome, Spec
 from reconciler.core.reading import GateReading
 from reconciler.core.state import Question, State, Transition
+from reconciler.core.voting import uncounted, voters, whom
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.session import Session
 from reconciler.wording import weights
@@ -48,6 +48,10 @@ class Review:
         drift = self.report.state.drift
         return [*told, *([f"somebody changed the weights: {weights(drift.found)}"] if drift else [])]
 
+    @property
+    def agreed(self) -> tuple[str, ...]:
+        return voters(self.report.observed.votes, self.transition, self.policy, self.report.state.watched)
+
     def lines(self) -> list[str]:
         t, asked, spec = self.transition, self.asked, self.gates.spec
         road = self.report.road
@@ -73,7 +77,7 @@ class Review:
         """Who may approve, who has, and whose vote does not count."""
         policy = self.policy
         now = self.report.state.watched
-        agreed = voters(self.transition, policy, now)
+        agreed = self.agreed
         names = f": {', '.join(agreed)}" if agreed else ""
         said = f"asked: {whom(policy)}; {len(agreed)} of {policy.minimum} agreed{names}"
         return [said, *(f"  {told}" for told in uncounted(self.report.observed.votes, self.transition, policy, now))]
@@ -93,7 +97,7 @@ class Review:
             "errors": self.errors,
             "approvers": list(policy.approvers),
             "minimum": policy.minimum,
-            "agreed": list(voters(self.transition, policy, self.report.state.watched)),
+            "agreed": list(self.agreed),
         }
 
     def text(self, output: str) -> list[str]:

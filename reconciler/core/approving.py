@@ -18,15 +18,13 @@ from reconciler.core.events import (
     Phase,
     RollbackBegan,
 )
+from reconciler.core.freezing import shut
 from reconciler.core.gates import SEVERITY, due, judged, pending, proof
 from reconciler.core.model import Approvals, HandOver, Mode, Outcome, Slot, Stage
 from reconciler.core.reading import GateReading, MemberStatus, Vote
-from reconciler.core.situation import Answer, Record, Situation, Wait
+from reconciler.core.situation import REPEAT_AFTER, Answer, Record, Situation, Wait
 from reconciler.core.state import Question, Transition
-
-AHEAD = 300.0  # seconds that a voter's clock may be ahead of ours
-JUST = 300.0  # seconds before a question: whoever voted within them may have meant it
-
+from reconciler.core.voting import uncounted, unheard, voters, whom
 
 EARLY = (Stage.PREFLIGHT, Stage.MIGRATE)  # before anything of the newcomer is started
 
@@ -43,11 +41,22 @@ def approve_stage(s: Situation) -> Answer | None:
     return _approve(s, t, ahead(s, t)) if t and not t.going_back and ahead(s, t) not in EARLY else None
 
 
+def hear(s: Situation) -> Answer | None:
+    """What people say, and what gates find, counts also while it stands still, for whatever other reason."""
+    t, policy = s.transition, s.spec.approvals
+    if t is None or t.going_back or t.asked is None or policy is None:
+        return None
+    bad = worst(s, t)
+    return _withdrawn(t, bad) if bad else _voted(s, t, policy)
+
+
 def _approve(s: Situation, t: Transition, stage: Stage | None) -> Answer | None:
     policy = s.spec.approvals
-    if stage is None or policy is None or not wanting(s, t):
+    if stage is None or policy is None or stage not in policy.before:
         return _withdrawn(t, "nothing is to be approved any more") if t.asked else None
-    return _voided(s, t, stage) or _asked(s, t, stage) or _voted(s, t, policy) or _awaited(s, t, policy)
+    if t.asked is None:
+        return _asked(s, t, stage) if wanting(s, t) else None
+    return _changed(s, t, stage) or (_admitted(s, t, policy) if t.asking else _meant(s, t, policy))
 
 
 def wanting(s: Situation, t: Transition) -> bool:
@@ -74,35 +83,36 @@ def ahead(s: Situation, t: Transition) -> Stage | None:
 
 def plan(s: Situation, t: Transition, stage: Stage) -> str:
     """SHA-256, hexadecimal, of what an approval is about."""
-    versions = [f"{slot} {name} {_running(s, slot, name)}" for slot in Slot for name in _names(s)]
+    versions = [member.name for member in s.spec.members] + list(running(s, t.asked))
     gates = [f"{gate.name} {Outcome.SUCCESSFUL}" for gate in due(s.spec, t) if gate.mode is Mode.ENFORCE]
     steps = [repr(step) for step in t.steps[t.cursor :]]
-    whose = [t.id, stage, t.digest, str(t.stable), str(t.newcomer), str(t.rung), str(t.voided)]
+    whose = [s.state.journal, t.id, stage, t.digest, str(t.stable), str(t.newcomer), str(t.rung), str(t.voided)]
     parts = [*whose, *versions, *steps, *gates]
     return sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _names(s: Situation) -> list[str]:
-    return [member.name for member in s.spec.members]
+def running(s: Situation, asked: Question | None) -> tuple[str, ...]:
+    """What each member runs, blue's first. Of one that cannot be read it is what was read when it was asked about."""
+    places = [(slot, member.name) for slot in Slot for member in s.spec.members]
+    known = asked.runs if asked else ()
+    before = (*known, *[""] * (len(places) - len(known)))
+    return tuple(_running(s, slot, name, old) for (slot, name), old in zip(places, before, strict=False))
 
 
-def _running(s: Situation, slot: Slot, name: str) -> str:
-    """The version that runs; of a member that does not tell just now, the one that was started last."""
+def _running(s: Situation, slot: Slot, name: str, before: str) -> str:
+    """Of a member that does not tell its version just now, the one that was started last."""
     reading = s.reading(slot, name)
     if reading.status is MemberStatus.STOPPED:
         return "-"
-    return reading.version or s.state.started[slot] or "?"
+    known = before if reading.status is MemberStatus.UNKNOWN else ""
+    return reading.version or known or s.state.started[slot] or "?"
 
 
-def _voided(s: Situation, t: Transition, stage: Stage) -> Record | None:
+def _changed(s: Situation, t: Transition, stage: Stage) -> Record | None:
     """What was asked is not what would be done any more."""
-    if t.asked is None:
-        return None
+    assert t.asked is not None
     if t.asked.stage is not stage:
         return _withdrawn(t, f"{stage} comes next now")
-    bad = worst(s, t)
-    if bad:
-        return _withdrawn(t, bad)
     return None if t.asked.plan == plan(s, t, stage) else _withdrawn(t, "what would be done, or what runs, has changed")
 
 
@@ -119,15 +129,25 @@ def worst(s: Situation, t: Transition) -> str:
     return min(left, key=lambda said: SEVERITY.index(said.outcome)).reason if left else ""
 
 
-def _asked(s: Situation, t: Transition, stage: Stage) -> Answer | None:
+def _asked(s: Situation, t: Transition, stage: Stage) -> Answer:
     """A question is asked when everything before it is good: what is not can be seen, and is not asked about."""
-    if t.asked:
-        return None
     nothing_yet = not due(s.spec, t)  # before the preflight nothing of the newcomer runs, and no gate is asked
     found = proof(s.spec, t, s.observed.gates)
     if not (nothing_yet or found.good):
         return Wait(f"Gate{found.outcome}", found.reason)
-    return Record(ApprovalAsked(stage, plan(s, t, stage), _seen(s, t)))
+    calm = _calm(t, nothing_yet)
+    if s.now < calm:
+        told = f"something was found; {stage} is asked about again when all has been good for {REPEAT_AFTER:g} s"
+        return Wait("GateRunning", told, until=calm)
+    return Record(ApprovalAsked(stage, plan(s, t, stage), _seen(s, t), running(s, None)))
+
+
+def _calm(t: Transition, nothing_yet: bool) -> float:
+    """From when it may be asked again: nobody answers a question that comes and goes with every look."""
+    if t.voided_at is None:
+        return 0.0
+    good = t.judged_at if t.judged is Outcome.SUCCESSFUL and not nothing_yet else 0.0
+    return max(t.voided_at, good) + REPEAT_AFTER
 
 
 def _seen(s: Situation, t: Transition) -> str:
@@ -143,20 +163,15 @@ def _figures(found: GateReading) -> str:
 
 
 def _voted(s: Situation, t: Transition, policy: Approvals) -> Record | None:
-    """Take in what is new; a no comes before any yes."""
+    """Take in what is new, as far as anybody is still missing; a no comes before any yes."""
     assert t.asked is not None
-    counted = {agreed.vote for agreed in t.agreed}
-    sound = [vote for vote in s.observed.votes if vote.id not in counted and not objection(vote, t.asked, policy)]
-    for vote in sorted(sound, key=lambda vote: vote.approve):
+    missing = len(voters(s.observed.votes, t, policy, s.now)) < policy.minimum
+    for vote in unheard(s.observed.votes, t, policy, s.now):
         if not vote.approve:
             return _rejected(s, vote)
-        asked = t.asked
-        return Record(
-            Approved(asked.stage, asked.plan, vote.by, vote.id, max(0.0, vote.age), vote.verified, vote.reason)
-        )
-    names = voters(t, policy, s.now)
-    if len(names) >= policy.minimum and not _unread(s, t):
-        return Record(Admitted(t.asked.stage, t.asked.plan, names))
+        if missing:
+            age, asked = max(0.0, vote.age), t.asked
+            return Record(Approved(asked.stage, asked.plan, vote.by, vote.id, age, vote.verified, vote.reason))
     return None
 
 
@@ -172,67 +187,59 @@ def _unread(s: Situation, t: Transition) -> bool:
     return bool(due(s.spec, t)) and not proof(s.spec, t, s.observed.gates).good
 
 
-def whom(policy: Approvals) -> str:
-    """Who may approve, in words."""
-    anybody = "whose key the operator's file knows" if policy.signed else "who may write to the repository"
-    several = f" ({policy.minimum} of them)" if policy.minimum > 1 else ""
-    return f"{' or '.join(policy.approvers) or f'anybody {anybody}'}{several}"
+def _admitted(s: Situation, t: Transition, policy: Approvals) -> Answer | None:
+    """Enough agree, and it may go on now: admitted any earlier, it would only have to be asked again."""
+    assert t.asked is not None
+    names = voters(s.observed.votes, t, policy, s.now)
+    if len(names) < policy.minimum:
+        return _awaited(s, t, policy)
+    if shut(s):
+        return None  # the rule of windows says so
+    if _unread(s, t):
+        return Wait("GatePending", f"{t.asked.stage} is approved; the gates are read again first")
+    return Record(Admitted(t.asked.stage, t.asked.plan, names))
 
 
-def voters(t: Transition, policy: Approvals, now: float) -> tuple[str, ...]:
-    """Who has agreed to what is asked, each once, as far as that is not too long ago."""
-    fresh = [agreed.by for agreed in t.agreed if agreed.age + now - agreed.at < policy.expires]
-    return tuple(dict.fromkeys(fresh))
-
-
-def objection(vote: Vote, asked: Question, policy: Approvals) -> str:
-    """Why a vote does not count; empty when it does."""
-    if (vote.stage, vote.plan) != (asked.stage, asked.plan):
-        return "is about another plan than the one that is asked about now"
-    if vote.age < -AHEAD:
-        return f"lies {-vote.age:.0f} s in the future: a clock is wrong"
-    if vote.age >= policy.expires:
-        return "has expired"
-    if policy.signed and not vote.verified:
-        return "is not signed by a key that the operator's file knows"
-    if policy.approvers and vote.by not in policy.approvers:
-        return "is not by one of the approvers"
-    if vote.approve and not policy.self_approval and vote.author is not False:
-        return "is by the author of the change" if vote.author else "may be by the author of the change"
-    return ""
+def _meant(s: Situation, t: Transition, policy: Approvals) -> Answer | None:
+    """Until the first step is taken, everybody who let it begin still means it."""
+    assert t.asked is not None
+    if t.asked.by and s.observed.votes_unread:
+        return _awaited(s, t, policy)
+    names = voters(s.observed.votes, t, policy, s.now)
+    gone = [name for name in t.asked.by if name not in names]
+    return _withdrawn(t, f"the approval of {gone[0]} does not count any more") if gone else None
 
 
 def _awaited(s: Situation, t: Transition, policy: Approvals) -> Wait:
-    """Who may approve, what for, since when; and whose word does not count, and why."""
+    """Who may approve, and what for; who has, and whose word does not count, and why."""
     assert t.asked is not None
-    names, asked = voters(t, policy, s.now), t.asked
-    if len(names) >= policy.minimum:
-        return Wait("GatePending", f"{asked.stage} is approved; the gates are read again first")
-    missing = policy.minimum - len(names)
+    asked, unheard_of = t.asked, s.observed.votes_unread
+    known = tuple(dict.fromkeys(agreed.by for agreed in t.agreed))
+    names = known if unheard_of else voters(s.observed.votes, t, policy, s.now)
+    missing = max(0, policy.minimum - len(names))
     so_far = f"; {', '.join(names)} agreed, {missing} missing" if names else ""
     vain = [f"; {told}" for told in uncounted(s.observed.votes, t, policy, s.now)]
-    unread = f"; votes cannot be read: {s.observed.votes_unread}" if s.observed.votes_unread else ""
+    unread = f"; votes cannot be read: {unheard_of}" if unheard_of else ""
     command = f"reconcile approve {s.spec.environment} --stage {asked.stage}"
     told = f"{so_far}{''.join(vain[-3:])}{unread}"
     message = f"{asked.stage} of {t.newcomer} waits for {whom(policy)}{told}; review with: {command}"
-    return Wait("WaitingApproval", message, until=asked.since + policy.deadline, blocked=True, alert=True)
-
-
-def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float) -> list[str]:
-    """Whose word on what is asked about does not count, and why: each said once, the newest last. What was voted on
-    another stage, or long before, was meant for something else."""
-    if t.asked is None:
-        return []
-    counted, asked = {agreed.by for agreed in t.agreed}, t.asked
-    ours = [vote for vote in votes if vote.stage is asked.stage and vote.by not in counted]
-    meant = [vote for vote in ours if vote.plan == asked.plan or vote.age < now - asked.since + JUST]
-    told = [f"the vote of {vote.by} {why}" for vote in reversed(meant) if (why := objection(vote, asked, policy))]
-    return list(dict.fromkeys(told))[::-1]
+    until = None if s.state.halted else s.state.watched + policy.deadline - t.waited
+    return Wait("WaitingApproval", message, until=until, blocked=True, alert=True)
 
 
 def overdue(s: Situation, t: Transition) -> tuple[str, str] | None:
-    """Nobody has agreed in time."""
-    policy = s.spec.approvals
-    if policy is None or t.asked is None or s.now < t.asked.since + policy.deadline:
+    """Nobody has agreed in time: counted from the first question about this stage, however often it became void."""
+    policy, stage = s.spec.approvals, t.waiting
+    if policy is None or stage is None or ahead(s, t) is not stage or not wanting(s, t):
         return None
-    return "ApprovalDeadline", f"nobody approved {t.asked.stage} within {policy.deadline:g} s"
+    waited = t.waited + (0.0 if s.state.halted else s.now - s.state.watched)
+    if waited < policy.deadline or _enough(s, t, policy):
+        return None
+    return "ApprovalDeadline", f"nobody approved {stage} within {policy.deadline:g} s"
+
+
+def _enough(s: Situation, t: Transition, policy: Approvals) -> bool:
+    """Those who were missing have answered, at this very look."""
+    new = unheard(s.observed.votes, t, policy, s.now)
+    names = {*voters(s.observed.votes, t, policy, s.now), *(vote.by for vote in new if vote.approve)}
+    return len(names) >= policy.minimum and not _unread(s, t)

@@ -150,6 +150,7 @@ class ApprovalAsked:
     stage: Stage
     plan: str
     review: str = ""
+    runs: tuple[str, ...] = ()  # what each member runs, blue's first
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ class ApprovalVoided:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Enough have agreed: the stage begins."""
+    """Enough have agreed: the stage may begin. Until its first step is taken, what was agreed to has to stay true."""
 
     stage: Stage
     plan: str

@@ -54,12 +54,13 @@ def honour_abort(s: Situation) -> Answer | None:
 
 
 def supersede(s: Situation) -> Answer | None:
-    """Git asks for something else: back to stable in one step first; nothing is held."""
+    """Git asks for something else: back to stable in one step first. What had not failed is not held for it."""
     t = forward(s)
     if t is None or s.spec.target == t.newcomer:
         return None
-    reason = f"git asks for {s.spec.target} instead of {t.newcomer}"
-    return Record(RollbackBegan(Phase.SUPERSEDED, "Superseded", reason, hold=False))
+    failed = t.holding_since is not None
+    reason = f"git asks for {s.spec.target} instead of {t.newcomer}{'; ' + t.reason if failed else ''}"
+    return Record(RollbackBegan(Phase.SUPERSEDED, "Superseded", reason, hold=failed))
 
 
 def rebind(s: Situation) -> Answer | None:

@@ -16,19 +16,30 @@ from reconciler.core.state import Transition
 def freeze(s: Situation) -> Answer | None:
     """A transition that has begun stands still while a window is closed; one of which nothing is done yet also while
     all of it would not fit any more. The soak only measures, and goes on."""
-    t = s.transition
-    if t is None or t.going_back or t.phase is Phase.SOAKING:
+    t, hit = s.transition, shut(s)
+    if t is None or t.going_back:
         return None
-    hit = closed(s, length(s.spec) if untouched(t) else 0.0)
     if hit is None:
         return Record(Thawed()) if t.frozen else None
     return frozen(s, hit) if t.frozen else Record(Froze(hit.why, hit.until))
 
 
+def shut(s: Situation) -> Closed | None:
+    """What keeps the transition from its next step forward."""
+    t = s.transition
+    if t is None or t.phase is Phase.SOAKING:
+        return None
+    return closed(s, length(s.spec) if untouched(t) else 0.0)
+
+
 def may_begin(s: Situation) -> bool:
     """In closed windows only what waits for somebody to approve its beginning: that can be done beforehand."""
-    asks = s.spec.approvals is not None and Stage.PREFLIGHT in s.spec.approvals.before
-    return asks or closed(s, length(s.spec)) is None
+    return asks_first(s.spec) or closed(s, length(s.spec)) is None
+
+
+def asks_first(spec: Spec) -> bool:
+    """Nothing is done for a newcomer before somebody has approved it."""
+    return spec.approvals is not None and Stage.PREFLIGHT in spec.approvals.before
 
 
 def untouched(t: Transition) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core.agreeing import answered, begun, unapproved
 from reconciler.core.bearing import migrated, noted, what_became
 from reconciler.core.events import (
     Accepted,
@@ -45,7 +46,7 @@ from reconciler.core.events import (
 )
 from reconciler.core.model import Pause, Release, Stage
 from reconciler.core.outcomes import applied, at_step, drifted, intended
-from reconciler.core.state import Agreed, Duty, Held, Last, Leftover, Question, State, Transition
+from reconciler.core.state import Duty, Held, Last, Leftover, State, Transition
 
 
 def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> State:
@@ -57,11 +58,14 @@ def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> S
 
 
 def _spend(state: State, transition: Transition, elapsed: float) -> Transition:
-    """The progress deadline counts no pause, freeze, approval or hold, no migration, no soak, and not the way back."""
-    idle = bool(state.paused or state.suspended or state.down or transition.frozen)
-    idle = idle or transition.holding_since is not None or transition.asked is not None
-    over = transition.phase in (Phase.SOAKING, Phase.ROLLING_BACK)
-    if idle or transition.migrating or over or isinstance(transition.step, Pause):
+    """The progress deadline counts no pause, freeze, approval or hold, no migration, no soak, and not the way back;
+    that of an approval no pause, freeze or hold."""
+    if state.halted or transition.going_back:
+        return transition
+    if transition.waiting and transition.waiting not in transition.admitted:
+        transition = replace(transition, waited=transition.waited + elapsed)
+    idle = transition.asking or transition.migrating or transition.phase is Phase.SOAKING
+    if idle or isinstance(transition.step, Pause):
         return transition
     return replace(transition, spent=transition.spent + elapsed)
 
@@ -114,11 +118,23 @@ def _accepted(state: State, event: Accepted) -> State:
     before, good = state.accepted, state.good
     if before and before.target and before.target == state.stable:
         good = good.replace(before.target.slot, before)
-    held = tuple(held for held in state.held if not held.ends_with(event.pins))
+    held = tuple(_told(held, state, event) for held in state.held)
+    held = tuple(held for held in held if not held.ends_with(event.pins))
     override = state.override if state.override and state.override[0] == event.digest else None
     return replace(
         state, accepted=event, good=good, held=held, override=override, accept_rewritten=False, refusal=None
     )  # fmt: skip
+
+
+def _told(held: Held, state: State, event: Accepted) -> Held:
+    """Where nobody knows what was pinned before (adopted, while git asked for it already), it is what somebody goes
+    back to first: the next that asks for stable."""
+    back = not held.before and event.target is not None and event.target == state.stable
+    return (
+        replace(held, before=tuple(sorted({pin for pin in (event.pins.blue, event.pins.green) if pin})))
+        if back
+        else held
+    )
 
 
 def _adopted(state: State, stable: Release) -> State:
@@ -142,7 +158,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             )  # fmt: skip
             transition = replace(unapproved(transition), admitted=frozenset())
         case StagePassed(stage):
-            transition = replace(transition, passed=transition.passed | {stage})
+            transition = begun(replace(transition, passed=transition.passed | {stage}))
         case MigrationNoted():
             return noted(state, transition, event)
         case Migrated():
@@ -150,34 +166,24 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
-            transition = at_step(transition, cursor + 1, now)
+            transition = begun(at_step(transition, cursor + 1, now))
             state = replace(state, promote=False)
         case LetGo():  # nothing that was measured while somebody owned proves anything now
             passed = transition.passed - {Stage.HAND_OVER}
-            transition = replace(transition, let_go=True, opened=now, passed=passed)
+            transition = begun(replace(transition, let_go=True, opened=now, passed=passed))
         case SoakBegan():
-            transition = replace(transition, phase=Phase.SOAKING, since=now)
+            transition = replace(transition, phase=Phase.SOAKING, since=now, waiting=None, waited=0.0)
         case HealthNoted(ready):
             restarts = transition.restarts and not ready
             transition = replace(transition, unready_since=None if ready else now, restarts=restarts)
         case Judged(outcome, reason):
             transition = replace(transition, judged=outcome, said=reason, judged_at=now)
-        case ApprovalAsked(stage, plan):
-            transition = replace(transition, asked=Question(stage, plan, now), agreed=())
-        case Approved(_, plan, by, vote, age):
-            there = transition.asked is not None and transition.asked.plan == plan
-            more = (*transition.agreed[-99:], Agreed(by, vote, now, age)) if there else transition.agreed
-            transition = replace(transition, agreed=more)
-        case ApprovalVoided():
-            transition = replace(transition, asked=None, agreed=(), voided=transition.voided + 1)
-        case Admitted(stage):
-            since = transition.since if stage is Stage.FINALISE else now  # its soak is over, and is not begun again
-            admitted = transition.admitted | {stage}
-            transition = replace(transition, admitted=admitted, asked=None, agreed=(), since=since)
+        case ApprovalAsked() | Approved() | ApprovalVoided() | Admitted():
+            transition = answered(transition, event, now)
         case Froze(why):
             transition = replace(transition, frozen=why)
-        case Thawed():
-            transition = replace(transition, frozen="")
+        case Thawed():  # what has a time of its own gets all of it in an open window
+            transition = replace(transition, frozen="", since=now)
         case HoldBegan(reason):
             transition = replace(unapproved(transition), holding_since=now, reason=reason)
         case RollbackBegan(ends, condition, reason, hold):
@@ -185,13 +191,6 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             transition = replace(transition, ends=ends, condition=condition, reason=reason, hold=hold)
             state = replace(state, abort="", promote=False)
     return replace(state, transition=transition)
-
-
-def unapproved(transition: Transition) -> Transition:
-    """Something was found: whoever agreed to the present stage is asked again."""
-    over = frozenset({Stage.PREFLIGHT, Stage.MIGRATE}) if Stage.PREFLIGHT in transition.passed else frozenset[Stage]()
-    voided = transition.voided + (1 if transition.asked or transition.admitted - over else 0)
-    return replace(transition, asked=None, agreed=(), admitted=transition.admitted & over, voided=voided)
 
 
 def _requested(state: State, request: Requested) -> State:
@@ -271,7 +270,9 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
     held = state.held
     if transition.hold and not succeeded and not state.is_held(transition.newcomer.version):
         before = tuple(sorted({pin for pin in _before(state, transition) if pin}))
-        held = (*held[-1:], Held(transition.newcomer.version, transition.condition, transition.reason, before))
+        failed = Held(transition.newcomer.version, transition.condition, transition.reason, before)
+        ended = state.accepted is not None and failed.ends_with(state.accepted.pins)  # by what superseded it
+        held = held if ended else (*held[-1:], failed)
     reason = event.reason or transition.reason
     paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
     reason += "" if succeeded else what_became(transition)

@@ -85,7 +85,7 @@ def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
 def _blind(s: Situation, t: Transition) -> tuple[str, str] | None:
     """The time for an analysis is over, and a gate that must have data has none."""
     step = t.step
-    if not isinstance(step, Analysis) or s.now < t.since + step.at_most:
+    if not isinstance(step, Analysis) or s.state.halted or s.now < t.since + step.at_most:
         return None
     missing = lacking(s.spec, t, s.observed.gates)
     return ("NoData", missing) if missing else None
@@ -98,9 +98,9 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     if t.migrating:
         return None
     if t.phase is Phase.SOAKING:
-        late = not s.state.paused and s.now >= t.since + s.spec.soak + deadline
+        late = not (s.state.paused or t.asking) and s.now >= t.since + s.spec.soak + t.waited + deadline
     else:
-        counting = not (s.state.paused or t.frozen or t.asked or isinstance(t.step, Pause))
+        counting = not (s.state.halted or t.asking or isinstance(t.step, Pause))
         late = t.spent + (s.now - s.state.watched if counting else 0.0) >= deadline
     if not late:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.core import agreeing
 from reconciler.core.bearing import begun
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
@@ -40,6 +41,8 @@ def intended(state: State, event: Intended) -> State:
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
     state = _owned_again(state, event.act)
+    if state.transition:
+        state = replace(state, transition=agreeing.begun(state.transition, event.act))
     return _spaced(state, event.act) if isinstance(event.act, Repeated) else state
 
 
@@ -138,10 +141,12 @@ def healed(transition: Transition, found: int) -> int:
 
 
 def _on_rung(transition: Transition, rung: int, now: float) -> Transition:
-    """A weight took effect: a new window opens. One below the last rung goes back on the ladder there."""
+    """A weight took effect: a new window opens. One below the last rung goes back on the ladder there, and
+    whoever approved what comes then is asked again."""
     if rung < transition.rung and not transition.going_back:
         cursor = cursor_at(transition.steps, rung)
         transition = replace(transition, cursor=cursor, phase=Phase.PROGRESSING, since=now, let_go=False)
+        transition = agreeing.unapproved(transition)
     return replace(transition, rung=rung, opened=now)
 
 

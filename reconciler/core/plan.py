@@ -82,6 +82,7 @@ RULES: tuple[Rule, ...] = (
     forward.note_verdict,
     forward.drift_under_way,
     forward.ask,
+    approving.hear,
     forward.stand_still,
     approving.approve_start,
     freezing.freeze,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.core.approving import whom
 from reconciler.core.diff import standing
 from reconciler.core.events import Admitted, Applied, Ended, Event
 from reconciler.core.history import fold
@@ -15,6 +14,7 @@ from reconciler.core.simulate import WhatIf, judge, perform, settle
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Result
+from reconciler.core.voting import whom
 
 LIMIT = 400  # decisions; a road that is longer is a defect, and says so
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler.core.approving import wanting
 from reconciler.core.events import Began, DriftFound, RequestRefused, Retired, Verb
-from reconciler.core.freezing import closed, frozen, length, may_begin
+from reconciler.core.freezing import asks_first, closed, frozen, length, may_begin
 from reconciler.core.members import at_rest, nobodys, owned, prepare, take_over, vacate
 from reconciler.core.model import Admission, DriftMode, HandOver, Release, Routing, Spec, Traffic, all_on
 from reconciler.core.reading import MemberStatus
@@ -147,8 +147,16 @@ def stage_idle(s: Situation) -> Answer | None:
     if left and not (left.good or left.stopped) and any(version in held.before for held in s.state.held):
         return None  # its file was put back: what failed stays up for study, until it is retired
     step = prepare(s, Release(idle, version))
-    waits = s.spec.migration is not None  # it is to start on migrated data only
-    return None if waits and not (isinstance(step, Do) and isinstance(step.act, StageFiles)) else step
+    files = isinstance(step, Do) and isinstance(step.act, StageFiles)
+    return step if files or not _unstarted(s, Release(idle, version)) else None
+
+
+def _unstarted(s: Situation, release: Release) -> bool:
+    """Its files may be there, and no more: it starts on migrated data only; or it is what is to serve, and then not
+    before somebody has approved its beginning, and a window is open."""
+    if s.spec.migration is not None:
+        return True
+    return release == s.spec.target and (asks_first(s.spec) or closed(s, length(s.spec)) is not None)
 
 
 def held_target(s: Situation) -> Answer | None:

@@ -21,6 +21,8 @@ class Question:
     stage: Stage
     plan: str
     since: float
+    runs: tuple[str, ...] = ()  # what each member ran when it was asked, blue's first
+    by: tuple[str, ...] = ()  # who let it begin; until its first step is taken each of them still has to mean it
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ class Transition:
     agreed: tuple[Agreed, ...] = ()  # to what is asked
     admitted: frozenset[Stage] = frozenset()  # stages that may go on, as they were approved
     voided: int = 0  # how often what was agreed to has become void: no vote of before counts again
+    voided_at: float | None = None  # when something was found last that was not good any more
+    waiting: Stage | None = None  # what was asked about last, however often that has become void since
+    waited: float = 0.0  # seconds that it is being asked about; what stands still for another reason does not count
     frozen: str = ""  # a window is closed: why
     refusal: str = ""  # a definite no to one of the newcomer's steps
     ends: Phase = Phase.ROLLED_BACK  # what a way back will be called
@@ -81,6 +86,11 @@ class Transition:
     @property
     def step(self) -> StrategyStep | None:
         return self.steps[self.cursor] if self.cursor < len(self.steps) else None
+
+    @property
+    def asking(self) -> bool:
+        """Somebody is asked, and not enough have agreed."""
+        return self.asked is not None and self.asked.stage not in self.admitted
 
     @property
     def going_back(self) -> bool:
@@ -221,6 +231,13 @@ class State:
     def in_charge(self) -> Release | None:
         """The release that must be up: what a rollback returns to."""
         return self.transition.stable if self.transition else self.stable
+
+    @property
+    def halted(self) -> bool:
+        """No step forward is taken, by somebody's word or because a window is closed: no deadline counts that."""
+        t = self.transition
+        frozen = t is not None and (bool(t.frozen) or t.holding_since is not None)
+        return bool(self.paused or self.suspended or self.down) or frozen
 
     @property
     def outgrown(self) -> bool:

@@ -16,10 +16,13 @@ from reconciler.core.events import (
     Approved,
     Began,
     Ended,
+    HoldBegan,
+    PausedByRule,
     Phase,
     Rebound,
     Requested,
     RequestRefused,
+    StagePassed,
     Verb,
 )
 from reconciler.core.model import Stage
@@ -58,6 +61,7 @@ class _Open:
     superseding: Entry | None = None  # came into force since then, and does not fit it
     asked: dict[Verb, Entry] = field(default_factory=dict)
     approvals: dict[Stage, list[Entry]] = field(default_factory=dict)
+    over: frozenset[Stage] = frozenset()  # stages of which nothing that is found is any news
 
     def after(self, entry: Entry) -> Iterator[Replaced]:
         match entry.event:
@@ -65,9 +69,12 @@ class _Open:
                 yield from self._came_into_force(entry)
             case Began():
                 self._transition(entry)
-            case Rebound() if self.policy:
-                yield self.policy, entry
-                self.policy, self.superseding = entry, None
+            case Rebound():
+                yield from self._rebound(entry)
+            case HoldBegan() | PausedByRule():
+                yield from self._found(entry)
+            case StagePassed(Stage.PREFLIGHT):
+                self.over = frozenset({Stage.PREFLIGHT, Stage.MIGRATE})
             case Ended(phase):
                 if self.began and phase is Phase.SUPERSEDED:
                     yield self.began, self.superseding or entry
@@ -96,9 +103,21 @@ class _Open:
         fits = isinstance(policy, Began | Rebound) and policy.digest == entry.event.digest
         self.superseding = entry if self.began and not fits else None
 
+    def _rebound(self, entry: Entry) -> Iterator[Replaced]:
+        """Another policy: nobody has approved anything of it."""
+        if self.policy:
+            yield self.policy, entry
+        self.policy, self.superseding, self.over = entry, None, frozenset()
+        yield from self._found(entry)
+
+    def _found(self, entry: Entry) -> Iterator[Replaced]:
+        """Whoever approved what comes next is asked again."""
+        for stage in [stage for stage in self.approvals if stage not in self.over]:
+            yield from ((old, entry) for old in self.approvals.pop(stage))
+
     def _transition(self, began: Entry | None) -> None:
         self.began = self.policy = began
-        self.superseding = None
+        self.superseding, self.over = None, frozenset()
         self.approvals.clear()
         self.asked.pop(Verb.HANDOVER, None)
 

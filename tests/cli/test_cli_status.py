@@ -13,9 +13,9 @@ from reconciler.cli.look import Look, as_json, lines, next_step
 from reconciler.cli.status import outcome
 from reconciler.core.conditions import Status
 from reconciler.core.events import Phase
-from reconciler.core.model import Pair, Release, Slot
+from reconciler.core.model import Pair, Release, Slot, Stage
 from reconciler.core.reading import GatewayReading, Observed
-from reconciler.core.state import Last, State
+from reconciler.core.state import Last, Question, State, Transition
 
 A, B = "a" * 40, "b" * 40
 BLUE, GREEN = Release(Slot.BLUE, "1"), Release(Slot.GREEN, "2")
@@ -44,6 +44,34 @@ def looked(status: Status | None = AT_REST, *, last: Last | None = None, observe
 
 def last(phase: Phase, revision: str = A) -> Last:
     return Last("t", revision, GREEN, phase, "a reason")
+
+
+def asked_about(**changes: object) -> Look:
+    """Somebody is asked about the shift since two hours and five minutes."""
+    asked = Question(Stage.SHIFT, "p1", 100.0)
+    t = Transition("t", BLUE, GREEN, "d", A, (), opened=0.0, since=0.0, asked=asked)
+    found = replace(
+        AT_REST, reason="WaitingApproval", message="shift of green@2 waits for anna", newcomer=GREEN, rung=0
+    )
+    state = State("j", 1, 7600.0, transition=t)
+    return Look("x", found, state, SEEN, until=11200.0, **changes)  # type: ignore[arg-type]
+
+
+def test_who_waits_for_an_approval_sees_since_when_and_until_when() -> None:
+    assert "  waits     shift since 2h5m; if nobody answers it goes back in 1h" in lines(asked_about())
+    assert as_json(asked_about())["waits"] == {"stage": "shift", "since": 7500.0}
+
+
+def test_while_something_else_is_waited_for_no_deadline_is_said() -> None:
+    found = asked_about()
+    assert found.status
+    paused = replace(found, status=replace(found.status, reason="Paused"), until=None)
+    assert "  waits     shift since 2h5m" in lines(paused)
+
+
+def test_what_waits_for_nobody_does_not_say_since_when() -> None:
+    assert not [line for line in lines(looked()) if line.startswith("  waits")]
+    assert as_json(looked())["waits"] is None
 
 
 class TestWaiting:

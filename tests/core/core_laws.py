@@ -291,8 +291,11 @@ def law_21_gates(edge: Edge) -> str:
 def approved(edge: Edge) -> str:
     """Where approvals are asked, no stage begins that nobody has agreed to; and nobody agrees in others' names."""
     t, spec, step, said = edge.state.transition, edge.spec, act(edge), event(edge)
-    if t is None or spec is None or spec.approvals is None or t.going_back:
+    if spec is None or spec.approvals is None or (t and t.going_back):
         return ""
+    if t is None:
+        early = Stage.PREFLIGHT in spec.approvals.before and starts_target(edge)
+        return f"{spec.target} is started, and nobody was asked" if early else ""
     started = isinstance(step, Start) and step.slot is t.newcomer.slot
     begun = {
         Stage.PREFLIGHT: (started or isinstance(step, Migrate)) and not (t.rung or Stage.PREFLIGHT in t.passed),
@@ -304,8 +307,12 @@ def approved(edge: Edge) -> str:
     missing = [stage for stage in spec.approvals.before if begun[stage] and stage not in t.admitted]
     if missing:
         return f"{missing[0]} begins, and nobody has approved it"
+    if t.asked and begun.get(t.asked.stage) and (gone := unmeant(edge)):
+        return f"{t.asked.stage} begins, and {gone} does not mean it any more"
     if isinstance(said, Admitted):
-        fresh = {one.by for one in t.agreed if one.age + edge.now - one.at < spec.approvals.expires}
+        there = {vote.id for vote in edge.observed.votes if vote.age < spec.approvals.expires}
+        young = [one for one in t.agreed if one.age + edge.now - one.at < spec.approvals.expires]
+        fresh = {one.by for one in young if one.vote in there}
         asked = t.asked is not None and (t.asked.stage, t.asked.plan) == (said.stage, said.plan)
         return "" if asked and len(fresh) >= spec.approvals.minimum else f"{said.stage} is admitted without a quorum"
     if isinstance(said, Approved):
@@ -314,13 +321,34 @@ def approved(edge: Edge) -> str:
     return ""
 
 
+def starts_target(edge: Edge) -> bool:
+    """Something of what is to serve is started, and no transition has begun."""
+    step, spec, stable = act(edge), edge.spec, edge.state.stable
+    if not isinstance(step, Start) or spec is None or stable is None or edge.state.transition:
+        return False
+    return step.slot is not stable.slot and Release(step.slot, step.version) == spec.target
+
+
+def unmeant(edge: Edge) -> str:
+    """Who let the stage begin, and whose approval is not there any more, or is too old, or not signed."""
+    t, spec = edge.state.transition, edge.spec
+    if t is None or t.asked is None or spec is None or spec.approvals is None:
+        return ""
+    policy, plan = spec.approvals, t.asked.plan
+    given = [vote for vote in edge.observed.votes if vote.approve and vote.plan == plan and vote.age < policy.expires]
+    mean = {vote.by for vote in given if vote.verified or not policy.signed}
+    return next((name for name in t.asked.by if name not in mean), "")
+
+
 def in_time(edge: Edge) -> str:
     """In closed windows nothing goes forward but what a person has let through."""
     t, spec, step = edge.state.transition, edge.spec, act(edge)
     through = edge.state.override is not None and spec is not None and edge.state.override[0] == spec.digest
     now = any(one.begins <= edge.now and (one.ends is None or one.ends > edge.now) for one in edge.observed.closed)
-    if t is None or t.going_back or through or not now:
+    if (t and t.going_back) or through or not now:
         return ""
+    if t is None:
+        return "a target is started in a closed window" if starts_target(edge) else ""
     owner = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot
     ahead = climbs(edge) or isinstance(step, Migrate) or (owner and not t.handed)
     return "a step forward in a closed window" if ahead else ""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from core_world import G, World, at, switching
+from core_world import G, World, at, serving, spec, switching
 
 from reconciler.core.events import Intended, Phase
-from reconciler.core.model import HandOver, Migration, Outcome, SetWeight
+from reconciler.core.model import Approvals, HandOver, Migration, Outcome, SetWeight, Stage
 from reconciler.core.steps import Route
 
 FAILED, INCONCLUSIVE = Outcome.FAILED, Outcome.INCONCLUSIVE
@@ -39,6 +39,20 @@ def succeeded() -> World:
     world = switching()
     assert world.ended() is Phase.SUCCEEDED
     return world.settled()
+
+
+def asked(*before: Stage, **changes: object) -> World:
+    """At rest on blue, and a commit asks for green, which somebody has to approve."""
+    policy = {key: changes.pop(key) for key in list(changes) if key in Approvals.__dataclass_fields__}
+    world = serving()
+    world.commit(spec(G, green="v2", approvals=Approvals(before, **policy), **changes))  # type: ignore[arg-type]
+    return world
+
+
+def later(world: World, seconds: float) -> World:
+    """So much time passes."""
+    until = world.now + seconds
+    return world.until(lambda w: w.now > until, 5000)
 
 
 def migrating(migration: Migration = BOTH_WORK, **changes: object) -> World:

@@ -13,13 +13,13 @@ from core_laws import broken, law_01, law_10, law_11, law_12, law_15, law_17, la
 from core_walk import Walk, resting_on_stable
 from core_world import ON_BLUE, READY, UNREADY, B, Edge, G, World, at, serving, spec, switching
 
-from reconciler.core import approving, arriving, back, diff, forward, freezing, handing, members, preview, rest
+from reconciler.core import approving, arriving, back, diff, forward, freezing, handing, members, preview, rest, voting
 from reconciler.core.events import Ended, Intended, Phase, Verb
 from reconciler.core.gates import Verdict
 from reconciler.core.migrating import migrate
 from reconciler.core.model import Approvals, Outcome, Pair, Release, Routing, SetWeight, Stage, share
 from reconciler.core.plan import RULES, Rule, close_intent, decide, intended, suspended
-from reconciler.core.reading import Counters, Observed
+from reconciler.core.reading import Closed, Counters, Observed
 from reconciler.core.simulate import perform
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.steps import Act, CloseGateway, Route, Start, Stop
@@ -360,7 +360,7 @@ def test_no_stage_begins_that_nobody_has_approved(monkeypatch: Patch) -> None:
 
 
 def test_an_approval_that_is_not_signed_where_names_count_is_none(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(approving, "objection", lambda *_: "")
+    monkeypatch.setattr(voting, "objection", lambda *_: "")
     world = switching(approvals=Approvals((Stage.SHIFT,), approvers=("ann",)))
     world.waits("WaitingApproval")
     world.vote("ann", verified=False)
@@ -371,6 +371,41 @@ def test_an_approval_that_is_not_signed_where_names_count_is_none(monkeypatch: P
 def test_a_quorum_is_not_reached_by_one(monkeypatch: Patch) -> None:
     spoil(monkeypatch, "voters", lambda *_: ("ann", "bob"), approving)
     assert walked("approval")
+
+
+def test_nothing_of_a_target_is_started_before_it_may(monkeypatch: Patch) -> None:
+    def stable_limps(**changes: object) -> World:
+        world = switching(approvals=Approvals((Stage.PREFLIGHT,)), **changes)
+        world.put(B, UNREADY, "v1", "api")
+        world.slow.add("v1")
+        return world.until(lambda w: w.now > 20)
+
+    def said(world: World) -> str:
+        return " ".join(said for edge in world.edges for said in broken(edge))
+
+    assert not said(stable_limps())
+    spoil(monkeypatch, "_unstarted", lambda *_: False, rest)
+    assert "nobody was asked" in said(stable_limps())
+    world = serving()
+    world.closed = (Closed(0.0, None, "deny"),)
+    world.commit(spec(G, green="v2"))
+    assert "started in a closed window" in said(world.until(lambda w: w.now > 20))
+
+
+def test_no_stage_begins_on_an_approval_that_is_gone(monkeypatch: Patch) -> None:
+    def withdrawn() -> list[str]:
+        world = switching(approvals=Approvals((Stage.SHIFT,)))
+        world.waits("WaitingApproval")
+        world.vote("ann")
+        world.until(lambda w: bool(w.state.transition and w.state.transition.admitted))
+        world.votes.clear()
+        for _ in range(10):
+            world.tick()
+        return [said for edge in world.edges for said in broken(edge)]
+
+    assert not withdrawn()
+    spoil(monkeypatch, "_meant", lambda *_: None, approving)
+    assert any("does not mean it any more" in said for said in withdrawn())
 
 
 def test_nothing_goes_forward_in_a_closed_window(monkeypatch: Patch) -> None:

@@ -7,9 +7,10 @@ from core_world import G, World, at, serving, spec, switching
 
 from reconciler.core.conditions import status
 from reconciler.core.events import Accepted, Began, Phase, Verb
-from reconciler.core.model import GitAfter, Slot
+from reconciler.core.model import GitAfter, Slot, share
 from reconciler.core.plan import decide
 from reconciler.core.preview import preview
+from reconciler.core.reading import MemberStatus
 from reconciler.core.steps import Note, PutBack
 
 BAD = spec(G, green="v2")
@@ -51,6 +52,23 @@ def test_a_policy_commit_in_between_does_not_end_the_hold_either() -> None:
     world.settled()
     world.commit(BAD)
     assert world.waits("RevisionHeld").blocked
+
+
+def test_after_an_adoption_what_somebody_goes_back_to_ends_no_hold_either() -> None:
+    """Git asked for green@v2 already when blue was adopted: what was pinned before it nobody knows."""
+    world = World(head=BAD, tells=True)
+    world.set_gateway(up=True, weights=share(G, 0))
+    world.put(Slot.BLUE, MemberStatus.READY, "v1")
+    rolled_back(world)
+    tries = began(world)
+    world.commit(spec(green="v0"))  # reverted by hand
+    world.settled()
+    world.commit(BAD)
+    assert world.waits("RevisionHeld").blocked
+    assert began(world) == tries
+    world.commit(spec(G, green="v3"))
+    assert world.ended() is Phase.SUCCEEDED
+    assert not world.state.held
 
 
 def test_another_version_ends_the_hold() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from core_story import FAILED, happened
-from core_world import STOPPED, G, World, at, switching
+from core_world import STOPPED, B, G, World, at, spec, switching
 
-from reconciler.core.events import Phase, RollbackBegan, Verb
+from reconciler.core.events import Began, Phase, RollbackBegan, Verb
 from reconciler.core.model import OnFailure, Outcome, share
 
 
@@ -57,4 +57,25 @@ def test_resume_starts_again_what_had_died_in_a_hold() -> None:
     world.put(G, STOPPED, None, "api")
     world.waits("Holding")
     world.say(Verb.RESUME)
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_what_had_failed_and_was_holding_stays_held_when_somebody_goes_back_by_hand() -> None:
+    """An old work tree's next commit does not bring it back."""
+    world = holding()
+    world.commit(spec(B, green="v2", on_failure=OnFailure.HOLD))
+    assert world.ended() is Phase.SUPERSEDED
+    world.settled()
+    assert world.state.is_held("v2")
+    began = len(happened(world, Began))
+    world.commit(spec(G, green="v2", on_failure=OnFailure.HOLD))
+    assert "AnalysisFailed" in world.waits("RevisionHeld").message
+    assert len(happened(world, Began)) == began
+
+
+def test_what_had_failed_and_was_holding_is_not_held_when_another_version_takes_its_place() -> None:
+    world = holding()
+    world.commit(spec(G, green="v3"))
+    assert world.ended() is Phase.SUPERSEDED
+    assert not world.state.held
     assert world.ended() is Phase.SUCCEEDED

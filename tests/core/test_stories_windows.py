@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from core_story import FAILED, acts, happened
-from core_world import G, World, at, serving, spec
+from dataclasses import replace
+
+from core_story import FAILED, acts, happened, later
+from core_world import WEB, G, World, at, serving, spec
 
 from reconciler.core.conditions import status
-from reconciler.core.events import Began, Froze, Phase, Thawed, Verb
+from reconciler.core.events import Began, Froze, Phase, RollbackBegan, Thawed, Verb
 from reconciler.core.freezing import length
-from reconciler.core.model import Approvals, Stage, share
+from reconciler.core.model import Approvals, Outcome, Stage, share
 from reconciler.core.plan import decide
 from reconciler.core.preview import preview
 from reconciler.core.reading import Closed
@@ -57,6 +59,40 @@ def test_a_window_that_closes_over_a_ladder_stops_it_where_it_is() -> None:
     assert world.weights == share(G, 50)
     assert world.ended() is Phase.SUCCEEDED
     assert len(happened(world, Froze)) == len(happened(world, Thawed)) == 1
+
+
+def test_nothing_of_a_target_is_started_in_a_closed_window_and_an_idle_pin_is() -> None:
+    world = frozen(0.0, 500.0)
+    world.waits("Frozen")
+    later(world, 60)
+    assert not [act for act in acts(world, Start) if act.slot is G]
+    world.commit(spec(green="v2"))
+    world.settled()
+    assert [act for act in acts(world, Start) if act.slot is G]
+
+
+def test_a_freeze_does_not_use_up_the_time_of_an_analysis() -> None:
+    world = serving()
+    world.commit(spec(G, green="v2"))
+    world.until(at(50))
+    world.closed = (Closed(0.0, world.now + 300.0, DENY),)
+    world.waits("Frozen")
+    world.verdicts["v2"] = Outcome.RUNNING
+    later(world, 320)
+    assert happened(world, Thawed)
+    assert not world.state.paused
+
+
+def test_a_gate_that_must_have_data_is_not_blamed_for_a_freeze() -> None:
+    world = serving()
+    web = replace(WEB, limits=replace(WEB.limits, must_have_data=True))
+    world.commit(spec(G, green="v2", gates=(web,)))
+    world.until(at(50))
+    world.closed = (Closed(0.0, world.now + 300.0, DENY),)
+    world.waits("Frozen")
+    world.verdicts["v2"] = Outcome.RUNNING
+    later(world, 200)
+    assert not happened(world, RollbackBegan)
 
 
 def test_a_failure_in_a_closed_window_goes_back_at_once() -> None:

@@ -14,11 +14,14 @@ from reconciler.core.events import (
     Began,
     Ended,
     Event,
+    HoldBegan,
     Judged,
+    PausedByRule,
     Phase,
     Rebound,
     Requested,
     RequestRefused,
+    StagePassed,
     Verb,
 )
 from reconciler.core.model import Outcome, Pair, Release, SetWeight, Slot, Stage
@@ -84,6 +87,19 @@ def test_an_approval_that_was_voided_is_replaced_with_its_question() -> None:
 def test_a_question_is_replaced_when_it_is_asked_again_and_another_stages_is_not() -> None:
     asked, again, other = ApprovalAsked(SHIFT, "p1"), ApprovalAsked(SHIFT, "p2"), ApprovalAsked(FINALISE, "p3")
     assert found(began(), asked, Admitted(FINALISE, "p0", ("anna",)), again, other) == {2: 4}
+
+
+def test_whatever_voids_an_approval_replaces_it() -> None:
+    asked, given = ApprovalAsked(SHIFT, "p1"), Approved(SHIFT, "p1", "anna", "v1")
+    assert found(began(), asked, given, rebound()) == {1: 4, 2: 4, 3: 4}
+    for something in (HoldBegan("AnalysisFailed"), PausedByRule("no data")):
+        assert found(began(), asked, given, something) == {2: 4, 3: 4}
+
+
+def test_what_is_found_later_is_no_news_about_the_beginning() -> None:
+    asked, over = ApprovalAsked(Stage.PREFLIGHT, "p1"), StagePassed(Stage.PREFLIGHT)
+    assert found(began(), asked, over, HoldBegan("AnalysisFailed")) == {}
+    assert found(began(), asked, over, rebound()) == {1: 4, 2: 4}
 
 
 def test_the_next_transitions_question_replaces_none_of_the_last_ones() -> None:

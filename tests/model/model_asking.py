@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from model_world import Here, Scenario
 
 from reconciler.core.events import (
-    Admitted,
     ApprovalVoided,
     Began,
     Ended,
@@ -26,14 +25,14 @@ from reconciler.core.events import (
 )
 from reconciler.core.model import Approvals, Stage
 from reconciler.core.reading import Closed, Vote
-from reconciler.core.state import Question
+from reconciler.core.state import Question, State
 
 if TYPE_CHECKING:
     from model_loop import Loop
 
 Move = tuple[str, Here, tuple[str, ...]]
 AUTHOR, STRANGER = "cid", "eve"  # one of the approvers, who made the change; and one who is nobody
-ENDS = (Admitted, ApprovalVoided, Began, Ended, HoldBegan, PausedByRule, Rebound, RollbackBegan)  # of a question
+ENDS = (ApprovalVoided, Began, Ended, HoldBegan, PausedByRule, Rebound, RollbackBegan)  # of a question
 SHUT, FOR_EVER, SOON = "shut", "for ever", "soon"  # windows; empty: open
 
 
@@ -114,12 +113,18 @@ def casting(by: str, kind: str, *, approve: bool = True) -> Callable[[Loop, Here
     return strike
 
 
-def asked_no_more(here: Here, events: tuple[Event, ...]) -> Here:
+def asked_no_more(here: Here, events: tuple[Event, ...], before: State, after: State) -> Here:
     """Whatever was given so far was given on another question than any that is asked from now on."""
     live = [ballot for ballot in here.ballots if not ballot.over]
-    if not live or not any(isinstance(event, ENDS) for event in events):
+    if not live or not (any(isinstance(event, ENDS) for event in events) or _used(before, after)):
         return here
     return here._replace(ballots=tuple(sorted(ballot._replace(over=True) for ballot in live)))
+
+
+def _used(before: State, after: State) -> bool:
+    """The stage that was approved has begun."""
+    was, now = (state.transition.asked if state.transition else None for state in (before, after))
+    return was is not None and (now is None or now.plan != was.plan)
 
 
 # ---- windows -----------------------------------------------------------------------------------------------------

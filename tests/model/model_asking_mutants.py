@@ -11,16 +11,15 @@ from model_defects import before, spoil, without
 from model_mutants import Mutant
 from model_scenarios import BAD, HOLD
 
-from reconciler.core import approving, back, freezing, history, outcomes, rest, telling
+from reconciler.core import approving, back, freezing, history, outcomes, rest, telling, voting
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.reading import Vote
 from reconciler.core.situation import Answer, Do, Situation, Wait
 from reconciler.core.state import Held, State, Transition
 from reconciler.core.steps import PutBack
 
-PLAN, OBJECTION, VOTED, ACCEPTED = approving.plan, approving.objection, approving._voted, history._accepted
+PLAN, OBJECTION, ADMITTED = approving.plan, voting.objection, approving._admitted
 IN_TRANSITION, DONE, PUT_BACK = history._in_transition, outcomes._done, telling._put_back
-UNAPPROVED, RUNNING = history.unapproved, approving._running
 PEOPLE = (approving.approve_start, approving.approve_stage)
 
 
@@ -41,7 +40,7 @@ def of_any_plan(vote: Vote, asked: Any, policy: Any) -> str:
 
 
 def one_is_enough(s: Situation, t: Transition, policy: Any) -> Any:
-    return VOTED(s, t, replace(policy, minimum=1))
+    return ADMITTED(s, t, replace(policy, minimum=1))
 
 
 def never_voided(s: Situation, t: Transition, stage: Any) -> str:
@@ -103,17 +102,17 @@ OPEN = tuple(always_open(rule) if rule in (freezing.freeze, rest.begin) else rul
 
 ASKING_MUTANTS = (
     Mutant("nobody is asked", "approval", rules=without(*PEOPLE), options=ONE),
-    Mutant("no signature is verified", "approval", spoil(approving, "objection", anybodys), faults=("a forged vote",),
+    Mutant("no signature is verified", "approval", spoil(voting, "objection", anybodys), faults=("a forged vote",),
            options=ONE),
-    Mutant("a forged no turns back", "approval", spoil(approving, "objection", anybodys), faults=("a forged no",),
+    Mutant("a forged no turns back", "approval", spoil(voting, "objection", anybodys), faults=("a forged no",),
            options=ONE),
-    Mutant("the author approves himself", "approval", spoil(approving, "objection", his_own),
+    Mutant("the author approves himself", "approval", spoil(voting, "objection", his_own),
            faults=("the author's vote",), options=TWO),
-    Mutant("a vote counts however old it is", "approval", spoil(approving, "objection", of_any_age),
+    Mutant("a vote counts however old it is", "approval", spoil(voting, "objection", of_any_age),
            faults=("an expired vote",), options=ONE),
-    Mutant("a vote on yesterday's plan counts", "approval", spoil(approving, "objection", of_any_plan),
+    Mutant("a vote on yesterday's plan counts", "approval", spoil(voting, "objection", of_any_plan),
            faults=("yesterday's vote",), options=ONE),
-    Mutant("one of two is a quorum", "approval", spoil(approving, "_voted", one_is_enough), options=TWO),
+    Mutant("one of two is a quorum", "approval", spoil(approving, "_admitted", one_is_enough), options=TWO),
     Mutant("votes of before count when it is asked again", "approval", spoil(approving, "plan", never_voided),
            faults=("inconclusive",), options=TWO),
     Mutant("what was found voids nothing", "approval", spoil(history, "unapproved", lambda t: t), faults=("pause",),

@@ -178,8 +178,9 @@ class Loop:
         memory = found.after if party.current else self.memories.fold_all(here.memory, found.events, party.elapsed)
         breaches = (*found.breaches, *of_writing(here, party))
         turns = (0 if found.accepted else here.turns) + found.turned
+        earlier = self.memories.states[here.memory]
         here = self.written(here, who, memory)._replace(turns=min(turns, self.scenario.turns + 1))
-        here = asking.asked_no_more(here, found.events)
+        here = asking.asked_no_more(here, found.events, earlier, self.memories.states[memory])
         if any(isinstance(event, Began) for event in found.events):
             here = here._replace(made=("", -1), restored="")
         if any(isinstance(event, Began | Ended) for event in found.events):

@@ -105,11 +105,13 @@ def _normal_transition(t: Transition, now: float, spec: Spec, beside: bool) -> T
     return replace(
         t, id=t.id if beside or spec.approvals else "t", revision=t.revision if beside else "", frozen=said(t.frozen),
         asked=t.asked and replace(t.asked, since=_since(t.asked.since, now, policy.deadline)),
+        waited=min(t.waited, policy.deadline) if policy.deadline < FAR else 0.0,
+        voided_at=age(t.voided_at, now, REPEAT_AFTER),
         agreed=tuple(replace(one, at=_since(one.at, now, policy.expires)) for one in t.agreed),
         opened=BEFORE, since=max(t.since - now, -longest),
         spent=0.0 if t.going_back else min(t.spent, spec.progress_deadline), starts=min(t.starts, 3),
         unready_since=age(t.unready_since, now, UNIT), holding_since=age(t.holding_since, now, spec.hold_timeout),
-        refusal=said(t.refusal), reason="", said="", judged_at=age(t.judged_at, now, UNIT) if t.judged else 0.0,
+        refusal=said(t.refusal), reason="", said="", judged_at=age(t.judged_at, now, REPEAT_AFTER) if t.judged else 0.0,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from sim_history import Outcome
 
 from reconciler import session
-from reconciler.core import approving, outcomes
+from reconciler.core import outcomes, voting
 from reconciler.core.events import Applied, Intended
 from reconciler.core.reading import MemberReading, MemberStatus, Observed
 from reconciler.core.state import Held
@@ -189,7 +189,7 @@ MUTANTS = {
     ),
     "count time that nobody watched": Mutant(stopwatch, "LONGEST", 1e9, ("law 18",), hint=3),
     "take a verdict about another window": Mutant(rounds.Rounds, "_answer", any_window, ("law 3",), hint=202),
-    "take every vote": Mutant(approving, "objection", take_every_vote, ("law approval",), hint=3),
+    "take every vote": Mutant(voting, "objection", take_every_vote, ("law approval",), hint=3),
     "forget what was put back": Mutant(outcomes, "_done", forget_what_was_put_back, ("law git",), hint=53),
     "end a hold when the file is put back": Mutant(Held, "ends_with", end_with_any_pins, ("law 4",), hint=5),
     "hear no window": Mutant(session, "shut", hear_no_window, ("law windows",), hint=43),

@@ -1,0 +1,74 @@
+"""Whose word counts on what is asked: of the votes that lie in git, as they are read now.
+
+What is on record of a vote keeps it from being taken twice; it counts only as long as the vote is still there, and
+still sound: a key that was taken away, or time in which nobody watched, is not on record.
+"""
+
+from __future__ import annotations
+
+from reconciler.core.model import Approvals
+from reconciler.core.reading import Vote
+from reconciler.core.state import Agreed, Question, Transition
+
+AHEAD = 300.0  # seconds that a voter's clock may be ahead of ours
+JUST = 300.0  # seconds before a question: whoever voted within them may have meant it
+
+
+def whom(policy: Approvals) -> str:
+    """Who may approve, in words."""
+    anybody = "whose key the operator's file knows" if policy.signed else "who may write to the repository"
+    several = f" ({policy.minimum} of them)" if policy.minimum > 1 else ""
+    return f"{' or '.join(policy.approvers) or f'anybody {anybody}'}{several}"
+
+
+def voters(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float) -> tuple[str, ...]:
+    """Who has agreed to what is asked, each once, as far as that is not too long ago and the vote still counts."""
+    if t.asked is None:
+        return ()
+    sound = {vote.id for vote in votes if vote.approve and not objection(vote, t.asked, policy)}
+    counted = [agreed.by for agreed in t.agreed if agreed.vote in sound and not _old(agreed, policy, now)]
+    return tuple(dict.fromkeys(counted))
+
+
+def unheard(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float) -> list[Vote]:
+    """What is new, and sound: every no first, then the yes of whoever does not count yet."""
+    if t.asked is None:
+        return []
+    known, counted = {agreed.vote for agreed in t.agreed}, voters(votes, t, policy, now)
+    new = [vote for vote in votes if vote.id not in known and not objection(vote, t.asked, policy)]
+    return [vote for vote in new if not vote.approve] + [v for v in new if v.approve and v.by not in counted]
+
+
+def _old(agreed: Agreed, policy: Approvals, now: float) -> bool:
+    return agreed.age + now - agreed.at >= policy.expires
+
+
+def objection(vote: Vote, asked: Question, policy: Approvals) -> str:
+    """Why a vote does not count; empty when it does."""
+    if (vote.stage, vote.plan) != (asked.stage, asked.plan):
+        return "is about another plan than the one that is asked about now"
+    if vote.age < -AHEAD:
+        return f"lies {-vote.age:.0f} s in the future: a clock is wrong"
+    if vote.age >= policy.expires:
+        return "has expired"
+    if policy.signed and not vote.verified:
+        return "is not signed by a key that the operator's file knows"
+    if policy.approvers and vote.by not in policy.approvers:
+        return "is not by one of the approvers"
+    if vote.approve and not policy.self_approval and vote.author is not False:
+        return "is by the author of the change" if vote.author else "may be by the author of the change"
+    return ""
+
+
+def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float) -> list[str]:
+    """Whose word on what is asked about does not count, and why: each said once, the newest last. What was voted on
+    another stage, or long before, was meant for something else."""
+    if t.asked is None:
+        return []
+    counted, asked = voters(votes, t, policy, now), t.asked
+    old = {agreed.vote for agreed in t.agreed if _old(agreed, policy, now)}
+    ours = [vote for vote in votes if vote.stage is asked.stage and vote.by not in counted]
+    meant = [vote for vote in ours if vote.plan == asked.plan or vote.age < now - asked.since + JUST]
+    why = [(vote.by, objection(vote, asked, policy) or ("has expired" if vote.id in old else "")) for vote in meant]
+    told = [f"the vote of {by} {said}" for by, said in reversed(why) if said]
+    return list(dict.fromkeys(told))[::-1]
