@@ -1,4 +1,4 @@
-"""Git that refuses, is silent, or asks again for what somebody wants back: it is told in the end, and never too much."""
+"""Git that refuses, is silent, or asks again for what somebody wants back: it is told in the end."""
 
 from __future__ import annotations
 
