@@ -28,7 +28,7 @@ class Beside:
         duty = state.duty
         if duty is None or not (duty.good and duty.revision) or duty.commit:
             return None
-        found = self._writing.reading(self._environment, duty.transition, duty.revision, duty.good)
+        found = self._writing.reading(self._environment, duty.transition, duty.revision, duty.good, duty.branch)
         return found or GitReading(duty.transition, False)  # there is nothing that could be put back
 
     def put_back(self, act: PutBack, seal: str) -> str:

@@ -120,6 +120,7 @@ class World:
     votes_unread: str = ""
     closed: tuple[Closed, ...] = ()
     tells: bool = False  # git can be written: what failed is put back
+    branch: str = ""  # that is looked at
     obstacle: str = ""  # what keeps the file from being put back
     gone: bool = False  # git cannot be read beside the desired state, nor written
     notes: dict[str, str] = field(default_factory=dict)  # revision -> what is said there
@@ -142,7 +143,8 @@ class World:
     @property
     def desired(self) -> Desired:
         problem = "" if self.head else "demo.yaml:3:1: unknown key"
-        return Desired(f"{self.revision:040x}", self.head, problem, self.in_force, self.forward)
+        revision = f"{self.revision:040x}"
+        return Desired(revision, self.head, problem, self.in_force, self.forward, branch=self.branch)
 
     @property
     def gateway(self) -> GatewayReading:

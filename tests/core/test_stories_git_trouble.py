@@ -93,6 +93,15 @@ def test_retry_while_a_file_waits_to_be_put_back_keeps_its_note_and_forgets_the_
     assert not acts(world, PutBack)
 
 
+def test_a_file_is_put_back_on_the_branch_that_asked_for_it_whatever_is_looked_at_later() -> None:
+    world = switching(tells=True)
+    world.branch = "main"
+    world.until(at(50))
+    world.branch = "feature"
+    rolled_back(world).settled()
+    assert [act.branch for act in acts(world, PutBack)] == ["main"]
+
+
 # ---- a git that does not do it ---------------------------------------------------------------------------------------
 
 

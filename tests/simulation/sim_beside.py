@@ -40,7 +40,7 @@ class Writing:
     def __init__(self, process: Process) -> None:
         self._process, self._history = process, process.history
 
-    def reading(self, environment: str, transition: str, failed: str, good: str) -> GitReading | None:
+    def reading(self, environment: str, transition: str, failed: str, good: str, branch: str) -> GitReading | None:
         git = self._history.git
         if git.unreadable or git.gone & {failed, good} or self._history.weather.strikes("git-beside-unread"):
             return GitReading(transition, None)
