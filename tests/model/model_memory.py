@@ -239,6 +239,7 @@ class Memories:
         return {
             "ballots": here.ballots if asked and not beside else (),
             "window": here.window,
+            "made": here.made if here.made[1] == here.head else ("", -1),
             "beside": beside or ("obstacle" if here.obstacle else ""),
         }
 
