@@ -149,7 +149,7 @@ class Session:
                 lambda manifest, previous: self._open(name, manifest, previous),
                 self._pool,
                 actor=self._actor,
-                beside=Beside(name, self.votes, self.writing, lambda: self._path(name)),
+                beside=Beside(name, self.votes, self.writing),
                 closed=self._closed,
                 clock=self.clock,
                 boundary=lambda point: self.boundary(point),
@@ -158,11 +158,6 @@ class Session:
 
     def _closed(self, manifest: Manifest, watched: float) -> tuple[Closed, ...]:
         return shut(calendar(manifest.windows), self.clock.now(), watched)
-
-    def _path(self, name: str) -> str:
-        """Of an environment's file at the head, for what is asked about it there."""
-        found = self.desires.look().environments.get(name)
-        return found.file if found else ""
 
     def _open(self, name: str, manifest: Manifest, previous: World | None) -> World:
         world = open_world(

@@ -22,6 +22,7 @@ LONGEST = 2000  # characters of a body; what does not fit is in the journal
 REASON, TITLE = 1500, 200
 CALM = 600.0  # watched seconds without a drift, before the next one is news again
 LOOK = "reconcile status {env}"
+HELD = f"{LOOK} says whether its file could be put back in git; then pin another version, or: reconcile retry {{env}}"
 CHOSEN = frozenset(("Paused", "Suspended", "Down", "Frozen", "RevisionHeld"))  # by a person, or told when it came so
 TOLD = frozenset(("WaitingApproval", "Drifted"))  # by what is in the journal
 NEUTRAL = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "`": "'", "|": "¦"})
@@ -68,7 +69,7 @@ def alert(entry: Entry, before: State) -> Alert | None:
     match entry.event:
         case ApprovalAsked(stage, _, review):
             name = entry.environment
-            do = f"reconcile approve {name} --stage {stage}, or: reconcile reject {name} --stage {stage}"
+            do = f"reconcile approve {name} --stage {stage}, or: reconcile reject {name} --stage {stage} -m WHY"
             return _of(entry, before, Kind.APPROVAL, f"{stage}{_newcomer(before)} waits for approval", review, do)
         case Ended(phase, reason):
             return _ended(entry, before, phase, reason)
@@ -89,7 +90,7 @@ def _ended(entry: Entry, before: State, phase: Phase, reason: str) -> Alert | No
         return _of(entry, before, Kind.SUCCEEDED, f"{newcomer} has succeeded", why, do)
     if phase in (Phase.ROLLED_BACK, Phase.ABORTED):
         ended = "rolled back" if phase is Phase.ROLLED_BACK else "aborted"
-        do = what_next("RevisionHeld" if transition.hold else "", entry.environment, LOOK)
+        do = HELD if transition.hold else LOOK
         title = f"{newcomer} was {ended}, {transition.stable} serves"
         return _of(entry, before, Kind.ROLLED_BACK, title, _condition(transition, why), do)
     return None

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import click
 
 from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import say
 from reconciler.cli.review import Review, question, review
+from reconciler.core.events import Phase
+from reconciler.core.state import Question, State
 from reconciler.desired.vote_text import compose
 from reconciler.desired.voting import tag_command, vote
 from reconciler.errors import UsageError
 from reconciler.session import Session
 
+LOOK, PATIENCE = 0.1, 2.0  # seconds between two looks for what became of a no, and how long
 STAGES = click.Choice(["preflight", "migrate", "shift", "handOver", "finalise"])
 
 
@@ -83,3 +87,34 @@ def _told(config: str | None, environment: str, found: Review, verdict: str, com
         session.journal.wake(environment)
         if not session.journal.attended():
             click.echo(f"but {NOBODY}", err=True)
+        elif verdict == "reject" and (told := _heard(session, environment, found)):
+            click.echo(f"but {told}", err=True)
+
+
+def _heard(session: Session, environment: str, found: Review) -> str:
+    """What became of a no, as soon as the loop has looked; it may be a moment late."""
+    deadline = session.clock.monotonic() + PATIENCE
+    while True:
+        state = session.state(environment)
+        told = too_late(state, environment, found.transition.id, found.asked)
+        waits = told is None
+        if not waits or session.clock.monotonic() > deadline:
+            return told or ""
+        threading.Event().wait(LOOK)
+
+
+def too_late(state: State, environment: str, transition: str, asked: Question) -> str | None:
+    """Why a no stops nothing any more; empty when it was heard; None while the question stands."""
+    t, last = state.transition, state.last
+    if t is None or t.id != transition:
+        ended = last if last and last.transition == transition else None
+        if ended is None or ended.phase is not Phase.SUCCEEDED:
+            return ""
+        return f"it came too late: the transition has succeeded; to go back: reconcile rollback {environment}"
+    if t.going_back or t.holding_since is not None:
+        return ""
+    if t.asked and (t.asked.stage, t.asked.plan) == (asked.stage, asked.plan):
+        return None
+    if asked.stage in t.admitted:
+        return f"it came too late: {asked.stage} had been approved; to go back: reconcile abort {environment} -m WHY"
+    return f"what would be done has changed meanwhile; if it is asked again: reconcile reject {environment} -m WHY"

@@ -27,7 +27,8 @@ def command(config: str | None, environment: str, reason: str, accept_rewritten:
         _rewritten(config, environment)
 
     def held(state: State) -> str:
-        return "" if state.held or state.refusal or accept_rewritten else "nothing is held or refused here"
+        anything = state.held or state.refusal or state.untold or accept_rewritten
+        return "" if anything else "nothing is held or refused here"
 
     ask(config, environment, Requested(Verb.RETRY, reason=reason, accept_rewritten=accept_rewritten), held)
     _asked_for(config, environment)

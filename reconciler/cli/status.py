@@ -12,6 +12,7 @@ from reconciler.cli.exit_codes import worst
 from reconciler.cli.layout import on_terminal, redraw, say
 from reconciler.cli.look import Look, as_json, lines, look
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC, ROLLED_BACK
+from reconciler.core.events import Phase
 from reconciler.errors import UsageError
 from reconciler.session import Session
 
@@ -91,7 +92,8 @@ def _wait(session: Session, environment: tuple[str, ...], revision: str | None, 
     wanted = _full(session, environment, revision)
     while True:
         looks = _looks(session, environment)
-        codes = [outcome(found, wanted, overtaken=_overtaken(session, wanted)) for found in looks]
+        overtaken = _overtaken(session, wanted)
+        codes = [outcome(found, wanted, overtaken=overtaken, failed=failed(session, found, wanted)) for found in looks]
         known = [code for code in codes if code is not None]
         if len(known) == len(codes):
             say(*told(looks, output))
@@ -125,12 +127,26 @@ def _overtaken(session: Session, revision: str) -> bool:
     return head != revision and session.repository.descends(head, revision)
 
 
-def outcome(found: Look, revision: str, *, overtaken: bool = False) -> int | None:
+def failed(session: Session, found: Look, revision: str) -> bool:
+    """Did what `revision` asks for fail here last? The loop may have begun it at a later commit, which holds this one
+    and asks for the same. What had become stable after `revision` has nothing to do with it."""
+    last, stable = found.state.last, found.state.stable
+    if found.state.transition or last is None or last.phase is Phase.SUCCEEDED:
+        return False
+    since = (found.state.since[stable.slot] if stable else None) or ""
+    if not session.repository.descends(last.revision, revision) or session.repository.descends(since, revision):
+        return False
+    asked = session.desires.at(revision, found.name)
+    return asked is not None and asked.spec.target == last.newcomer
+
+
+def outcome(found: Look, revision: str, *, overtaken: bool = False, failed: bool = False) -> int | None:
     """What became of `revision` here; None while it is still open."""
     if found.status is None:
         return ERROR
     last = found.state.last
-    if found.state.transition is None and last and last.revision == revision and str(last.phase) != "Succeeded":
+    itself = last is not None and last.revision == revision and last.phase is not Phase.SUCCEEDED
+    if failed or (itself and found.state.transition is None):
         return ROLLED_BACK
     if found.status.revision != revision and not overtaken:
         return None

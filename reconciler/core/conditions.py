@@ -11,8 +11,9 @@ from reconciler.core.migrating import said
 from reconciler.core.model import Desired, Release, Spec, Weights
 from reconciler.core.plan import Decision
 from reconciler.core.reading import MemberStatus, MigrationStatus, Observed
-from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.situation import Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
+from reconciler.core.telling import pending
 
 IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit codes
 
@@ -102,7 +103,7 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
         weights=gateway.weights if gateway and gateway.up else None,
         rung=transition.rung if transition else None,
         revision=desired.revision,
-        conditions=_conditions(observed, state, wait, standpoint.refused, reason, message),
+        conditions=_conditions(state, wait, standpoint.refused, reason, message, _kept(desired, observed, state)),
         reason=reason,
         message=message,
         exit_code=_exit_code(spec, state, wait),
@@ -186,13 +187,12 @@ def _phase(state: State, wait: Wait | None) -> Phase | str:
 
 
 def _conditions(
-    observed: Observed, state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
+    state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str, kept: str
 ) -> tuple[Condition, ...]:
     stalled = refused or (wait if wait and wait.reason in STALLED else None)
     ready = wait is not None and wait.reason == "InSync" and refused is None
     busy = state.transition is not None or (wait is None)
-    drift, git = state.drift, observed.git
-    obstacle = git.obstacle if git and git.asks else ""
+    drift = state.drift
     return (
         Condition("Ready", ready, reason, message),
         Condition("Reconciling", busy and stalled is None, reason),
@@ -202,8 +202,16 @@ def _conditions(
         Condition(
             "Drifted", drift is not None, "WeightsChanged" if drift else "", f"found {drift.found}" if drift else ""
         ),
-        Condition("RevertPending", bool(obstacle), "GitInTheWay" if obstacle else "", obstacle),
+        Condition("RevertPending", bool(kept), "GitInTheWay" if kept else "", kept),
     )
+
+
+def _kept(desired: Desired, observed: Observed, state: State) -> str:
+    """Why a file is not put back that should be."""
+    found = standing(desired, state)
+    if found.spec is None or state.transition:
+        return ""
+    return pending(Situation(desired, found.spec, observed, state, state.watched, found.refused))
 
 
 def _exit_code(spec: Spec | None, state: State, wait: Wait | None) -> int:

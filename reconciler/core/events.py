@@ -74,6 +74,7 @@ class Accepted:
     pins: Pair[str | None]
     gateway: str = ""
     active: Slot | None = None  # None in entries of earlier versions
+    branch: str = ""  # likewise empty
 
     @property
     def target(self) -> Release | None:

@@ -48,6 +48,8 @@ from reconciler.core.model import Pause, Release, Stage
 from reconciler.core.outcomes import applied, at_step, drifted, intended
 from reconciler.core.state import Duty, Held, Last, Leftover, State, Transition
 
+MOST_OWED = 8  # notes of earlier ends that wait for git
+
 
 def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> State:
     """The state after `event`. `elapsed`: watched seconds since the entry before."""
@@ -81,6 +83,7 @@ def _fold(state: State, event: Event) -> State:
         case Accepted():
             return _accepted(state, event)
         case Bootstrapped(stable):
+            state = _since(state, stable, state.accepted.revision if state.accepted else "")
             return replace(state, stable=stable, started=state.started.replace(stable.slot, stable.version))
         case Adopted(stable):
             return _adopted(state, stable)
@@ -122,7 +125,8 @@ def _accepted(state: State, event: Accepted) -> State:
     held = tuple(held for held in held if not held.ends_with(event.pins))
     override = state.override if state.override and state.override[0] == event.digest else None
     return replace(
-        state, accepted=event, good=good, held=held, override=override, accept_rewritten=False, refusal=None
+        state, accepted=event, good=good, held=held, override=override, accept_rewritten=False, refusal=None,
+        untold=(),
     )  # fmt: skip
 
 
@@ -137,8 +141,18 @@ def _told(held: Held, state: State, event: Accepted) -> Held:
     )
 
 
+def _since(state: State, stable: Release, revision: str) -> State:
+    """Whoever changes what is asked for from here on is an author of what comes after this stable release."""
+    return replace(state, since=state.since.replace(stable.slot, revision))
+
+
 def _adopted(state: State, stable: Release) -> State:
-    """Whatever was under way is over; what was left in the slot that is stable now is no leftover."""
+    """Whatever was under way is over; what was left in the slot that is stable now is no leftover. What was on its way
+    back has failed all the same: it is held, and git is told."""
+    t = state.transition
+    if t and t.going_back and t.newcomer != stable:
+        state = _ended(state, t, Ended(t.ends, f"{t.reason}; {stable} was adopted meanwhile"))
+    state = _since(state, stable, state.accepted.revision if state.accepted else "")
     left = state.leftover if state.leftover and state.leftover.release.slot is not stable.slot else None
     return replace(
         state, stable=stable, leftover=left, started=state.started.replace(stable.slot, stable.version),
@@ -154,7 +168,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             transition = replace(
                 transition, digest=digest, revision=revision, steps=steps, cursor=cursor, opened=now, since=now,
                 passed=transition.passed & {Stage.MIGRATE}, phase=Phase.PROGRESSING, let_go=False, migrates=migrates,
-                migrated=transition.migrated and not anew,
+                migrated=transition.migrated and not anew, branch=_branch(state),
             )  # fmt: skip
             transition = replace(unapproved(transition), admitted=frozenset())
         case StagePassed(stage):
@@ -215,7 +229,8 @@ def _requested(state: State, request: Requested) -> State:
         case Verb.PROMOTE if transition and moving and isinstance(transition.step, Pause):
             return replace(state, promote=True)
         case Verb.RETRY:
-            return replace(state, held=(), refusal=None, accept_rewritten=request.accept_rewritten)
+            state = replace(state, held=(), refusal=None, untold=(), accept_rewritten=request.accept_rewritten)
+            return replace(state, duty=replace(state.duty, good="") if state.duty else None)  # it may be asked for
         case Verb.ADOPT:
             return replace(state, adopt=request.slot, request_refused="")
         case Verb.HANDOVER:
@@ -253,7 +268,7 @@ def _began(state: State, event: Began) -> State:
     transition = Transition(
         event.transition, event.stable, event.newcomer, event.digest, event.revision, event.steps,
         opened=state.watched, since=state.watched, up=state.warm[event.newcomer.slot] == event.newcomer.version,
-        migrates=event.migrates, one_way=not state.bears(event.stable),
+        migrates=event.migrates, one_way=not state.bears(event.stable), branch=_branch(state),
     )  # fmt: skip
     if event.back:
         transition = replace(
@@ -264,8 +279,14 @@ def _began(state: State, event: Began) -> State:
     )
 
 
+def _branch(state: State) -> str:
+    """Where what is in force came from, whatever the branch of the last look is."""
+    return state.accepted.branch if state.accepted else ""
+
+
 def _ended(state: State, transition: Transition, event: Ended) -> State:
     succeeded = event.phase is Phase.SUCCEEDED
+    state = _since(state, transition.newcomer, transition.revision) if succeeded else state
     stable, left = (transition.newcomer, transition.stable) if succeeded else (transition.stable, transition.newcomer)
     held = state.held
     if transition.hold and not succeeded and not state.is_held(transition.newcomer.version):
@@ -281,7 +302,7 @@ def _ended(state: State, transition: Transition, event: Ended) -> State:
     return replace(
         state, stable=stable, transition=None, held=held,
         leftover=Leftover(left, state.watched, good=succeeded), behind=behind,
-        last=last, duty=_duty(state, transition, event, reason), override=None,
+        last=last, duty=_duty(state, transition, event, reason), owed=_owed(state), override=None,
         abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
         paused_by_rule=False, forced=None,
     )  # fmt: skip
@@ -306,4 +327,13 @@ def _duty(state: State, transition: Transition, event: Ended, reason: str) -> Du
     way = f"{t.newcomer} serves, after {t.stable}" if succeeded else f"{t.newcomer} went back to {t.stable}"
     condition = f" ({t.condition})" if t.condition and not succeeded else ""
     text = f"{event.phase}{condition}: {way}{': ' + reason if reason else ''}"
-    return Duty(t.id, t.revision, text, good.revision if good else "", f"{t.condition}: {t.reason}")
+    back = good.revision if good else ""
+    return Duty(t.id, t.revision, text, back, f"{t.condition}: {t.reason}", branch=t.branch)
+
+
+def _owed(state: State) -> tuple[Duty, ...]:
+    """Notes that git has not taken yet. Their files are nobody's business any more: something else was asked for."""
+    duty = state.duty
+    if duty is None or duty.over or not duty.revision or duty.noted == duty.said():
+        return state.owed
+    return (*state.owed, replace(duty, good=""))[-MOST_OWED:]

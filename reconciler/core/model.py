@@ -256,6 +256,7 @@ class Desired:
     in_force: Spec | None = None  # the spec that the journal accepted last
     forward: bool = True  # the head descends from the revision accepted last
     reason: str = "DesiredInvalid"  # of the `problem`; another one is RevisionUnverified
+    branch: str = ""  # whose head it is
 
 
 class Admission(StrEnum):

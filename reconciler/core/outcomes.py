@@ -70,6 +70,8 @@ def applied(state: State, event: Applied) -> State:
         return state
     if isinstance(intent.act, Migrate) and event.result in (Result.DONE, Result.UNKNOWN):
         state = begun(state, intent.act)
+    if isinstance(intent.act, PutBack | Note):
+        return _told(state, intent.act, event)
     if event.result is Result.DONE:
         return _done(replace(state, refusal=None), intent.act, event.reason)
     if event.result is Result.REFUSED:
@@ -81,8 +83,8 @@ def _done(state: State, act: Act, reason: str) -> State:
     match act:
         case PutBack() if state.duty:
             return replace(state, duty=replace(state.duty, commit=reason))
-        case Note(text=text) if state.duty:
-            return replace(state, duty=replace(state.duty, noted=text))
+        case Note():
+            return _noted(state, act)
         case StageFiles(slot, version):
             return replace(state, files=state.files.replace(slot, version))
         case Warm(slot, version):
@@ -91,6 +93,33 @@ def _done(state: State, act: Act, reason: str) -> State:
             return _routed(state, act)
         case _:
             return state
+
+
+def _noted(state: State, act: Note) -> State:
+    """After the last word nothing is due any more: what is committed later is somebody's decision."""
+    duty = state.duty
+    if duty and duty.transition == act.transition:
+        good = "" if act.over else duty.good
+        return replace(state, duty=replace(duty, noted=act.text, good=good, over=act.over))
+    return replace(state, owed=tuple(duty for duty in state.owed if duty.transition != act.transition))
+
+
+def _told(state: State, act: PutBack | Note, event: Applied) -> State:
+    """Git's no, and its silence, are tried again after longer and longer times. A first silence (we may have died in
+    it) is looked into before anybody is told of it."""
+    before = [one for one in state.untold if isinstance(one.act, PutBack | Note) and _same(one.act, act)]
+    others = tuple(one for one in state.untold if one not in before)
+    if event.result is Result.DONE:
+        return _done(replace(state, untold=others), act, event.reason)
+    if event.result is Result.CONFLICT:
+        return state
+    times = 1 + max((one.times for one in before if one.act == act), default=0)
+    reason = event.reason if event.result is Result.REFUSED or times > 1 else ""
+    return replace(state, untold=(*others[-9:], Refusal(act, reason, state.watched, times)))
+
+
+def _same(one: PutBack | Note, other: PutBack | Note) -> bool:
+    return type(one) is type(other) and one.transition == other.transition
 
 
 def _warmed(state: State, release: Release) -> State:

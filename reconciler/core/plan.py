@@ -117,7 +117,7 @@ def decide(desired: Desired, observed: Observed, state: State, now: float, rules
         )
     if standpoint.new and state.intent is None:
         pins = Pair(spec.pinned(Slot.BLUE), spec.pinned(Slot.GREEN))
-        event = Accepted(spec.digest, desired.revision, pins, spec.gateway, spec.active)
+        event = Accepted(spec.digest, desired.revision, pins, spec.gateway, spec.active, desired.branch)
         return Decision("accept-desired", Record(event))
     situation = Situation(desired, spec, observed, state, now, standpoint.refused)
     for rule in rules:

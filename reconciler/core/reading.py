@@ -144,6 +144,7 @@ class GitReading:
     transition: str
     asks: bool | None  # the head's file still is the failed one; None: cannot be read
     obstacle: str = ""  # with the command to type instead
+    commit: str = ""  # the one of ours that put it back, whether or not that is on record
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,9 @@ class Situation:
 
     def too_soon(self, act: Act) -> Wait | None:
         """The same start, stop, or refused act is not repeated at once: the world gets time to change."""
-        refusal = self.state.refusal
-        if refusal and refusal.act == act and self.now < refusal.at + self._patience(refusal):
+        told = (self.state.refusal, *self.state.untold)
+        refusal = next((one for one in told if one and one.act == act), None)
+        if refusal and self.now < refusal.at + self._patience(refusal):
             return Wait("Refused", refusal.reason, until=refusal.at + self._patience(refusal), alert=True)
         last = max((at for earlier, at in self.state.latest if covers(earlier, act)), default=None)
         if last is not None and self.now < last + REPEAT_AFTER:

@@ -82,6 +82,7 @@ class Transition:
     ran: bool = False  # the command of one was, or may have been
     noted: MigrationNoted | None = None  # what was known of one last
     restarts: bool = False  # after `down` or a hold: until it is up again, what has ended is not held against it
+    branch: str = ""  # on which it was asked for
 
     @property
     def step(self) -> StrategyStep | None:
@@ -149,7 +150,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A definite no, when it was said last, and how often in a row."""
+    """A definite no, when it was said last, and how often in a row. Of git, which nothing waits for: or no answer."""
 
     act: Act
     reason: str
@@ -170,7 +171,7 @@ class Last:
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """What git is to be told of the transition that ended last."""
+    """What git is to be told of a transition that has ended."""
 
     transition: str
     revision: str
@@ -179,6 +180,13 @@ class Duty:
     reason: str = ""
     commit: str = ""  # the one that put it back
     noted: str = ""  # what is noted at the revision
+    branch: str = ""  # on which it failed
+    over: bool = False  # the last word is noted
+
+    def said(self, commit: str = "") -> str:
+        """The last word, when it was `commit` that put the file back, or the one on record."""
+        done = self.commit or commit
+        return f"{self.text}\nput back: {done}" if done else self.text
 
 
 Repeated = Start | Stop | Migrate | CloseGateway | PutBack | Note
@@ -226,6 +234,9 @@ class State:
     duty: Duty | None = None
     override: tuple[str, str] | None = None  # a digest that may go forward in closed windows, and why
     behind: tuple[Behind, ...] = ()  # what the data have left behind; see `bearing`
+    owed: tuple[Duty, ...] = ()  # of transitions before the last: notes that git has not taken yet, oldest first
+    untold: tuple[Refusal, ...] = ()  # what git has not taken: per transition, the file and the note
+    since: Pair[str | None] = NEITHER  # per slot: the revision with which its stable release became stable
 
     @property
     def in_charge(self) -> Release | None:

@@ -79,6 +79,7 @@ class PutBack:
     good: str
     subject: str  # of the commit's message
     reason: str
+    branch: str = ""  # on which it failed, and on no other; empty in entries of earlier versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class Note:
     transition: str
     revision: str
     text: str
+    over: bool = False  # nothing more is to be said of it, or done about it
 
 
 Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note

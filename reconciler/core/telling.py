@@ -6,56 +6,76 @@ At rest only, and it stops nothing: where git cannot be written just now, everyt
 from __future__ import annotations
 
 from reconciler.core.model import GitAfter
+from reconciler.core.reading import GitReading
 from reconciler.core.situation import Answer, Do, Situation
 from reconciler.core.state import Duty
 from reconciler.core.steps import Note, PutBack
 
+UNUSABLE = ("RevisionUnverified", "BranchRewritten")  # a commit of ours on such a head would bring it into force
+
 
 def tell_git(s: Situation) -> Answer | None:
-    """Put the file back where git still asks for what failed and nobody is disturbed; then say what became of it."""
-    duty = s.state.duty
-    if duty is None or s.transition or not duty.revision:
+    """Put the file back where git still asks for what failed and nobody is disturbed; then say what became of it, and
+    of every end before that git has not heard of yet. What does not succeed keeps nothing else from being told."""
+    if s.transition:
         return None
-    step = _put_back(s, duty) or _note(s, duty)
-    return None if step is None or s.too_soon(step.act) else step
+    last = (s.state.duty,) if s.state.duty else ()
+    steps = (step for duty in (*s.state.owed, *last) for step in (_put_back(s, duty), _note(s, duty)))
+    return next((step for step in steps if step and not s.too_soon(step.act)), None)
 
 
 def _put_back(s: Situation, duty: Duty) -> Do | None:
-    found = s.observed.git
-    if not _wanted(s, duty) or found is None or not found.asks or found.obstacle:
+    found = _reading(s, duty)
+    if not _wanted(s, duty) or found is None or not found.asks or _in_the_way(s, found):
         return None
     subject = f"{s.spec.environment}: {s.state.stable} again"
-    return Do(
-        PutBack(duty.transition, duty.revision, duty.good, subject, duty.reason), "git still asks for what failed"
-    )
+    act = PutBack(duty.transition, duty.revision, duty.good, subject, duty.reason, duty.branch)
+    return Do(act, "git still asks for what failed")
 
 
 def _wanted(s: Situation, duty: Duty) -> bool:
     """Is the file to be put back, and is that not done?"""
-    about = s.observed.git is None or s.observed.git.transition == duty.transition
-    return bool(duty.good) and not duty.commit and about and s.spec.git_after is GitAfter.REVERT
+    return bool(duty.revision and duty.good) and not duty.commit and s.spec.git_after is GitAfter.REVERT
+
+
+def _reading(s: Situation, duty: Duty) -> GitReading | None:
+    found = s.observed.git
+    return found if found and found.transition == duty.transition else None
+
+
+def _in_the_way(s: Situation, found: GitReading) -> str:
+    head = s.refused.message if s.refused and s.refused.reason in UNUSABLE else ""
+    return head or found.obstacle
 
 
 def _note(s: Situation, duty: Duty) -> Do | None:
-    if _wanted(s, duty) and (s.observed.git is None or s.observed.git.asks is None):
-        return None  # how git stands is part of it
+    """How git stands is part of it. When that can change no more, it is the last word on this transition."""
+    found = _reading(s, duty)
+    if duty.over or not duty.revision:
+        return None
+    if _wanted(s, duty) and (found is None or found.asks is None or (found.asks and not _kept(s, duty))):
+        return None
+    over = not _wanted(s, duty) or (found is not None and not found.asks)
     text = noted(s, duty)
-    return Do(Note(duty.transition, duty.revision, text), "say it in git") if text != duty.noted else None
+    return Do(Note(duty.transition, duty.revision, text, over), "say it in git") if text != duty.noted else None
 
 
 def noted(s: Situation, duty: Duty) -> str:
     """What became of a revision, in a few lines."""
-    if duty.commit:
-        return f"{duty.text}\nput back: {duty.commit}"
-    if pending(s):
+    if _kept(s, duty):
         return f"{duty.text}\nput back: not yet (RevertPending)"
-    return duty.text
+    found = _reading(s, duty)  # it knows of a commit of ours whose maker did not live to put it on record
+    return duty.said(found.commit if found else "")
 
 
 def pending(s: Situation) -> str:
     """Why git still asks for what failed although it should not; empty when it does not."""
-    duty, found = s.state.duty, s.observed.git
-    if duty is None or found is None or not _wanted(s, duty) or not found.asks:
+    return _kept(s, s.state.duty) if s.state.duty else ""
+
+
+def _kept(s: Situation, duty: Duty) -> str:
+    found = _reading(s, duty)
+    if found is None or not found.asks or not _wanted(s, duty):
         return ""
-    refusal = s.state.refusal.reason if s.state.refusal and isinstance(s.state.refusal.act, PutBack) else ""
-    return found.obstacle or refusal
+    tries = (one for one in s.state.untold if isinstance(one.act, PutBack) and one.act.transition == duty.transition)
+    return _in_the_way(s, found) or next((one.reason for one in tries), "")

@@ -6,10 +6,12 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
+from typing import NamedTuple
 
 from reconciler.core.steps import PutBack
 from reconciler.desired.committing import Entry
 from reconciler.desired.manifest import read
+from reconciler.desired.plumbing import Plumbing
 from reconciler.desired.repository import Repository
 from reconciler.errors import InvalidDesired
 from reconciler.spelling import shown
@@ -42,6 +44,26 @@ class Case:
         message = quote(f"put {self.environment} back as it was at {good}")
         commit = f"{there} commit {'-S ' if signed else ''}-m {message} -- {path}"
         return f"{restore} && {commit}" if tree else f"{restore} && {commit} && git push (in a clone)"
+
+
+class Place(NamedTuple):
+    """A branch, its head, and the branch that is looked at now."""
+
+    branch: str
+    head: str
+    current: str
+
+    @property
+    def reference(self) -> str:
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def elsewhere(self) -> str:
+        """Nobody expects a commit of ours on a branch that is not looked at, or on one where nothing failed."""
+        if self.branch == self.current:
+            return ""
+        back = f"git switch {quote(self.branch)}, or name it as `branch` under [repository]"
+        return f"it failed on branch '{self.branch}', and '{self.current}' is looked at now; type: {back}"
 
 
 def case(repository: Repository, environment: str, failed: str, good: str) -> Case | str:
@@ -99,10 +121,18 @@ def message(act: PutBack, case: Case, seal: str) -> str:
     return f"{subject}\n\n{done}\n\n{why}\n\n{lines}\n"
 
 
-def tells(message: str, act: PutBack) -> bool:
-    """Is it the message of the commit that did this very act?"""
+def made(git: Plumbing, head: str, found: Case, transition: str) -> str:
+    """The commit of ours that gave the file its present text; empty when it was somebody else's. Whoever made it may
+    not have lived to know it."""
+    last = git.ask("rev-list", "-1", head, "--", found.old.path)
+    text = git.run("cat-file", "commit", last).out.decode("utf-8", "replace")
+    return last if tells(text, transition) else ""
+
+
+def tells(message: str, transition: str) -> bool:
+    """Is it the message of the commit that put the file of this very transition back?"""
     trailers = message.rstrip("\n").rpartition("\n\n")[2].split("\n")
-    return f"Reconciler-Transition: {one_line(act.transition)}" in trailers
+    return f"Reconciler-Transition: {one_line(transition)}" in trailers
 
 
 def one_line(text: str) -> str:

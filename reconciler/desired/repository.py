@@ -55,6 +55,10 @@ class Repository:
 
     def head(self) -> str:
         """The commit id at the branch's head: a file read, no process."""
+        return self.tip()[1]
+
+    def tip(self) -> tuple[str, str]:
+        """The branch's name, and the commit id at its head, of one moment."""
         with self._lock:
             repo = self._open()
             assert self._refs is not None
@@ -62,7 +66,14 @@ class Repository:
             commit = self._refs.read(branch) or self._ask_for(repo, branch)
         if commit is None:
             raise self._refs.missing(branch, self.branch is not None)
-        return commit
+        return branch, commit
+
+    def commit_of(self, branch: str) -> str | None:
+        """The commit id at any branch's head; None when it is not there (any more)."""
+        with self._lock:
+            repo = self._open()
+            assert self._refs is not None
+            return self._refs.read(branch) or self._ask_for(repo, branch)
 
     def tree(self, revision: str) -> str | None:
         """The id of `environments/` at a revision: while it stays the same, so does every manifest. None: not there."""
@@ -100,13 +111,6 @@ class Repository:
             return handle.execute(arguments, with_extended_output=True, with_exceptions=False)[0]
 
         return self._read(ask) == 0
-
-    def reference(self) -> str:
-        """The full name of the branch."""
-        with self._lock:
-            self._open()
-            assert self._refs is not None
-            return f"refs/heads/{self.branch or self._refs.current()}"
 
     def plumbing(self) -> Plumbing:
         """Git commands as processes of their own, under the same hardening; for what the one handle cannot do."""

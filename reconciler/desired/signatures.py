@@ -74,12 +74,16 @@ class Signers:
         if len(signature) > _MOST_SIGNATURE:
             return Signed(problem="has a signature that is too large")
         if signature.startswith(b"-----BEGIN SSH SIGNATURE-----"):
-            return by_ssh(found.payload, signature, self._allowed) if self._allowed else _nobody("SSH", "signers")
+            return self.ssh(found.payload, signature)
         if not signature.startswith(b"-----BEGIN PGP SIGNATURE-----"):
             return Signed(problem="has a signature that is neither SSH nor OpenPGP")
         if self._keyring is None:
             return _nobody("OpenPGP", "keyring")
         return by_openpgp(found.payload, signature, self._keyring)
+
+    def ssh(self, payload: bytes, signature: bytes) -> Signed:
+        """The signer of any bytes, as if they were git's."""
+        return by_ssh(payload, signature, self._allowed) if self._allowed else _nobody("SSH", "signers")
 
     def _forget(self) -> None:
         """Everything, when the operator has changed the files."""

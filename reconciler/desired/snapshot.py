@@ -33,6 +33,7 @@ class Snapshot:
     environments: Mapping[str, Read] = field(default_factory=lambda: _NONE)
     problem: str = ""
     unverified: str = ""
+    branch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,12 @@ class Desires:
         """The branch's head now. Never raises: what cannot be read is a problem in the snapshot."""
         with self._lock:
             try:
-                revision = self.repository.head()
+                branch, revision = self.repository.tip()
                 known = self._sure and revision == self._snapshot.revision
                 unverified = self._unverified(revision)  # also of a known one: a key may have been added, or be over
-                if not known or unverified != self._snapshot.unverified:
+                if not known or (unverified, branch) != (self._snapshot.unverified, self._snapshot.branch):
                     found = self._snapshot if known else self._read(revision)
-                    self._move(replace(found, unverified=unverified))
+                    self._move(replace(found, unverified=unverified, branch=branch))
             except InvalidDesired as error:
                 self._sure = False
                 self._move(Snapshot("", problem=str(error)))
@@ -181,6 +182,7 @@ class Desires:
             in_force=self._in_force(name, found, revision, digest),
             forward=self._goes_forward(snapshot.revision, revision),
             reason="RevisionUnverified" if snapshot.unverified else "DesiredInvalid",
+            branch=snapshot.branch,
         )
 
     def _in_force(self, name: str, found: Read | None, revision: str, digest: str) -> Spec | None:

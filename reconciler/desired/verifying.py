@@ -64,6 +64,15 @@ def by_ssh(payload: bytes, signature: bytes, allowed: Path) -> Signed:
     return Signed(principal) if checked.returncode == 0 else Signed(problem=_refused(checked.stderr, allowed))
 
 
+def sign(payload: bytes, key: Path) -> bytes | Signed:
+    """The signature that git would make with an SSH private key; Signed: why there is none."""
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+        done = _run(("ssh-keygen", "-Y", "sign", "-n", "git", "-f", str(key.absolute())), payload, folder)
+    if isinstance(done, Signed):
+        return done
+    return done.stdout if done.returncode == 0 else _unsure("nothing can be signed with it; it must have no passphrase")
+
+
 def by_openpgp(payload: bytes, signature: bytes, keyring: Path) -> Signed:
     """`keyring`: exported keys, not armored. The principal is the e-mail address of the key's user id."""
     if not _PGP.fullmatch(signature):
@@ -141,7 +150,7 @@ def _run(command: tuple[str, ...], payload: bytes, folder: str) -> subprocess.Co
     try:
         return subprocess.run(
             (program, *command[1:]), input=payload, cwd=folder, env=environment, capture_output=True,
-            timeout=DEADLINE, check=False,
+            timeout=DEADLINE, check=False, start_new_session=True,  # no terminal to ask on
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return _unsure(f"{command[0]} did not end within {DEADLINE:g} s")

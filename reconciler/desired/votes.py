@@ -3,70 +3,19 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from functools import partial
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Stage
 from reconciler.core.reading import Vote
+from reconciler.desired.authors import Authors, Makers
 from reconciler.desired.ballots import MOST_BYTES, Ballot, Ballots
-from reconciler.desired.objects import changes, raw
-from reconciler.desired.raw_object import parse
+from reconciler.desired.objects import raw
 from reconciler.desired.repository import Repository
-from reconciler.desired.signatures import MOST_BYTES as MOST_SIGNED
 from reconciler.desired.signatures import Signers
 
 MOST_ASKED = 200  # votes on the very question; a flood of them costs no more
 MOST_OTHER = 20  # votes that do not count, so that somebody can be told why his does not
-MOST_CHANGES = 1000
-_MOST_KEPT = 100
-_LASTS, _UNSURE_LASTS = 300.0, 30.0  # seconds; a key may be added, an object be fetched
-Change = tuple[str, str, str]  # path, since, revision
-
-
-@dataclass(frozen=True, slots=True)
-class Makers:
-    """Names in small letters; and whether these are all."""
-
-    names: frozenset[str]
-    complete: bool
-
-
-class Authors:
-    """Who made the changes of a file, by what commits say of themselves and by whom they are signed."""
-
-    def __init__(self, repository: Repository, signers: Signers | None, clock: Clock) -> None:
-        self._repository, self._signers, self._clock = repository, signers, clock
-        self._kept: dict[Change, tuple[Makers, float]] = {}
-
-    def of(self, path: str, since: str, revision: str) -> Makers:
-        """Raises InvalidDesired when the repository cannot be read."""
-        change, now = (path, since, revision), self._clock.monotonic()
-        known = self._kept.get(change)
-        if known is None or now >= known[1]:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            found = self._read(*change)
-            self._kept[change] = known = found, now + (_LASTS if found.complete else _UNSURE_LASTS)
-        return known[0]
-
-    def _read(self, path: str, since: str, revision: str) -> Makers:
-        names, complete = set[str](), True
-        commits = changes(self._repository, path, since, revision, MOST_CHANGES)
-        for commit in commits or ():
-            content = raw(self._repository, commit, "commit", MOST_SIGNED)
-            found = parse(content, "commit") if content else None
-            emails = found.emails if found else None
-            complete = complete and emails is not None
-            names |= (emails or frozenset()) | self._signer(commit)
-        return Makers(frozenset(names), complete and bool(commits))
-
-    def _signer(self, commit: str) -> set[str]:
-        if self._signers is None:
-            return set()
-        read = partial(raw, self._repository, commit, "commit", MOST_SIGNED)
-        found = self._signers.of(commit, "commit", read).principal
-        return {found.lower()} if found else set()
 
 
 class Votes:
@@ -79,9 +28,9 @@ class Votes:
         self._authors = Authors(repository, signers, clock)
         self._lock = threading.Lock()
 
-    def read(self, environment: str, stage: Stage, plan: str, since: str, revision: str, path: str) -> tuple[Vote, ...]:
+    def read(self, environment: str, stage: Stage, plan: str, since: str, revision: str) -> tuple[Vote, ...]:
         """The votes of an environment, oldest first: on this stage and plan, and the newest of its others. `author` is
-        about the commits after `since` (none: the last one) up to `revision` that changed the file `path`. Raises
+        about the commits after `since` (none: the last one) up to `revision` that changed this environment. Raises
         InvalidDesired when the repository cannot be read."""
         with self._lock:
             mine = [ballot for ballot in self._ballots.read() if ballot.text.environment == environment]
@@ -90,7 +39,7 @@ class Votes:
             asked = [one.id for one in mine if (one.text.stage, one.text.plan) == (stage, plan)]
             other = [one.id for one in mine if (one.text.stage, one.text.plan) != (stage, plan)]
             kept = {*asked[-MOST_ASKED:], *other[-MOST_OTHER:]}
-            makers = self._authors.of(path, since, revision)
+            makers = self._authors.of(environment, since, revision)
             now = self._clock.now().timestamp()
             return tuple(self._vote(one, makers, now) for one in mine if one.id in kept)
 

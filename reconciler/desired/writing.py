@@ -19,8 +19,10 @@ from reconciler.desired import notes
 from reconciler.desired.committing import Committer
 from reconciler.desired.lock_files import locked
 from reconciler.desired.plumbing import Plumbing
-from reconciler.desired.put_back import SHORT, Case, case, entry, message, tells
+from reconciler.desired.put_back import SHORT, Case, Place, case, entry, made, message
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import Signers, head_signers
+from reconciler.desired.vouching import Vouching
 from reconciler.desired.work_trees import WorkTree, work_trees
 from reconciler.errors import InvalidDesired, ReconcilerError, Refused, Unreachable
 
@@ -40,7 +42,7 @@ class _Seen:
 class Writing:
     """Of all environments of one repository. Safe to share among threads: one of them writes at a time, and reading
     waits for none. `identity`: `Name <mail>` of the commits; `signing_key`: an SSH private key to sign them with;
-    `must_sign`: an unsigned head would not be accepted, so without a key there are notes only."""
+    `heads`: only what one of them has signed is accepted, so without a key that they know there are notes only."""
 
     def __init__(
         self,
@@ -49,10 +51,10 @@ class Writing:
         signing_key: Path | None = None,
         clock: Clock = SYSTEM,
         *,
-        must_sign: bool = False,
+        heads: Signers | None = None,
     ) -> None:
         self._repository = repository
-        self._unable = must_sign and signing_key is None
+        self._vouching = Vouching(heads, signing_key, clock)
         self._committer = Committer(identity, signing_key)
         self._clock = clock
         self._lock = threading.Lock()
@@ -66,18 +68,20 @@ class Writing:
         moved meanwhile, Refused with the reason, or with what is in the way and what to type, Unreachable when git
         does not answer. Done twice is done once."""
         with self._lock, _answering():
-            git, head = self._repository.plumbing(), self._repository.head()
+            git, place = self._repository.plumbing(), self._place(act.branch)
             found = self._case(environment, act.failed, act.good)
+            if place is None:
+                raise Refused(f"branch '{act.branch}', on which it failed, is gone; there is nothing to put back")
             if isinstance(found, str):
                 raise Refused(found)
-            if entry(self._repository, head, found.old.path) != found.old:
-                return self._done_before(git, head, act, found)
-            reference = _resolved(git, self._repository.reference())
+            if entry(self._repository, place.head, found.old.path) != found.old:
+                return self._done_before(git, place.head, act, found)
+            reference = _resolved(git, place.reference)
             trees = work_trees(git, reference)
-            if obstacle := self._obstacle(git, reference, trees, found):
+            if obstacle := self._obstacle(git, place, reference, trees, found):
                 raise Refused(obstacle)
-            commit = self._committer.commit(git, head, found.new, message(act, found, seal), signed=True)
-            self._move(git, reference, trees, found, head, commit)
+            commit = self._committer.commit(git, place.head, found.new, message(act, found, seal), signed=True)
+            self._move(git, place, reference, trees, found, commit)
             return commit
 
     def note(self, environment: str, act: Note, seal: str) -> None:
@@ -89,15 +93,15 @@ class Writing:
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
-    def reading(self, environment: str, transition: str, failed: str, good: str) -> GitReading | None:
+    def reading(self, environment: str, transition: str, failed: str, good: str, branch: str = "") -> GitReading | None:
         """How git stands to what failed, and what keeps its file from being put back; None when there is nothing to
         put back. Never raises; starts no process more often than every five seconds while nothing has moved."""
-        question, mark, now = (transition, failed, good), self._mark(), self._clock.monotonic()
+        question, mark, now = (transition, failed, good, branch), self._mark(), self._clock.monotonic()
         seen = self._seen.get(environment)
         if seen and (seen.question, seen.mark) == (question, mark) and now - seen.at < FRESH:
             return seen.reading
         try:
-            found = self._look(environment, transition, failed, good)
+            found = self._look(environment, transition, failed, good, branch)
         except ReconcilerError:
             found = GitReading(transition, None)
         self._seen[environment] = _Seen(question, mark, now, found)
@@ -110,17 +114,20 @@ class Writing:
 
     # ---- inside ------------------------------------------------------------------------------------------------------
 
-    def _look(self, environment: str, transition: str, failed: str, good: str) -> GitReading | None:
-        head = self._repository.head()
+    def _look(self, environment: str, transition: str, failed: str, good: str, branch: str) -> GitReading | None:
+        place, git = self._place(branch), self._repository.plumbing()
         found = self._case(environment, failed, good)
         if isinstance(found, str):
             return None
-        if entry(self._repository, head, found.old.path) != found.old:
+        if place is None:
             return GitReading(transition, False)
+        now = entry(self._repository, place.head, found.old.path)
+        if now != found.old:
+            commit = made(git, place.head, found, transition) if now == found.new else ""
+            return GitReading(transition, False, commit=commit)
         try:
-            git = self._repository.plumbing()
-            reference = _resolved(git, self._repository.reference())
-            obstacle = self._obstacle(git, reference, work_trees(git, reference), found)
+            reference = _resolved(git, place.reference)
+            obstacle = self._obstacle(git, place, reference, work_trees(git, reference), found)
         except (Refused, Unreachable) as error:
             obstacle = str(error)
         return GitReading(transition, True, obstacle)
@@ -135,10 +142,18 @@ class Writing:
             self._cases[environment] = found
         return found
 
-    def _obstacle(self, git: Plumbing, reference: str, trees: list[WorkTree], found: Case) -> str:
-        if self._unable:
-            cure = found.cure(next((tree.path for tree in trees), None), signed=True)
-            return f"the head has to be signed, and [repository.signing] names no key of the reconciler's; type: {cure}"
+    def _place(self, branch: str) -> Place | None:
+        """The branch on which it failed, also when another one is looked at by now; None when it is gone."""
+        current, head = self._repository.tip()
+        there = head if branch in ("", current) else self._repository.commit_of(branch)
+        return Place(branch or current, there, current) if there else None
+
+    def _obstacle(self, git: Plumbing, place: Place, reference: str, trees: list[WorkTree], found: Case) -> str:
+        if place.elsewhere:
+            return place.elsewhere
+        cure = found.cure(next((tree.path for tree in trees), None), signed=True)
+        if objection := self._vouching.objection(self._repository, place.head, cure):
+            return objection
         told = [locked((git.common / f"{reference}.lock", git.common / "packed-refs.lock"), self._clock)]
         told += [tree.obstacle(found.old, found.new, found.cure(tree.path), self._clock) for tree in trees]
         return next(filter(None, told), "")
@@ -146,36 +161,33 @@ class Writing:
     def _done_before(self, git: Plumbing, head: str, act: PutBack, found: Case) -> str:
         """The commit, if it was made and only its maker did not live to know it."""
         now = entry(self._repository, head, found.old.path)
-        if now == found.new:
-            last = git.ask("rev-list", "-1", head, "--", found.old.path)
-            text = git.run("cat-file", "commit", last).out.decode("utf-8", "replace")
-            if tells(text, act):
-                return last
+        if now == found.new and (commit := made(git, head, found, act.transition)):
+            return commit
         what = "is so already" if now == found.new else "is not as it failed: somebody has changed it since"
         raise Refused(f"{found.old.path} at {head[:SHORT]} {what}; there is nothing to put back")
 
     def _move(
-        self, git: Plumbing, reference: str, trees: list[WorkTree], found: Case, before: str, commit: str
+        self, git: Plumbing, place: Place, reference: str, trees: list[WorkTree], found: Case, commit: str
     ) -> None:
         """Work trees first. A crash in between leaves a file that is put back and staged, not committed: whoever
         commits next takes the good text along, and the next try finds it and moves only the reference. The other way
         round, it would leave the bad text staged against a branch that is rid of it."""
-        moved: list[WorkTree] = []
+        moved, before = list[WorkTree](), place.head
         try:
             for tree in trees:
                 tree.move(before, commit, found.old.path)
                 moved.append(tree)
             self._committer.move(git, reference, commit, before, f"reconciler: put {found.environment} back")
         except (Refused, Unreachable):
-            if self._repository.head() == commit:
+            now = self._repository.commit_of(place.branch) or before
+            if now == commit:
                 return  # git has done it, and only could not say so in time
-            self._move_back(moved, found, before, commit)
+            if entry(self._repository, now, found.old.path) != found.new:
+                self._move_back(moved, found, before, commit)
             raise
 
     def _move_back(self, trees: list[WorkTree], found: Case, before: str, commit: str) -> None:
         """Unless a commit has taken the good text along meanwhile: what is staged is then what that commit says."""
-        if entry(self._repository, self._repository.head(), found.old.path) == found.new:
-            return
         for tree in trees:
             try:
                 tree.move(commit, before, found.old.path)
@@ -185,8 +197,8 @@ class Writing:
     def _mark(self) -> object:
         """What shows that somebody was at work, without starting a process."""
         try:
-            head, git = self._repository.head(), self._repository.plumbing()
-            reference = git.common / self._repository.reference()
+            (branch, head), git = self._repository.tip(), self._repository.plumbing()
+            reference = git.common / f"refs/heads/{branch}"
         except InvalidDesired as error:
             return str(error)
         folders = (git.common, *sorted((git.common / "worktrees").glob("*")))
@@ -197,8 +209,8 @@ class Writing:
 def writing_of(repository: Repository, configuration: Configuration, clock: Clock = SYSTEM) -> Writing:
     """As the operator's file has it: a commit of ours must be signed where only signed ones count."""
     wanted = configuration.repository
-    signed = wanted.verify.mode == "head"
-    return Writing(repository, wanted.author, configuration.signing_key_path, clock, must_sign=signed)
+    heads = head_signers(configuration)
+    return Writing(repository, wanted.author, configuration.signing_key_path, clock, heads=heads)
 
 
 def _resolved(git: Plumbing, reference: str) -> str:

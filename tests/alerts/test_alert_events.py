@@ -37,7 +37,7 @@ def test_an_approval_that_is_asked_for_says_what_and_how_to_give_it(world: World
         f"revision: {REVISION}",
         "traffic: blue 50 %, green 50 %",
         "at: 2026-01-01T00:00:00.000+00:00 after 1000",
-        "next: reconcile approve production --stage shift, or: reconcile reject production --stage shift",
+        "next: reconcile approve production --stage shift, or: reconcile reject production --stage shift -m WHY",
     ]
 
 
@@ -47,7 +47,9 @@ def test_a_way_back_says_why_and_what_is_held(world: World, ends: Phase, word: s
     title, body, kind = only(world)
     assert (title, kind) == (f"production: green@1.4.2 was {word}, blue@1.4.1 serves", Kind.ROLLED_BACK)
     assert "why: AnalysisFailed: green failed 14 of 1,020\n" in body
-    assert body.endswith("commit; or: reconcile retry production")
+    next_ = body.rpartition("next: ")[2]
+    assert next_.startswith("reconcile status production says whether its file could be put back in git")
+    assert next_.endswith("pin another version, or: reconcile retry production")
 
 
 def test_a_success_is_told(world: World) -> None:

@@ -10,12 +10,13 @@ import pytest
 from cli_folder import Folder, until
 
 from reconciler.cli.look import Look, as_json, lines, next_step
-from reconciler.cli.status import outcome
+from reconciler.cli.status import failed, outcome
 from reconciler.core.conditions import Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
 from reconciler.core.reading import GatewayReading, Observed
 from reconciler.core.state import Last, Question, State, Transition
+from reconciler.session import Session
 
 A, B = "a" * 40, "b" * 40
 BLUE, GREEN = Release(Slot.BLUE, "1"), Release(Slot.GREEN, "2")
@@ -161,6 +162,25 @@ class TestTyped:
         done = ready.reconcile("status", "--wait", "--revision", revision)
         assert done.returncode == 64
         assert "--revision" in done.stderr
+
+    def test_what_was_rolled_back_under_a_later_commit_failed_and_what_came_before_did_not(self, ready: Folder) -> None:
+        """The loop had not looked yet when an unrelated commit came."""
+        before = ready.git("rev-parse", "HEAD")
+        ready.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: green")
+        asked = ready.commit()
+        (ready.root / "README.md").write_text("unrelated", encoding="utf-8")
+        began = ready.commit()
+        ready.git("revert", "--no-edit", asked)
+        back = ready.git("rev-parse", "HEAD")
+        ended = Last("t", began, Release(Slot.GREEN, "1.1.0"), Phase.ROLLED_BACK, "a reason")
+        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None))
+        with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
+            found = Look("production", AT_REST, state, SEEN)
+            told = [failed(session, found, one) for one in (before, asked, began, back)]
+            assert told == [False, True, True, False]
+            later = replace(state, since=Pair(None, asked), stable=Release(Slot.GREEN, "1.1.0"))
+            assert not failed(session, replace(found, state=later), asked)
+        assert outcome(looked(), asked, overtaken=True, failed=True) == 4
 
     def test_watching_into_a_pipe_tells_only_what_changed_and_ends_well(self, ready: Folder) -> None:
         watching = ready.start("status", "--watch")

@@ -99,15 +99,18 @@ def owing() -> Iterator[Asking]:
     asks, asked_not = spec(G, green="v2"), spec(B, green="v2")
     held = (Held("v2", "AnalysisFailed", "5 errors", ("v1",)),)
     duty = Duty("000007-green-v2", "r2", "RolledBack: 5 errors", good="r1", reason="AnalysisFailed: 5 errors")
-    refused = Refusal(PutBack(duty.transition, "r2", "r1", "", ""), "no", 48.0)
+    refused = Refusal(PutBack(duty.transition, "r2", "r1", "demo: blue@v1 again", duty.reason), "no", 48.0)
+    lost = Duty("000005-green-v0", "r1", "Superseded")
     known = [GitReading(duty.transition, asks) for asks in (True, False, None)]
     readings = (None, *known, GitReading(duty.transition, True, "the file is dirty"), GitReading("another", True))
     specs = (asks, asked_not, spec(G, green="v2", git_after=GitAfter.NOTE))
     duties = (duty, replace(duty, commit="c1"), replace(duty, noted=duty.text), replace(duty, good=""))
     for found, told in product(specs, duties):
         for reading, refusal, closed in product(readings, (None, refused), (OPEN, NOW_CLOSED)):
-            state = _remembered(found, held=held, duty=told, refusal=refusal)
+            untold = (refusal,) if refusal else ()
+            state = _remembered(found, held=held, duty=told, untold=untold, owed=(lost,) if closed else ())
             yield Desired("r2", found, "", found), state, (), {"git": reading, "closed": closed}
+            yield Desired("r9", None, "unsigned", found, reason="RevisionUnverified"), state, (), {"git": reading}
     for closed in (OPEN, NOW_CLOSED, SOON, FOR_EVER):
         for policy in (None, POLICY):
             found = spec(G, green="v2", approvals=policy)

@@ -120,10 +120,14 @@ class World:
     votes_unread: str = ""
     closed: tuple[Closed, ...] = ()
     tells: bool = False  # git can be written: what failed is put back
+    branch: str = ""  # that is looked at
     obstacle: str = ""  # what keeps the file from being put back
     gone: bool = False  # git cannot be read beside the desired state, nor written
     notes: dict[str, str] = field(default_factory=dict)  # revision -> what is said there
     past: dict[str, Spec | None] = field(default_factory=dict)  # revision -> what it asked for
+    made: dict[str, str] = field(default_factory=dict)  # transition -> the commit that put its file back
+    lost: set[str] = field(default_factory=set)  # revisions that git does not have any more
+    refuses: str = ""  # git's word on a file that is to be put back, although nothing is in the way
     crash: str = ""  # "before" or "after" the next effect
     granted: Slot | None = None  # who is named as the worker's owner, where it can stand by
     edges: list[Edge] = field(default_factory=list)
@@ -139,7 +143,8 @@ class World:
     @property
     def desired(self) -> Desired:
         problem = "" if self.head else "demo.yaml:3:1: unknown key"
-        return Desired(f"{self.revision:040x}", self.head, problem, self.in_force, self.forward)
+        revision = f"{self.revision:040x}"
+        return Desired(revision, self.head, problem, self.in_force, self.forward, branch=self.branch)
 
     @property
     def gateway(self) -> GatewayReading:
@@ -172,7 +177,8 @@ class World:
         if not self.tells or duty is None or not duty.good or duty.commit:
             return None
         asks = None if self.gone else self.head == self.past.get(duty.revision)
-        return GitReading(duty.transition, asks, self.obstacle)
+        commit = "" if asks or self.gone else self.made.get(duty.transition, "")
+        return GitReading(duty.transition, asks, self.obstacle, commit)
 
     # ---- acting
 
@@ -216,6 +222,9 @@ class World:
         if self.deaf and isinstance(act, Route):
             self.fold(Applied(Result.UNKNOWN))
             return
+        if (self.refuses and isinstance(act, PutBack)) or (isinstance(act, Note) and act.revision in self.lost):
+            self.fold(Applied(Result.REFUSED, self.refuses or "there is no such commit any more"))
+            return
         self._perform(found, act)
         if crash != "after":
             self.fold(Applied(Result.DONE, self.desired.revision if isinstance(act, PutBack) else ""))
@@ -233,8 +242,9 @@ class World:
                         self._let_go(slot, name)
                     else:
                         self.put(slot, MemberStatus.STOPPING, None, name)
-            case PutBack(good=good):
+            case PutBack(transition, good=good):
                 self.commit(self.past[good])
+                self.made[transition] = self.desired.revision
             case Note(revision=revision, text=text):
                 self.notes[revision] = text
             case Migrate():

@@ -12,6 +12,7 @@ import pytest
 from reconciler.core.steps import PutBack
 from reconciler.desired.plumbing import Answer, Plumbing
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import Signers
 from reconciler.desired.writing import Writing
 from reconciler.errors import Refused
 
@@ -49,8 +50,8 @@ class RolledBack:
         self.act = PutBack("t-17", self.failed, self.good, "production: blue@1.4.1 again", "AnalysisFailed: errors")
         self.commits = [self.good, self.failed, self.head]
 
-    def writing(self, path: Path | None = None, key: Path | None = None, must_sign: bool = False) -> Writing:
-        return Writing(Repository(path or self.repo.path, "main"), IDENTITY, key, self.clock, must_sign=must_sign)
+    def writing(self, path: Path | None = None, key: Path | None = None, heads: Signers | None = None) -> Writing:
+        return Writing(Repository(path or self.repo.path, "main"), IDENTITY, key, self.clock, heads=heads)
 
     def put_back(self) -> str:
         return self.writing().put_back("production", self.act, SEAL)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rolled_back import HOOKS, PATH, SEAL, RolledBack, attempt, before, by_hand, mark
+from desired_keys import SshKey, commit_signed
+from rolled_back import HOOKS, IDENTITY, PATH, SEAL, RolledBack, attempt, before, by_hand, mark
 
+from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import Signers
+from reconciler.desired.writing import Writing
 from reconciler.errors import Refused
 
 # ---- in the way ------------------------------------------------------------------------------------------------------
@@ -193,12 +198,16 @@ def test_a_lock_that_comes_at_the_last_moment_leaves_everything_as_it_was(
 def test_where_the_head_has_to_be_signed_and_there_is_no_key_the_branch_stays_as_it_is(
     story: RolledBack, tmp_path: Path
 ) -> None:
+    anna, allowed = SshKey(tmp_path, "anna@corp.example"), tmp_path / "allowed"
+    allowed.write_text(anna.line())
+    anybody = Signers(allowed)
+    story.commits.append(commit_signed(story.repo, anna))
     story.repo.git("clone", "--quiet", "--bare", str(story.repo.path), str(tmp_path / "bare.git"))
     for path, typed in (
         (story.repo.path, f"git -C {story.repo.path} commit -S -m"),
         (tmp_path / "bare.git", "git push"),
     ):
-        writing = story.writing(path, must_sign=True)
+        writing = story.writing(path, heads=anybody)
         found = writing.reading("production", "t-17", story.failed, story.good)
         assert "[repository.signing] names no key" in found.obstacle
         assert typed in found.obstacle
@@ -206,6 +215,37 @@ def test_where_the_head_has_to_be_signed_and_there_is_no_key_the_branch_stays_as
             writing.put_back("production", story.act, SEAL)
     assert story.clean()
     story.nothing_lost()
+
+
+# ---- another branch --------------------------------------------------------------------------------------------------
+
+
+def headed(story: RolledBack) -> Writing:
+    """No branch is configured: the one that HEAD names is looked at."""
+    return Writing(Repository(story.repo.path), IDENTITY, None, story.clock)
+
+
+def test_a_branch_that_somebody_switches_to_gets_no_commit_of_ours(story: RolledBack) -> None:
+    story.act = replace(story.act, branch="main")
+    story.repo.git("switch", "--quiet", "-c", "feature")
+    mine = story.repo.git("rev-parse", "feature")
+    with pytest.raises(Refused, match="it failed on branch 'main', and 'feature' is looked at now") as refusal:
+        headed(story).put_back("production", story.act, SEAL)
+    found = headed(story).reading("production", "t-17", story.failed, story.good, "main")
+    assert (found.asks, found.obstacle) == (True, str(refusal.value))
+    assert (story.repo.git("rev-parse", "feature"), story.repo.git("rev-parse", "main")) == (mine, mine)
+    story.repo.git("switch", "--quiet", "main")
+    story.is_done(headed(story).put_back("production", story.act, SEAL))
+
+
+def test_what_another_branch_asks_for_says_nothing_of_the_one_that_failed(story: RolledBack) -> None:
+    story.repo.git("switch", "--quiet", "-c", "feature")
+    story.repo.commit(production=story.bad_text + "# mine")
+    assert headed(story).reading("production", "t-17", story.failed, story.good, "main").asks is True
+    story.repo.git("branch", "-D", "main")
+    assert headed(story).reading("production", "t-17", story.failed, story.good, "main").asks is False
+    with pytest.raises(Refused, match="is gone"):
+        headed(story).put_back("production", replace(story.act, branch="main"), SEAL)
 
 
 # ---- programs that must not run --------------------------------------------------------------------------------------

@@ -87,6 +87,15 @@ def test_an_edit_in_the_last_moment_is_kept(story: RolledBack, monkeypatch: pyte
     story.nothing_lost()
 
 
+def test_after_a_crash_behind_the_commit_the_reading_names_it(story: RolledBack) -> None:
+    """Its maker died before it was on record; a commit of somebody else's that says the same is not ours."""
+    commit = story.put_back()
+    assert (story.reading().asks, story.reading().commit) == (False, commit)
+    story.repo.commit(production=story.bad_text)
+    story.repo.commit(production=story.good_text)
+    assert (story.reading().asks, story.reading().commit) == (False, "")
+
+
 def test_after_a_crash_between_tree_and_reference_the_next_try_finishes(
     story: RolledBack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,4 +295,5 @@ def test_an_unchanged_repository_is_asked_every_five_seconds_and_a_change_is_see
     story.put_back()
     found, processes = look()
     assert found.asks is False
-    assert processes == 0
+    assert processes == 2  # whose commit it is
+    assert look()[1] == 0

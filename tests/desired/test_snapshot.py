@@ -386,3 +386,13 @@ def test_a_spec_of_nobody_has_no_manifest(repo, desires, manifest) -> None:
     desires.look()
     with pytest.raises(InvalidDesired, match="not to be had any more"):
         desires.manifest(spec)
+
+
+def test_desired_state_says_from_which_branch_it_is(repo, manifest: str) -> None:
+    """It is put back there, if it fails, and nowhere else."""
+    repo.commit(production=manifest)
+    desires = Desires(Repository(repo.path))
+    assert desires.desired("production").branch == "main"
+    repo.git("switch", "--quiet", "-c", "feature")
+    assert desires.desired("production").branch == "feature"
+    desires.close()

@@ -69,9 +69,9 @@ class Polls:
         raw = self.raw(text, parent=self.tip(), **more)
         return self.put(with_signature(raw, key.sign(raw)) if key else raw)
 
-    def read(self, since: str | None = None, path: str = PATH, revision: str = "") -> tuple[Vote, ...]:
+    def read(self, since: str | None = None, revision: str = "", name: str = "production") -> tuple[Vote, ...]:
         head = revision or self.repo.git("rev-parse", "main")
-        return self.votes.read("production", Stage.SHIFT, PLAN, self.base if since is None else since, head, path)
+        return self.votes.read(name, Stage.SHIFT, PLAN, self.base if since is None else since, head)
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_key_whose_time_is_over_proves_nothing(polls: Polls, tmp_path: Path, a
 def test_without_known_keys_nothing_is_verified(polls: Polls, anna: SshKey) -> None:
     polls.vote(key=anna)
     (vote,) = Votes(polls.repository, None, polls.clock).read(
-        "production", Stage.SHIFT, PLAN, "", polls.repo.git("rev-parse", "main"), PATH
+        "production", Stage.SHIFT, PLAN, "", polls.repo.git("rev-parse", "main")
     )
     assert (vote.verified, vote.by) == (False, "anna@corp.example")
 
@@ -227,9 +227,8 @@ def test_what_git_cannot_tell_of_authors_is_unknown(polls: Polls, since: str, re
 
 
 def test_a_file_of_which_no_change_is_known_has_unknown_authors(polls: Polls) -> None:
-    polls.vote(email="other@example.invalid")
-    assert polls.read(path="environments/none.yaml")[0].author is None
-    assert polls.read(path="--output=x")[0].author is None
+    polls.vote(email="other@example.invalid", environment="nowhere")
+    assert polls.read(name="nowhere")[0].author is None
 
 
 # ---- bad input -------------------------------------------------------------------------------------------------------
@@ -283,7 +282,7 @@ def test_a_tag_that_is_no_annotated_one_is_no_vote(polls: Polls) -> None:
 
 def test_a_repository_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InvalidDesired, match="does not exist"):
-        Votes(Repository(tmp_path / "none"), None, Clock()).read("a", Stage.SHIFT, PLAN, "", "1" * 40, PATH)
+        Votes(Repository(tmp_path / "none"), None, Clock()).read("a", Stage.SHIFT, PLAN, "", "1" * 40)
 
 
 def test_a_repository_without_votes_has_none(polls: Polls, tmp_path: Path, make_repo: Callable) -> None:
@@ -292,7 +291,7 @@ def test_a_repository_without_votes_has_none(polls: Polls, tmp_path: Path, make_
     polls.repo.git("clone", "--quiet", "--mirror", str(polls.repo.path), str(tmp_path / "bare.git"))
     bare = Repository(tmp_path / "bare.git", "main")
     head = polls.repo.git("rev-parse", "main")
-    found = Votes(bare, None, polls.clock).read("production", Stage.SHIFT, PLAN, polls.base, head, PATH)
+    found = Votes(bare, None, polls.clock).read("production", Stage.SHIFT, PLAN, polls.base, head)
     bare.close()
     assert [dataclasses.replace(one, verified=False) for one in polls.read()] == list(found)
 
@@ -307,7 +306,7 @@ def test_nothing_is_read_again_while_no_reference_moves(polls: Polls, anna: SshK
         monkeypatch.setattr(where, name, lambda *_words, **_options: pytest.fail("read again"))
     monkeypatch.setattr(polls.repository, "ask", lambda _question: pytest.fail("read again"))
     head = (polls.repo.path / ".git/refs/heads/main").read_text().strip()
-    assert polls.votes.read("production", Stage.SHIFT, PLAN, polls.base, head, PATH) == first
+    assert polls.votes.read("production", Stage.SHIFT, PLAN, polls.base, head) == first
 
 
 def test_of_a_thousand_votes_the_newest_are_read_and_one_more_reads_one_more(polls: Polls, monkeypatch) -> None:

@@ -72,7 +72,7 @@ def place(repo: GitRepository, opened: Callable[[Path], Repository]) -> Reposito
 
 def read(repository: Repository, signers: Signers | None = None):
     head = repository.head()
-    return Votes(repository, signers).read("production", Stage.SHIFT, PLAN, "", head, PATH)
+    return Votes(repository, signers).read("production", Stage.SHIFT, PLAN, "", head)
 
 
 # ---- whose it is -----------------------------------------------------------------------------------------------------

@@ -58,7 +58,8 @@ def reading(scenario: Scenario, state: State, look: Look) -> GitReading | None:
     if same(scenario, number(duty.revision), number(duty.good)):
         return GitReading(duty.transition, False)
     asks = same(scenario, look.head, number(duty.revision))
-    return GitReading(duty.transition, asks, OBSTACLE if asks and look.beside else "")
+    commit = revision(look.head) if not asks and look.made == (duty.transition, look.head) else ""
+    return GitReading(duty.transition, asks, OBSTACLE if asks and look.beside else "", commit)
 
 
 def perform(scenario: Scenario, here: Here, act: PutBack | Note) -> tuple[str, Here]:

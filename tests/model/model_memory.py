@@ -62,6 +62,8 @@ def normal(state: State, spec: Spec, beside: bool = False) -> State:
         drift=drift, closed=Pair(*(age(state.closed[slot], now, spec.drain_timeout) for slot in Slot)),
         paused=said(state.paused), suspended=said(state.suspended), down=said(state.down), abort=said(state.abort),
         rollback=said(state.rollback), request_refused="",
+        owed=tuple(map(_normal_duty, state.owed)) if beside else (),
+        untold=tuple(_normal_untold(one, now) for one in state.untold) if beside else (),
         last=state.last and Last(state.last.transition, "", state.last.newcomer, Phase.PENDING, ""),
     )  # fmt: skip
 
@@ -93,6 +95,11 @@ def _normal_refusal(refusal: Refusal, now: float) -> Refusal:
     times = min(refusal.times, 7)
     longest = REPEAT_AFTER * 2 ** (times - 1)
     return replace(refusal, act=_nameless(refusal.act), reason="", at=max(refusal.at - now, -longest), times=times)
+
+
+def _normal_untold(refusal: Refusal, now: float) -> Refusal:
+    """Whether there is a reason matters, and not which."""
+    return replace(_normal_refusal(refusal, now), reason=said(refusal.reason))
 
 
 def _since(at: float, now: float, longest: float) -> float:
@@ -234,6 +241,7 @@ class Memories:
         return {
             "ballots": here.ballots if asked and not beside else (),
             "window": here.window,
+            "made": here.made if here.made[1] == here.head else ("", -1),
             "beside": beside or ("obstacle" if here.obstacle else ""),
         }
 

@@ -75,6 +75,7 @@ class Look(NamedTuple):
     migration: str = "unasked"  # a MigrationStatus, or "stale": one of an earlier transition still runs
     ballots: tuple[Ballot, ...] = ()
     window: str = ""  # see model_asking
+    made: tuple[str, int] = ("", -1)  # the head, if it is the commit that put the file back, and for which transition
     beside: str = ""  # "obstacle" to putting the file back, or "unread": git beside cannot be read at all
 
 

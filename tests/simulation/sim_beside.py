@@ -23,7 +23,7 @@ class Votes:
     def __init__(self, process: Process) -> None:
         self._process, self._history = process, process.history
 
-    def read(self, environment: str, stage: Stage, plan: str, since: str, revision: str, path: str) -> tuple[Vote, ...]:
+    def read(self, environment: str, stage: Stage, plan: str, since: str, revision: str) -> tuple[Vote, ...]:
         git = self._history.git
         if git.unreadable or self._history.weather.strikes("votes-unread"):
             raise InvalidDesired(Problem(FOLDER, 0, 0, "votes cannot be read"))
@@ -40,7 +40,7 @@ class Writing:
     def __init__(self, process: Process) -> None:
         self._process, self._history = process, process.history
 
-    def reading(self, environment: str, transition: str, failed: str, good: str) -> GitReading | None:
+    def reading(self, environment: str, transition: str, failed: str, good: str, branch: str) -> GitReading | None:
         git = self._history.git
         if git.unreadable or git.gone & {failed, good} or self._history.weather.strikes("git-beside-unread"):
             return GitReading(transition, None)
@@ -48,7 +48,9 @@ class Writing:
         if bad is None or fine is None or bad == fine:
             return None
         asks = self._text(environment, git.head) == bad
-        return GitReading(transition, asks, "it is changed in a work tree" if asks and self._kept(environment) else "")
+        made = "" if asks or self._text(environment, git.head) != fine else git.made.get((environment, transition), "")
+        obstacle = "it is changed in a work tree" if asks and self._kept(environment) else ""
+        return GitReading(transition, asks, obstacle, made)
 
     def put_back(self, environment: str, act: PutBack, seal: str) -> str:
         history, git = self._history, self._history.git
