@@ -65,6 +65,8 @@ class _Opened:
         before = self.text[start:end]
         if place.raw == value and self._value(path) == value:
             return self._bytes(self.text)
+        if before[:1] in ("|", ">"):  # a text in lines of its own: its end belongs to the next line
+            raise self._by_hand(path, value)
         quote = before[:1] if before[:1] in ("'", '"') else '"' if quoted else ""
         return self._checked(start, end, f"{quote}{value}{quote}", path, value)
 

@@ -101,7 +101,7 @@ class OwnFile:
                 out = process.communicate()[0]
             except KeyboardInterrupt:
                 process.terminate()
-                process.communicate()
+                process.wait()  # not for its words: whatever a hook has started may hold them open
                 if process.returncode:
                     raise
                 return 0, ""

@@ -78,8 +78,7 @@ class Repository:
         if tree is None:
             return Listing()
         try:
-            entries = tree_entries_from_data(self._content(tree, _MOST_TREE, FOLDER))
-            return listed((name, mode, binary.hex()) for binary, mode, name in entries)
+            return _listing(self._content(tree, _MOST_TREE, FOLDER))
         except (ValueError, IndexError) as error:
             text = f"the folder's listing {tree[:12]} is malformed; run `git fsck`"
             raise InvalidDesired(Problem(FOLDER, 0, 0, text)) from error
@@ -249,9 +248,13 @@ def _checked(revision: str) -> str:
     return revision
 
 
+def _listing(data: bytes) -> Listing:
+    """Raises ValueError or IndexError for bytes that are no tree."""
+    return listed((name, mode, binary.hex()) for binary, mode, name in tree_entries_from_data(data))
+
+
 def listed(entries: Iterable[tuple[str, int, str]]) -> Listing:
-    """What lies in the folder of manifests: name, mode as git and the file system write it, id. Raises ValueError or
-    IndexError for entries that come of bytes which are no tree."""
+    """What lies in the folder of manifests, by name, mode (git and the file system write it alike) and id."""
     blobs: dict[str, str] = {}
     problems: list[Problem] = []
     executable: set[str] = set()
