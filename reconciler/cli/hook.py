@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
 from shlex import quote
+from typing import Literal
 
 from reconciler.desired.repository import Repository
 from reconciler.desired.uncommitted import work_tree
 from reconciler.errors import ReconcilerError
 
 TEMPLATE = Path(__file__).resolve().parent / "scaffold" / "pre-commit"
-CALL = "reconcile validate --staged"
+CALL = "validate --staged"
+_PLACES = re.compile("^(reconcile|operator)=.*$", re.MULTILINE)
 
 
 def install(folder: Path, elsewhere: str) -> str:
-    """Into the repository's own folder of hooks; what is to be said of it. Nothing that exists is overwritten.
+    """Into the repository's own folder of hooks; what is to be said of it. Nobody else's is overwritten.
     `elsewhere`: core.hooksPath, as the person's git has it. Raises UsageError for a bare repository,
     InvalidDesired for none, ReconcilerError when it cannot be written."""
     repository = Repository(folder)
@@ -52,15 +55,18 @@ def _there(file: Path, text: str) -> str:
         known = file.read_text("utf-8", "replace")
     except OSError as error:
         raise ReconcilerError(f"{file}: cannot be read: {error.strerror}") from error
-    if known == text or CALL in known:
+    if known != text and _PLACES.sub("", known) == _PLACES.sub("", text):
+        _write(file, text, "w")
+        return f"wrote  {file} anew: what it calls lies elsewhere now"
+    if CALL in known:
         return f"kept   {file}, which validates already"
-    return f"kept   {file}, which is yours; add this line to it:\n\n  {CALL} || exit 1\n"
+    return f"kept   {file}, which is yours; add this line to it:\n\n  reconcile {CALL} || exit 1\n"
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: str, how: Literal["x", "w"] = "x") -> None:
     try:
         file.parent.mkdir(exist_ok=True)
-        with file.open("x", encoding="utf-8") as opened:
+        with file.open(how, encoding="utf-8") as opened:
             opened.write(text)
         file.chmod(0o755)
     except OSError as error:

@@ -208,6 +208,6 @@ next:
   reconcile --once              # what would be done; writes nothing
   reconcile run                 # do it, and go on doing it: leave it running, and use another terminal
   reconcile status --watch      # where it stands, and what to type next
-then switch: set activeSlot to green in environments/{name}.yaml, and
-  git commit -am "Switch to green"
+then switch:
+  reconcile switch {name} green     # sets activeSlot in environments/{name}.yaml, and commits it
 """

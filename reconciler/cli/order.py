@@ -17,6 +17,7 @@ from reconciler.core.model import Spec
 from reconciler.desired.manifest import Invalid, Manifest
 from reconciler.desired.own_commit import OwnFile, own_tree
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import head_signers
 from reconciler.desired.snapshot import Desires
 from reconciler.desired.uncommitted import edited
 from reconciler.errors import InvalidDesired, ReconcilerError, UsageError
@@ -61,13 +62,16 @@ def order(config: str | None, change: Change, *, message: str | None, yes: bool,
         if after == mine.before:
             say(f"{change.environment}: {change.what} already; there is nothing to commit")
             return 0
-        spec, attended = _previewed(config, change, mine, after)
+        asked = _Order(operator, mine, change, after, message or change.message)
+        spec, attended = asked.preview(config)
         if no_commit:
-            return _left(mine, change, after, message, operator)
-        if not _agreed(change, yes):
+            asked.leave()
+        elif _agreed(change, yes):
+            asked.commit(spec, attended)
+        else:
             say(f"nothing was committed; {mine.path} is as it was")
             return DECLINED
-        return _committed(mine, change, after, message, operator, spec, attended)
+        return 0
     finally:
         repository.close()
 
@@ -83,19 +87,6 @@ def _file(repository: Repository, operator: Configuration, environment: str) -> 
     return found.file
 
 
-def _previewed(config: str | None, change: Change, mine: OwnFile, after: bytes) -> tuple[Spec, bool]:
-    """Show what would follow if exactly this were committed. Raises InvalidDesired when it cannot be used at all."""
-    with Session.open(config, read_only=True, present=lambda own: edited(own, mine.path, after)) as session:
-        found = session.desires.look().environments.get(change.environment)
-        if isinstance(found, Invalid):
-            raise InvalidDesired(*found.problems)
-        assert isinstance(found, Manifest)
-        seen = report(session, change.environment)
-        first, *rest = seen.lines()
-        say(f"{first}, if {paint(change.what, bold=True)}", *rest)
-        return found.spec, session.journal.attended()
-
-
 def _agreed(change: Change, yes: bool) -> bool:
     if yes:
         return True
@@ -104,42 +95,53 @@ def _agreed(change: Change, yes: bool) -> bool:
     return click.confirm(f"commit it: {change.message}?", err=True)
 
 
-def _left(mine: OwnFile, change: Change, after: bytes, message: str | None, operator: Configuration) -> int:
-    with mine.written(after):
-        typed = mine.typed(message or change.message, sign=_signed(operator))
-    say(f"{mine.path} is changed and not committed; commit it with: {typed}")
-    return 0
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What is to be committed: `after` is the file's new text."""
 
+    operator: Configuration
+    mine: OwnFile
+    change: Change
+    after: bytes
+    message: str
 
-def _committed(
-    mine: OwnFile,
-    change: Change,
-    after: bytes,
-    message: str | None,
-    operator: Configuration,
-    spec: Spec,
-    attended: bool,
-) -> int:
-    with mine.written(after):
-        commit = mine.commit(message or change.message, sign=_signed(operator))
-    name = change.environment
-    branch = mine.repository.reference().removeprefix("refs/heads/")
-    say(f"{name}: {change.what} ({commit[:12]} on {branch}); follow with: reconcile status {name} --watch")
-    if spec.approvals and spec.approvals.before:
-        stages = ", ".join(map(str, spec.approvals.before))
-        say(f"it waits for approval before: {stages}; then: reconcile approve {name}")
-    for trouble in (_unused(mine.repository, operator), "" if attended else NOBODY):
-        if trouble:
-            click.echo(f"but {trouble}", err=True)
-    return 0
+    def preview(self, config: str | None) -> tuple[Spec, bool]:
+        """Show what would follow if exactly this were committed; what it asks for, and whether a loop would hear it.
+        Raises InvalidDesired when it cannot be used at all."""
+        name, path, after = self.change.environment, self.mine.path, self.after
+        with Session.open(config, read_only=True, present=lambda own: edited(own, path, after)) as session:
+            found = session.desires.look().environments.get(name)
+            if isinstance(found, Invalid):
+                raise InvalidDesired(*found.problems)
+            assert isinstance(found, Manifest)
+            first, *rest = report(session, name).lines()
+            say(f"{first}, if {paint(self.change.what, bold=True)}", *rest)
+            return found.spec, session.journal.attended()
 
+    def leave(self) -> None:
+        """Changed, and not committed."""
+        with self.mine.written(self.after):
+            typed = self.mine.typed(self.message, sign=self.signed)
+        say(f"{self.mine.path} is changed and not committed; commit it with: {typed}")
 
-def _unused(repository: Repository, operator: Configuration) -> str:
-    """Why the loop will not use what was committed; empty when it will."""
-    from reconciler.desired.signatures import head_signers
+    def commit(self, spec: Spec, attended: bool) -> None:
+        with self.mine.written(self.after):
+            commit = self.mine.commit(self.message, sign=self.signed)
+        name, branch = self.change.environment, self.mine.repository.reference().removeprefix("refs/heads/")
+        follow = f"follow with: reconcile status {name} --watch"
+        say(f"{name}: {self.change.what} ({commit[:12]} on {branch}); {follow}")
+        if spec.approvals and spec.approvals.before:
+            stages = ", ".join(map(str, spec.approvals.before))
+            say(f"it waits for approval before: {stages}; then: reconcile approve {name}")
+        for trouble in (self._unused(), "" if attended else NOBODY):
+            if trouble:
+                click.echo(f"but {trouble}", err=True)
 
-    return Desires(repository, operator, head_signers(operator)).look().unverified
+    @property
+    def signed(self) -> bool:
+        """Does the head have to be?"""
+        return self.operator.repository.verify.mode == "head"
 
-
-def _signed(operator: Configuration) -> bool:
-    return operator.repository.verify.mode == "head"
+    def _unused(self) -> str:
+        """Why the loop will not use what was committed; empty when it will."""
+        return Desires(self.mine.repository, self.operator, head_signers(self.operator)).look().unverified

@@ -18,6 +18,7 @@ from reconciler.desired.work_trees import WorkTree
 from reconciler.errors import Conflict, InvalidDesired, Problem, Refused
 from reconciler.spelling import shown
 
+_STRICT = ("-c", "user.useConfigOnly=true")  # a name that git makes up of a machine's is nobody's
 _ELSEWHERE = (  # variables that would lead his git away from this work tree and its index
     *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
@@ -68,14 +69,13 @@ class OwnFile:
         """This path and no other; the new head. What else is staged stays so, and is not taken along. `sign`: also
         where his configuration does not say so. His hooks run, as always: his team may rely on them. Raises Refused
         with what git or a hook says."""
-        status, said = self._git(("git", *_STRICT, *self.words(message, sign=sign)))
+        signing = ("-S",) if sign else ()
+        one = f":(literal){self.path}"
+        status, said = self._git(("git", *_STRICT, "commit", "--quiet", *signing, "-m", message, "--", one))
         if status:
             typed = f"`{self.typed(message)}` in {self.tree} failed"
             raise Refused(f"{typed}, and {self.path} is as it was:\n{said}{_cure(said)}")
         return self.repository.head()
-
-    def words(self, message: str, *, sign: bool = False) -> tuple[str, ...]:
-        return ("commit", "--quiet", *(("-S",) if sign else ()), "-m", message, "--", f":(literal){self.path}")
 
     def typed(self, message: str, *, sign: bool = False) -> str:
         """The same as a person types it."""
@@ -106,9 +106,6 @@ class OwnFile:
                     raise
                 return 0, ""
         return process.returncode, "\n".join(map(shown, out.decode("utf-8", "replace").splitlines()))
-
-
-_STRICT = ("-c", "user.useConfigOnly=true")  # a name that git makes up of a machine's is nobody's
 
 
 def own_tree(repository: Repository, clock: Clock = SYSTEM) -> WorkTree:

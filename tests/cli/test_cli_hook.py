@@ -92,6 +92,8 @@ def test_where_reconcile_is_missing_commits_go_on_and_it_is_said(hooked: Folder)
     done = commit(hooked, "-a", PATH="/usr/bin:/bin")
     assert done.returncode == 0, done.stderr
     assert "reconcile is not found, so nothing is validated" in done.stderr
+    assert "anew" in hooked.reconcile("init", "--hook").stdout, "which is what it advises"
+    assert "/nowhere/" not in hook.read_text("utf-8")
 
 
 def test_where_there_are_environments_only_the_hook_is_written(folder: Folder) -> None:

@@ -264,6 +264,16 @@ def typing(folder: Folder, *words: str) -> Iterator[tuple[subprocess.Popen[str],
         os.close(theirs)
 
 
+def interrupted(process: subprocess.Popen[str]) -> None:
+    """As by Ctrl-C, again and again: one that comes just before Python waits for a line is not heard until the next."""
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None:
+        assert time.monotonic() < deadline
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)
+
+
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("\n", 1), ("y\n", 0)])
 def test_on_a_terminal_the_person_decides(ready: Folder, answer: str, code: int) -> None:
     before = standing(ready)
@@ -282,8 +292,7 @@ def test_ctrl_c_at_the_question_leaves_everything_as_it_was(ready: Folder) -> No
         said = ""
         while "commit it" not in said:
             said += process.stdout.read(1)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=PATIENCE)
+        interrupted(process)
     assert (process.returncode, standing(ready)) == (130, before)
 
 
