@@ -19,7 +19,7 @@ from reconciler.desired.beside import Beside
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import head_signers, signers_of
-from reconciler.desired.snapshot import Desires, Snapshot
+from reconciler.desired.snapshot import Desires, Present, Snapshot
 from reconciler.desired.votes import Votes
 from reconciler.desired.windows import calendar, shut
 from reconciler.desired.writing import writing_of
@@ -53,12 +53,15 @@ class Session:
         read_only: bool = False,
         by: str = "",
         branch: str | None = None,
+        present: Callable[[Repository], Present] | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self.configuration, self.read_only, self.clock = configuration, read_only, clock
+        followed = None if present else branch or configuration.repository.branch  # None: the one that is checked out
+        self.repository = Repository(configuration.repository_path, followed)
+        signers = None if present else head_signers(configuration)  # what is not committed cannot be signed
+        self.desires = Desires(self.repository, configuration, signers, present and present(self.repository))
         self.journal: Journal = open_journal(configuration.journal_url, read_only=read_only)
-        self.repository = Repository(configuration.repository_path, branch or configuration.repository.branch)
-        self.desires = Desires(self.repository, configuration, head_signers(configuration))
         self.votes = Votes(self.repository, signers_of(configuration), clock)
         self.writing = writing_of(self.repository, configuration, clock)
         self._seen = Snapshot("")
@@ -73,11 +76,18 @@ class Session:
     @staticmethod
     @contextmanager
     def open(
-        config: str | None, *, read_only: bool = False, by: str = "", branch: str | None = None
+        config: str | None,
+        *,
+        read_only: bool = False,
+        by: str = "",
+        branch: str | None = None,
+        present: Callable[[Repository], Present] | None = None,
     ) -> Iterator[Session]:
-        """`branch`: another one than the operator's file names, for a preview. Raises InvalidConfiguration or
-        JournalError, each naming the place."""
-        session = Session(load(Path(config) if config else None), read_only=read_only, by=by, branch=branch)
+        """For a preview, `branch`: another one than the operator's file names; `present`: manifests that are not
+        committed yet, on top of the branch that is checked out. Raises InvalidConfiguration or JournalError, each
+        naming the place, and what `present` raises."""
+        configuration = load(Path(config) if config else None)
+        session = Session(configuration, read_only=read_only, by=by, branch=branch, present=present)
         try:
             yield session
         finally:

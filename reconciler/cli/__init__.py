@@ -17,6 +17,8 @@ from reconciler.errors import ReconcilerError, UsageError
 COMMANDS = {
     "init": "Write a first environment into a git repository.",
     "validate": "Every error in every manifest, all at once.",
+    "switch": "Make the other slot active: edit, preview, commit.",
+    "pin": "Pin a version in a slot: edit, preview, commit.",
     "run": "The loop: keep every environment as git says.",
     "status": "Where every environment stands, why, and what to type next.",
     "diff": "What the world is, against what it should be.",
@@ -81,6 +83,7 @@ def _loaded(name: str) -> ModuleType:
 @click.option("--once", is_flag=True, help="Preview: what differs and every step that would be taken. Writes nothing.")
 @click.option("--apply", is_flag=True, help="With --once: do it, to the end of the transition, and exit.")
 @click.option("--branch", metavar="NAME", help="With --once: preview this branch, before it is merged.")
+@click.option("--worktree", is_flag=True, help="With --once: preview the files as they lie there, before a commit.")
 @click.option("--what-if", metavar="WEIGHT:OUTCOME", help="With --once: suppose the gates say so there, e.g. 50:fail.")
 @click.option("--environment", "-e", multiple=True, metavar="ENV", help="With --once: only these (default: all).")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -95,6 +98,7 @@ def cli(ctx: click.Context, /, config: str | None, **options: Any) -> None:
                  reconcile init            a first environment of your own
                  reconcile --once          what would be done, step by step
                  reconcile run             do it, and go on doing it
+                 reconcile switch          ask for the other slot, in one commit
                  reconcile status          where every environment stands, and what to type next
     """
     ctx.obj = config

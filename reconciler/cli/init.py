@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.cli.hook import install
 from reconciler.errors import Problem, ReconcilerError, UsageError
 
 SCAFFOLD = Path(__file__).resolve().parent / "scaffold"
@@ -25,12 +26,18 @@ IGNORED = ("reconciler.toml", "state/", "releases/")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="production", show_default=True, help="The environment's name.")
 @click.option("--port", type=click.IntRange(1, 65533), help="Where users come in (default: 8080, or the next free).")
-def command(folder: Path, name: str, port: int | None) -> None:
+@click.option(
+    "--hook", is_flag=True, help="Let git validate manifests before each commit; where there are some, only that."
+)
+def command(folder: Path, name: str, port: int | None, hook: bool) -> None:
     """Write a first environment into a git repository: DIR, made if need be.
 
     Nothing that exists is overwritten. The example that it defines runs as it is, so that the first switch can be seen
     before a program of your own is put in.
     """
+    if hook and any(folder.glob("environments/*.y*ml")):
+        click.echo(install(folder, _git(folder, "config", "core.hooksPath") or ""))
+        return
     if not NAME.fullmatch(name):
         raise UsageError(f"--name '{name}': expected small letters, digits and '-', e.g. production")
     branch = repository(folder)
@@ -43,6 +50,8 @@ def command(folder: Path, name: str, port: int | None) -> None:
         click.echo(f"added  to .gitignore: {', '.join(added)}")
     if f"environments/{name}.yaml" not in kept:
         click.echo(_addresses(port))
+    if hook:
+        click.echo(install(folder, _git(folder, "config", "core.hooksPath") or ""))
     wrong = list(_problems(folder, f"environments/{name}.yaml"))
     if wrong:  # what was there before may not fit what was written now
         click.echo("\nto mend before it can run:\n" + "\n".join(f"  {problem}" for problem in wrong))
@@ -199,6 +208,6 @@ next:
   reconcile --once              # what would be done; writes nothing
   reconcile run                 # do it, and go on doing it: leave it running, and use another terminal
   reconcile status --watch      # where it stands, and what to type next
-then switch: set activeSlot to green in environments/{name}.yaml, and
-  git commit -am "Switch to green"
+then switch:
+  reconcile switch {name} green     # sets activeSlot in environments/{name}.yaml, and commits it
 """

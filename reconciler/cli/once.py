@@ -22,6 +22,7 @@ from reconciler.core.rest import rollback_refusal
 from reconciler.core.simulate import WhatIf
 from reconciler.core.state import State
 from reconciler.core.steps import Migrate
+from reconciler.desired.uncommitted import in_work_tree, work_tree
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.session import Session
 from reconciler.wording import describe, duration
@@ -34,6 +35,7 @@ def once(
     *,
     apply: bool,
     branch: str | None,
+    worktree: bool,
     what_if: str | None,
     environment: tuple[str, ...],
     output: str,
@@ -42,13 +44,19 @@ def once(
     """Preview every environment, or with `apply` bring one round to its end. Returns the exit code."""
     if apply and branch:
         raise UsageError("--branch is for a preview; what is applied is the branch that the operator's file names")
+    if worktree and (apply or branch):
+        why = "what is applied is committed" if apply else "a branch has no files but its commits"
+        raise UsageError(f"--worktree is a preview of files that are not committed: {why}; leave one of the two out")
     if apply:
         from reconciler.cli.apply_once import apply_once
 
         return apply_once(config, environment, output)
     supposed = parse_what_if(what_if)
-    with Session.open(config, read_only=True, branch=branch) as session:
+    with Session.open(config, read_only=True, branch=branch, present=in_work_tree if worktree else None) as session:
         reports = []
+        drafted = Drafted.of(session) if worktree else None
+        if drafted and output == "text":
+            say(*drafted.lines())
         for name in session.chosen(environment):
             found = report(session, name, supposed)
             _check(supposed, found)
@@ -56,11 +64,42 @@ def once(
             if output == "text":
                 say(*found.lines())
     if output == "json":
-        click.echo(json.dumps({"environments": [found.as_json() for found in reports]}, default=str))
+        told = {"workTree": drafted.as_json()} if drafted else {}
+        click.echo(json.dumps({**told, "environments": [found.as_json() for found in reports]}, default=str))
     if not reports and output == "text":
         click.echo("no environments: commit one to environments/ (reconcile init writes a first one)")
     code = worst(found.exit_code for found in reports)
     return IN_SYNC if code == CHANGES and not detailed_exitcode else code
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drafted:
+    """What a preview of the work tree was made of."""
+
+    path: str
+    branch: str
+    revision: str
+    followed: str  # the branch that the loop follows
+    signed: bool  # the head has to be
+
+    @staticmethod
+    def of(session: Session) -> Drafted:
+        operator = session.configuration.repository
+        branch = session.repository.reference().removeprefix("refs/heads/")
+        path, revision = str(work_tree(session.repository).folder), session.repository.head()
+        return Drafted(path, branch, revision, operator.branch or branch, operator.verify.mode == "head")
+
+    def lines(self) -> list[str]:
+        lines = [f"work tree of {self.path}, based on {self.branch} at {self.revision[:12]}"]
+        if self.branch != self.followed:
+            lines.append(f"  the loop follows {self.followed}: nothing of it counts before it is merged there")
+        if self.signed:
+            lines.append("  the head must be signed: nothing of it counts before it is committed with git commit -S")
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        told = {"path": self.path, "branch": self.branch, "revision": self.revision}
+        return {**told, "followed": self.followed, "mustBeSigned": self.signed}
 
 
 def parse_what_if(text: str | None) -> WhatIf | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,21 +17,27 @@ from reconciler.desired.manifest import Invalid, Manifest, read
 from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import head_signers
 from reconciler.desired.snapshot import Desires, Snapshot
-from reconciler.errors import InvalidConfiguration, Problem
+from reconciler.desired.uncommitted import judged
+from reconciler.desired.uncommitted import staged as as_staged
+from reconciler.errors import InvalidConfiguration, Problem, UsageError
 
 Read = Manifest | Invalid
 
 
 @click.command("validate")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--staged", is_flag=True, help="What the next commit would hold: every manifest as it is staged.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
-def command(config: str | None, files: tuple[Path, ...], output: str) -> int:
-    """Every error in every manifest, all at once: at the branch's head, or of FILEs as they lie in the work tree.
+def command(config: str | None, files: tuple[Path, ...], staged: bool, output: str) -> int:
+    """Every error in every manifest, all at once: at the branch's head, of FILEs as they lie in the work tree, or as
+    they are staged.
 
     They are judged beside the operator's file, which is checked as well. Reads only; exit code 1 when there are errors.
     """
-    verdict = validate(config, files)
+    if staged and files:
+        raise UsageError("--staged is about everything that is staged; leave it, or the files, out")
+    verdict = before_commit(config) if staged else validate(config, files)
     click.echo(verdict.as_json() if output == "json" else verdict.as_text())
     return 1 if verdict.problems else 0
 
@@ -71,6 +78,29 @@ def validate(config: str | None, files: tuple[Path, ...]) -> Verdict:
     usable = files or not head.unverified
     good = tuple(sorted(one.name for one in found if isinstance(one, Manifest) and usable))
     return Verdict(of, head.revision, good, (*problems, *wrong))
+
+
+def before_commit(config: str | None) -> Verdict:
+    """What the next commit would hold. Where nobody has written an operator's file, as in a clone, manifests are judged
+    by themselves: what may be run is decided elsewhere. Never raises for what is in a file."""
+    operator, problems = _operator(config)
+    if operator is None:
+        return Verdict("the operator's file, which says where the manifests are", "", (), problems)
+    repository = Repository(operator.repository_path)
+    try:
+        found = judged(as_staged(repository, _index()), operator if operator.file else None)
+    finally:
+        repository.close()
+    of = "what is staged of environments/" + ("" if operator.file else ", judged without an operator's file")
+    wrong = (problem for one in found.values() if isinstance(one, Invalid) for problem in one.problems)
+    good = tuple(sorted(one.name for one in found.values() if isinstance(one, Manifest)))
+    return Verdict(of, "", good, (*problems, *wrong))
+
+
+def _index() -> Path | None:
+    """In a hook, the one that git commits from: `git commit FILE` and `git commit -a` make one of their own."""
+    named = os.environ.get("GIT_INDEX_FILE")
+    return Path(named).absolute() if named else None
 
 
 def _operator(config: str | None) -> tuple[Configuration | None, tuple[Problem, ...]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -30,7 +30,7 @@ MOST_BYTES = 256 * 1024
 MOST_FILES = 1000
 _MOST_TREE = 4 * 1024 * 1024  # bytes of one folder's listing; some 80,000 names
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_LINK, _SUBMODULE, _DIRECTORY = 0o120000, 0o160000, 0o040000
+_FILE, _LINK, _SUBMODULE, _DIRECTORY = 0o100000, 0o120000, 0o160000, 0o040000
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,7 @@ class Repository:
         if found is None:
             raise InvalidDesired(Problem(file, 0, 0, f"git object {name} is missing or corrupt; run `git fsck`"))
         if found[2] > most:
-            text = f"{found[2]} bytes are too many, expected at most {most}; split it up or move data elsewhere"
-            raise InvalidDesired(Problem(file, 0, 0, text))
+            raise InvalidDesired(too_large(file, found[2], most))
         return self._read(lambda handle: handle.get_object_data(name)[3])
 
     def _ask_for(self, repo: git.Repo, branch: str) -> str | None:
@@ -196,6 +195,11 @@ class Repository:
                         text = f"git cannot read this repository ({type(error).__name__}); run `git fsck` there"
                         raise InvalidDesired(Problem(str(self.path), 0, 0, text)) from error
         raise AssertionError("unreachable")
+
+
+def too_large(file: str, size: int, most: int = MOST_BYTES) -> Problem:
+    text = f"{size} bytes are too many, expected at most {most}; split it up or move data elsewhere"
+    return Problem(file, 0, 0, text)
 
 
 def _common(git_dir: Path) -> Path:
@@ -250,21 +254,26 @@ def _checked(revision: str) -> str:
 
 def _listing(data: bytes) -> Listing:
     """Raises ValueError or IndexError for bytes that are no tree."""
+    return listed((name, mode, binary.hex()) for binary, mode, name in tree_entries_from_data(data))
+
+
+def listed(entries: Iterable[tuple[str, int, str]]) -> Listing:
+    """What lies in the folder of manifests, by name, mode (git and the file system write it alike) and id."""
     blobs: dict[str, str] = {}
     problems: list[Problem] = []
     executable: set[str] = set()
-    for binary, mode, name in sorted(tree_entries_from_data(data), key=lambda entry: entry[2]):
+    for name, mode, blob in sorted(entries):
         if not name.endswith((".yaml", ".yml")):
             continue
         path, kind = f"{FOLDER}/{shown(name)}", mode & 0o170000
-        if kind in (_LINK, _SUBMODULE, _DIRECTORY):
-            what = {_LINK: "a symbolic link", _SUBMODULE: "a submodule", _DIRECTORY: "a folder"}[kind]
+        if kind != _FILE:
+            what = {_LINK: "a symbolic link", _SUBMODULE: "a submodule", _DIRECTORY: "a folder"}.get(kind, "no file")
             problems.append(Problem(path, 0, 0, f"this is {what}, expected a regular file; commit the content itself"))
         elif shown(name) != name:
             problems.append(Problem(path, 0, 0, "the file's name holds what cannot be shown; give it another name"))
         elif len(blobs) >= MOST_FILES:
             problems.append(Problem(path, 0, 0, f"more than {MOST_FILES} manifests; use a second repository"))
         else:
-            blobs[path] = binary.hex()
+            blobs[path] = blob
             executable |= {path} if mode & 0o100 else set()
     return Listing(blobs, tuple(problems), frozenset(executable))

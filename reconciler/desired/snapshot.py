@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Protocol
 
 from reconciler.core.model import Desired, Spec
 from reconciler.desired.claims import Operator, judge, judge_one
@@ -21,6 +22,22 @@ from reconciler.desired.signatures import Signers
 from reconciler.errors import InvalidDesired, Problem
 
 Read = Manifest | Invalid
+
+
+class Present(Protocol):
+    """Where the manifests of now are read from: the repository at the head, or what no commit has yet. The past is
+    always in the repository."""
+
+    def tree(self, revision: str) -> str | None:
+        """While it stays the same, so does every manifest. None: there is no folder of them."""
+
+    def listing(self, tree: str | None) -> Listing:
+        """What lies in the folder that `tree` named. Raises InvalidDesired."""
+
+    def text(self, blob: str, file: str = ...) -> bytes:
+        """A manifest, also one of the past. Raises InvalidDesired."""
+
+
 _NONE: Mapping[str, Read] = MappingProxyType({})
 
 
@@ -46,12 +63,17 @@ class _Kept:
 
 class Desires:
     """The branch, looked at again and again. `signers`: only a head that one of them has signed is used, however the
-    commits below it came about. Safe to share among threads."""
+    commits below it came about. `present`: look at this, not at the head's manifests. Safe to share among threads."""
 
     def __init__(
-        self, repository: Repository, operator: Operator | None = None, signers: Signers | None = None
+        self,
+        repository: Repository,
+        operator: Operator | None = None,
+        signers: Signers | None = None,
+        present: Present | None = None,
     ) -> None:
         self.repository = repository
+        self._present: Present = present or repository
         self._operator = operator
         self._signers = signers
         self._lock = threading.RLock()
@@ -129,14 +151,14 @@ class Desires:
     # ---- reading -----------------------------------------------------------------------------------------------------
 
     def _read(self, revision: str) -> Snapshot:
-        tree = self.repository.tree(revision)
+        tree = self._present.tree(revision)
         if self._sure and tree == self._tree:
             return Snapshot(revision, self._snapshot.environments)
-        listing = self.repository.listing(tree)
+        listing = self._present.listing(tree)
         read = {(file, blob): self._parsed(file, blob) for file, blob in listing.blobs.items()}
         self._blobs = {key: result for key, (result, sure) in read.items() if sure}
         self._tree, self._sure = tree, all(sure for _, sure in read.values())
-        found = [result for result, _ in read.values()] + _impossible(listing)
+        found = [*(result for result, _ in read.values()), *impossible(listing)]
         return Snapshot(revision, MappingProxyType(judge(found, self._operator)))
 
     def _parsed(self, file: str, blob: str) -> tuple[Read, bool]:
@@ -145,7 +167,7 @@ class Desires:
         if known is not None:
             return known, True
         try:
-            return read(self.repository.text(blob, file), file), True
+            return read(self._present.text(blob, file), file), True
         except InvalidDesired as error:
             return Invalid(file, None, error.problems), False
 
@@ -212,7 +234,8 @@ class Desires:
         return self._forward[head, accepted]
 
 
-def _impossible(listing: Listing) -> list[Read]:
+def impossible(listing: Listing) -> list[Invalid]:
+    """What lies among the manifests and cannot be one."""
     return [Invalid(problem.file, None, (problem,)) for problem in listing.problems]
 
 

@@ -40,20 +40,52 @@ class WorkTree:
     path: Path | None
     shared: Plumbing
 
+    @property
+    def folder(self) -> Path:
+        """Where it is. Only of one that is known to be there."""
+        assert self.path is not None
+        return self.path
+
     def obstacle(self, old: Entry, new: Entry, cure: str, clock: Clock) -> str:
         """Why the file cannot be moved from `old` to `new` here, with what to type; empty when it can.
         `cure`: the command that puts it back by hand. Raises Unreachable when git does not answer."""
         sign = ".git" if self.git_dir != self.shared.common else "."  # a main one may lie far from its git folder
         if self.path is None or not os.path.exists(self.path / sign):
             return self._gone()
-        told = self._under_way() or locked((self.git_dir / "index.lock", self.git_dir / "HEAD.lock"), clock)
-        if told:
+        if told := self._under_way():
+            return f"{told}, and the file is put back by itself"
+        if told := self._locked(clock):
             return told
         settings = self.shared.within(self.git_dir, self.path, {}).settings()
         if settings.get("core.sparsecheckout", "").lower() in _TRUE:
             return f"{self.path} is sparse, so its files are not moved from here; type: {cure}"
         git = self._git(settings)
-        return self._unmerged(git) or self._changed(git, old, new, cure, settings) or self._filtered(git, old, cure)
+        if told := self._unmerged(git):
+            return f"{told}, and the file is put back by itself"
+        return self._changed(git, old, new, cure, settings) or self._filtered(git, old, cure)
+
+    def busy(self, clock: Clock) -> str:
+        """Why nothing should be committed here just now, with what to do first; empty when it may be."""
+        return self._under_way() or self._locked(clock)
+
+    def touched(self, file: Entry) -> str:
+        """Why a change of this one file would not be the only one here, with what to do first; empty when it would.
+        `file`: as the head has it. Raises Unreachable when git does not answer."""
+        settings = self.shared.within(self.git_dir, self.folder, {}).settings()
+        git = self._git(settings)
+        modes = settings.get("core.filemode", "true").lower() in _TRUE
+        if told := self._unmerged(git):
+            return told
+        if reading(git, file.path, modes) != (file.content, file.content if modes else file.blob):
+            there = f"git -C {quote(str(self.path))}"
+            kept = f"commit them with `{there} commit -- {quote(file.path)}`"
+            stashed = f"keep them with `{there} stash push -- {quote(file.path)}`"
+            return f"{file.path} in {self.path} has changes that are not committed; {kept}, or {stashed}"
+        name = filtered(git, file.path)
+        return f"{file.path} goes through the filter '{name}', so change and commit it by hand" if name else ""
+
+    def _locked(self, clock: Clock) -> str:
+        return locked((self.git_dir / "index.lock", self.git_dir / "HEAD.lock"), clock)
 
     def move(self, old: str, new: str, path: str) -> None:
         """Take index and file from one commit to another that differs from it in `path`; everything else stays as it
@@ -84,14 +116,14 @@ class WorkTree:
         for name, what, commands in _UNDER_WAY:
             if (self.git_dir / name).exists():
                 typed = " or ".join(f"`git -C {quote(str(self.path))} {command}`" for command in commands)
-                return f"{what} is under way in {self.path}; end it with {typed}, and the file is put back by itself"
+                return f"{what} is under way in {self.path}; end it with {typed}"
         return ""
 
     def _unmerged(self, git: Plumbing) -> str:
         if not git.ask("ls-files", "-z", "--unmerged"):
             return ""
         see = f"git -C {quote(str(self.path))} status"
-        return f"{self.path} has conflicts; resolve them (`{see}`), and the file is put back by itself"
+        return f"{self.path} has conflicts; resolve them (`{see}`)"
 
     def _changed(self, git: Plumbing, old: Entry, new: Entry, cure: str, settings: dict[str, str]) -> str:
         modes = settings.get("core.filemode", "true").lower() in _TRUE
@@ -114,6 +146,14 @@ def work_trees(git: Plumbing, reference: str) -> list[WorkTree]:
     """Those that would notice if `reference` moved. Raises Unreachable when git does not answer."""
     every = (WorkTree(git_dir, path, git) for git_dir, path in _places(git))
     return [tree for tree in every if _concerned(tree, reference)]
+
+
+def own(git: Plumbing) -> WorkTree | None:
+    """The one that belongs to this very git folder; None for a bare repository."""
+    for git_dir, path in _places(git):
+        if path and os.path.realpath(git_dir) == os.path.realpath(git.git_dir):
+            return WorkTree(git_dir, path, git)
+    return None
 
 
 def _places(git: Plumbing) -> Iterator[tuple[Path, Path | None]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
@@ -28,12 +28,14 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value stands; `key` is where its key does (in a list: the value), `raw` a scalar as it was written."""
+    """Where a value stands; `key` is where its key does (in a list: the value), `raw` a scalar as it was written.
+    `span`: from where to where, in characters; of what is in no brackets, only where it begins is known."""
 
     line: int
     column: int
     key: tuple[int, int]
     raw: str = ""
+    span: tuple[int, int] = (0, 0)
 
 
 @dataclass(slots=True)
@@ -146,7 +148,7 @@ class _Builder:
                 self._refuse_extras(event)
                 self._enter(event, {} if isinstance(event, yaml.MappingStartEvent) else [])
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
-                self._stack.pop()
+                self._leave(event)
             case yaml.AliasEvent():
                 self._say(event, f"alias '*{clip(event.anchor)}' is not allowed; write the value out")
                 self._refuse_as_key(event)
@@ -197,15 +199,22 @@ class _Builder:
             raise _Stop
         self._stack.append(_Frame(value, self._put(event, value)))
 
+    def _leave(self, event: Any) -> None:
+        path = self._stack.pop().path
+        place = self._parsed.places[path]
+        if event.end_mark.index > event.start_mark.index:  # a bracket
+            self._parsed.places[path] = replace(place, span=(place.span[0], event.end_mark.index))
+
     def _put(self, event: Any, value: Any, raw: str = "") -> Path:
         """Hang a value where it belongs; gives its path."""
         here = (event.start_mark.line + 1, event.start_mark.column + 1)
+        span = (event.start_mark.index, event.end_mark.index)
         if not self._stack:
             self._parsed.data = value
-            self._parsed.places[()] = Place(*here, here, raw)
+            self._parsed.places[()] = Place(*here, here, raw, span)
             return ()
         path, key_at = self._hang(self._stack[-1], value, here)
-        self._parsed.places[path] = Place(*here, key_at, raw)
+        self._parsed.places[path] = Place(*here, key_at, raw, span)
         return path
 
     def _hang(self, frame: _Frame, value: Any, here: tuple[int, int]) -> tuple[Path, tuple[int, int]]:

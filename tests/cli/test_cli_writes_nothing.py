@@ -12,11 +12,13 @@ LOOKING = (
     ("--once",),
     ("--once", "--what-if", "50:fail"),
     ("--once", "--output", "json"),
+    ("--once", "--worktree"),
     ("status",),
     ("diff",),
     ("history",),
     ("history", "--verify"),
     ("validate",),
+    ("validate", "--staged"),
     ("alerts",),
     ("gates", "production", "--for", "500ms"),
 )

@@ -1,0 +1,143 @@
+"""A person's own commit of one file: typed by us, but his in everything, with his name, his key and his hooks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import join
+
+from reconciler.clock import SYSTEM, Clock
+from reconciler.desired.committing import Entry
+from reconciler.desired.repository import Repository
+from reconciler.desired.uncommitted import work_tree
+from reconciler.desired.work_trees import WorkTree
+from reconciler.errors import Conflict, InvalidDesired, Problem, Refused
+from reconciler.spelling import shown
+
+_STRICT = ("-c", "user.useConfigOnly=true")  # a name that git makes up of a machine's is nobody's
+_ELSEWHERE = (  # variables that would lead his git away from this work tree and its index
+    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_NAMESPACE"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A manifest in the work tree in which the branch is checked out. Nobody has changed it since the head."""
+
+    repository: Repository
+    tree: Path
+    head: str
+    path: str
+    before: bytes
+
+    @classmethod
+    def of(cls, repository: Repository, path: str) -> OwnFile:
+        """Raises Refused with what to do first, and InvalidDesired, UsageError and Unreachable."""
+        tree, head = own_tree(repository), repository.head()
+        listing = repository.environments(head)
+        if path not in listing.blobs:
+            raise Refused(f"{path} at {head[:12]} is no file that could be changed; see reconcile validate")
+        file = Entry(path, listing.blobs[path], path in listing.executable)
+        if obstacle := tree.touched(file):
+            raise Refused(obstacle)
+        try:
+            return cls(repository, tree.folder, head, path, (tree.folder / path).read_bytes())
+        except OSError as error:
+            raise InvalidDesired(Problem(path, 0, 0, f"cannot be read: {error.strerror}")) from error
+
+    @contextmanager
+    def written(self, after: bytes) -> Iterator[None]:
+        """With this content. When what is done with it fails, or is interrupted, the file is as it was again, unless it
+        is committed by then. Raises Conflict when somebody was faster, Refused when it cannot be written."""
+        file = self.tree / self.path
+        if self.repository.head() != self.head or file.read_bytes() != self.before:
+            raise Conflict(f"{self.path} or the branch has changed meanwhile, so nothing was done; look at it again")
+        try:
+            _write(file, after)
+            yield
+        except BaseException:
+            if self.repository.head() == self.head:
+                _write(file, self.before)
+            raise
+
+    def commit(self, message: str, *, sign: bool = False) -> str:
+        """This path and no other; the new head. What else is staged stays so, and is not taken along. `sign`: also
+        where his configuration does not say so. His hooks run, as always: his team may rely on them. Raises Refused
+        with what git or a hook says."""
+        signing = ("-S",) if sign else ()
+        one = f":(literal){self.path}"
+        status, said = self._git(("git", *_STRICT, "commit", "--quiet", *signing, "-m", message, "--", one))
+        if status:
+            typed = f"`{self.typed(message)}` in {self.tree} failed"
+            raise Refused(f"{typed}, and {self.path} is as it was:\n{said}{_cure(said)}")
+        return self.repository.head()
+
+    def typed(self, message: str, *, sign: bool = False) -> str:
+        """The same as a person types it."""
+        return join(("git", "commit", *(("-S",) if sign else ()), "-m", message, "--", self.path))
+
+    def _git(self, command: tuple[str, ...]) -> tuple[int, str]:
+        """Without a deadline: a hook or a key may want something from him, and Ctrl-C is at hand. It reaches git, too,
+        which then ends by itself and removes its locks; if it had done its work before, that counts."""
+        environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+        try:
+            process = subprocess.Popen(
+                command,
+                cwd=self.tree,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+        except OSError as error:
+            raise Refused(f"git cannot be started: {error.strerror}; is it installed?") from error
+        with process:
+            try:
+                out = process.communicate()[0]
+            except KeyboardInterrupt:
+                process.terminate()
+                process.wait()  # not for its words: whatever a hook has started may hold them open
+                if process.returncode:
+                    raise
+                return 0, ""
+        return process.returncode, "\n".join(map(shown, out.decode("utf-8", "replace").splitlines()))
+
+
+def own_tree(repository: Repository, clock: Clock = SYSTEM) -> WorkTree:
+    """The work tree, with the branch that the loop follows checked out, and nothing under way. Raises UsageError for a
+    bare repository, Refused with what to do first, InvalidDesired and Unreachable."""
+    tree = work_tree(repository)
+    if obstacle := tree.busy(clock) or _elsewhere(repository, tree.folder):
+        raise Refused(obstacle)
+    return tree
+
+
+def _elsewhere(repository: Repository, folder: Path) -> str:
+    """Why a commit from here would not be on the branch that the loop follows; empty when it would."""
+    head = repository.plumbing().run("symbolic-ref", "--quiet", "HEAD").text
+    wanted = repository.reference()
+    if head == wanted:
+        return ""
+    short = wanted.removeprefix("refs/heads/")
+    checked_out = f"'{head.removeprefix('refs/heads/')}' is" if head else "no branch is"
+    cure = join(("git", "-C", str(folder), "switch", short))
+    return f"{checked_out} checked out in {folder}, and the loop follows '{short}'; type: {cure}"
+
+
+def _write(file: Path, content: bytes) -> None:
+    """In its place: owner, mode and links stay. Raises Refused."""
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise Refused(f"{file}: cannot be written: {error.strerror}") from error
+
+
+def _cure(said: str) -> str:
+    if "user.useConfigOnly" in said or "auto-detection is disabled" in said or "Please tell me who you are" in said:
+        return '\ntype: git config --global user.name "YOUR NAME"; git config --global user.email YOUR@ADDRESS'
+    return ""
