@@ -15,7 +15,7 @@ from reconciler.desired.committing import Entry
 from reconciler.desired.repository import Repository
 from reconciler.desired.uncommitted import work_tree
 from reconciler.desired.work_trees import WorkTree
-from reconciler.errors import Conflict, InvalidDesired, Problem, Refused
+from reconciler.errors import Conflict, Refused
 from reconciler.spelling import shown
 
 _STRICT = ("-c", "user.useConfigOnly=true")  # a name that git makes up of a machine's is nobody's
@@ -45,17 +45,17 @@ class OwnFile:
         file = Entry(path, listing.blobs[path], path in listing.executable)
         if obstacle := tree.touched(file):
             raise Refused(obstacle)
-        try:
-            return cls(repository, tree.folder, head, path, (tree.folder / path).read_bytes())
-        except OSError as error:
-            raise InvalidDesired(Problem(path, 0, 0, f"cannot be read: {error.strerror}")) from error
+        before = _read(tree.folder / path)
+        if before is None:
+            raise Refused(f"{path} in {tree.folder} cannot be read")
+        return cls(repository, tree.folder, head, path, before)
 
     @contextmanager
     def written(self, after: bytes) -> Iterator[None]:
         """With this content. When what is done with it fails, or is interrupted, the file is as it was again, unless it
         is committed by then. Raises Conflict when somebody was faster, Refused when it cannot be written."""
         file = self.tree / self.path
-        if self.repository.head() != self.head or file.read_bytes() != self.before:
+        if self.repository.head() != self.head or _read(file) != self.before:
             raise Conflict(f"{self.path} or the branch has changed meanwhile, so nothing was done; look at it again")
         try:
             _write(file, after)
@@ -127,6 +127,13 @@ def _elsewhere(repository: Repository, folder: Path) -> str:
     checked_out = f"'{head.removeprefix('refs/heads/')}' is" if head else "no branch is"
     cure = join(("git", "-C", str(folder), "switch", short))
     return f"{checked_out} checked out in {folder}, and the loop follows '{short}'; type: {cure}"
+
+
+def _read(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
 
 
 def _write(file: Path, content: bytes) -> None:

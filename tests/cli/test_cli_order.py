@@ -253,10 +253,16 @@ def typing(folder: Folder, *words: str) -> Iterator[tuple[subprocess.Popen[str],
     """The command on a terminal; what is typed goes into the number."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "reconciler", *words]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     try:
         with subprocess.Popen(
-            command, cwd=folder.root, env=folder.environ, stdin=theirs, text=True, start_new_session=True, **pipes
+            command,
+            cwd=folder.root,
+            env=folder.environ,
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         ) as process:
             yield process, ours
     finally:
@@ -285,13 +291,35 @@ def test_on_a_terminal_the_person_decides(ready: Folder, answer: str, code: int)
     assert ("nothing was committed" in said) is (code == 1)
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_somebody_changes_while_it_is_asked_is_not_lost(ready: Folder, gone: bool) -> None:
+    head = ready.git("rev-parse", "HEAD")
+    with typing(ready, "switch", "production", "green") as (process, keys):
+        asked(process)
+        ready.edit(FILE, "soak: 30s", "soak: 40s")
+        if gone:
+            (ready.root / FILE).unlink()
+        os.write(keys, b"y\n")
+        said = process.communicate(timeout=PATIENCE)[0]
+    assert (process.returncode, ready.git("rev-parse", "HEAD")) == (1, head), said
+    assert "has changed meanwhile" in said
+    assert (ready.root / FILE).exists() is not gone
+    assert gone or "soak: 40s" in (ready.root / FILE).read_text("utf-8")
+
+
+def asked(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    said = ""
+    while "commit it" not in said:
+        one = process.stdout.read(1)
+        assert one, said
+        said += one
+
+
 def test_ctrl_c_at_the_question_leaves_everything_as_it_was(ready: Folder) -> None:
     before = standing(ready)
     with typing(ready, "switch", "production", "green") as (process, _):
-        assert process.stdout is not None
-        said = ""
-        while "commit it" not in said:
-            said += process.stdout.read(1)
+        asked(process)
         interrupted(process)
     assert (process.returncode, standing(ready)) == (130, before)
 
