@@ -167,6 +167,9 @@ class Reader:
         stale = parent and self._weather.strikes("git-stale-read")
         return parent if stale else self._git.head
 
+    def tip(self) -> tuple[str, str]:
+        return self.branch, self.head()
+
     def tree(self, revision: str) -> str | None:
         return None if revision in self._git.gone or revision not in self._git.commits else revision
 
