@@ -85,8 +85,8 @@ class Drafted:
     @staticmethod
     def of(session: Session) -> Drafted:
         operator = session.configuration.repository
-        branch = session.repository.reference().removeprefix("refs/heads/")
-        path, revision = str(work_tree(session.repository).folder), session.repository.head()
+        branch, revision = session.repository.tip()
+        path = str(work_tree(session.repository).folder)
         return Drafted(path, branch, revision, operator.branch or branch, operator.verify.mode == "head")
 
     def lines(self) -> list[str]:

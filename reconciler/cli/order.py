@@ -127,7 +127,7 @@ class _Order:
     def commit(self, spec: Spec, attended: bool) -> None:
         with self.mine.written(self.after):
             commit = self.mine.commit(self.message, sign=self.signed)
-        name, branch = self.change.environment, self.mine.repository.reference().removeprefix("refs/heads/")
+        name, branch = self.change.environment, self.mine.repository.tip()[0]
         follow = f"follow with: reconcile status {name} --watch"
         say(f"{name}: {self.change.what} ({commit[:12]} on {branch}); {follow}")
         if spec.approvals and spec.approvals.before:

@@ -120,10 +120,9 @@ def own_tree(repository: Repository, clock: Clock = SYSTEM) -> WorkTree:
 def _elsewhere(repository: Repository, folder: Path) -> str:
     """Why a commit from here would not be on the branch that the loop follows; empty when it would."""
     head = repository.plumbing().run("symbolic-ref", "--quiet", "HEAD").text
-    wanted = repository.reference()
-    if head == wanted:
+    short = repository.tip()[0]
+    if head == f"refs/heads/{short}":
         return ""
-    short = wanted.removeprefix("refs/heads/")
     checked_out = f"'{head.removeprefix('refs/heads/')}' is" if head else "no branch is"
     cure = join(("git", "-C", str(folder), "switch", short))
     return f"{checked_out} checked out in {folder}, and the loop follows '{short}'; type: {cure}"
