@@ -201,9 +201,10 @@ class Playground:
         return until(look, "an event", self.story)
 
     def until_stable(self, slot: str, version: str, name: str = ENVIRONMENT) -> State:
-        """At rest on that release, everything left behind by a transition cleaned up."""
+        """At rest on that release, everything left behind by a transition cleaned up, and git told of it."""
         release = Release(Slot(slot), version)
-        return self.until(lambda s: s.stable == release and s.transition is None and not s.intent, name)
+        rests = self.until(lambda s: s.stable == release and s.transition is None and not s.intent, name)
+        return self.until(lambda s: s.duty is None or (s.duty.noted and not s.intent), name) if rests.duty else rests
 
     def story(self) -> str:
         """What an operator would look at when something did not come."""
