@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.agreeing import answered, begun, unapproved
-from reconciler.core.bearing import migrated, noted, what_became
+from reconciler.core.bearing import migrated, noted
+from reconciler.core.endings import ended, since
 from reconciler.core.events import (
     Accepted,
     Admitted,
@@ -46,9 +47,8 @@ from reconciler.core.events import (
 )
 from reconciler.core.model import Pause, Release, Stage
 from reconciler.core.outcomes import applied, at_step, drifted, intended
-from reconciler.core.state import Duty, Held, Last, Leftover, State, Transition
-
-MOST_OWED = 8  # notes of earlier ends that wait for git
+from reconciler.core.requests import requested
+from reconciler.core.state import Held, State, Transition
 
 
 def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> State:
@@ -79,11 +79,11 @@ def _fold(state: State, event: Event) -> State:
         case GenerationTaken(generation):
             return replace(state, generation=generation)
         case Requested():
-            return _requested(state, event)
+            return requested(state, event)
         case Accepted():
             return _accepted(state, event)
         case Bootstrapped(stable):
-            state = _since(state, stable, state.accepted.revision if state.accepted else "")
+            state = since(state, stable, state.accepted.revision if state.accepted else "")
             return replace(state, stable=stable, started=state.started.replace(stable.slot, stable.version))
         case Adopted(stable):
             return _adopted(state, stable)
@@ -111,7 +111,7 @@ def _fold(state: State, event: Event) -> State:
         case _ if state.transition is None:
             return state
         case Ended():
-            return _ended(state, state.transition, event)
+            return ended(state, state.transition, event)
         case _:
             return _in_transition(state, state.transition, event)
 
@@ -141,18 +141,13 @@ def _told(held: Held, state: State, event: Accepted) -> Held:
     )
 
 
-def _since(state: State, stable: Release, revision: str) -> State:
-    """Whoever changes what is asked for from here on is an author of what comes after this stable release."""
-    return replace(state, since=state.since.replace(stable.slot, revision))
-
-
 def _adopted(state: State, stable: Release) -> State:
     """Whatever was under way is over; what was left in the slot that is stable now is no leftover. What was on its way
     back has failed all the same: it is held, and git is told."""
     t = state.transition
     if t and t.going_back and t.newcomer != stable:
-        state = _ended(state, t, Ended(t.ends, f"{t.reason}; {stable} was adopted meanwhile"))
-    state = _since(state, stable, state.accepted.revision if state.accepted else "")
+        state = ended(state, t, Ended(t.ends, f"{t.reason}; {stable} was adopted meanwhile"))
+    state = since(state, stable, state.accepted.revision if state.accepted else "")
     left = state.leftover if state.leftover and state.leftover.release.slot is not stable.slot else None
     return replace(
         state, stable=stable, leftover=left, started=state.started.replace(stable.slot, stable.version),
@@ -207,63 +202,6 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
     return replace(state, transition=transition)
 
 
-def _requested(state: State, request: Requested) -> State:
-    reason = request.reason or "by an operator"
-    transition = state.transition
-    moving = transition is not None and not transition.going_back
-    match request.verb:
-        case Verb.PAUSE:
-            return replace(state, paused=reason, paused_by_rule=False)
-        case Verb.RESUME if request.override:
-            return replace(state, override=(state.accepted.digest, reason) if state.accepted else None)
-        case Verb.RESUME:
-            return _resumed(state)
-        case Verb.SUSPEND if state.transition is None or request.leave_split:
-            return replace(state, suspended=reason)
-        case Verb.ABORT if transition:  # on the way back too: a suspended one goes on
-            return replace(state, abort=reason)
-        case Verb.ROLLBACK if moving:
-            return replace(state, abort=reason)
-        case Verb.ROLLBACK if state.transition is None:
-            return replace(state, rollback=reason, request_refused="")
-        case Verb.PROMOTE if transition and moving and isinstance(transition.step, Pause):
-            return replace(state, promote=True)
-        case Verb.RETRY:
-            state = replace(state, held=(), refusal=None, untold=(), accept_rewritten=request.accept_rewritten)
-            return replace(state, duty=replace(state.duty, good="") if state.duty else None)  # it may be asked for
-        case Verb.ADOPT:
-            return replace(state, adopt=request.slot, request_refused="")
-        case Verb.HANDOVER:
-            return replace(state, forced=request.slot)
-        case Verb.DOWN:
-            return _down(state, reason)
-        case _:
-            return state
-
-
-def _down(state: State, reason: str) -> State:
-    """A transition ends with it; but for one from which nothing leads back: that goes on where it stood."""
-    transition, back = state.transition, f"down: {reason}"
-    if transition is None or transition.going_back:
-        return replace(state, down=reason)
-    if not state.outgrown:
-        return replace(state, down=reason, abort=back)
-    return replace(state, down=reason, transition=replace(transition, restarts=transition.rung > 0))
-
-
-def _resumed(state: State) -> State:
-    transition = state.transition
-    if transition:
-        asked = state.paused_by_rule  # a gate asked a person, who has decided: it begins anew
-        unwatched = state.suspended or state.down or asked or transition.holding_since is not None
-        if transition.holding_since is not None:  # whatever it held for, a person says that it is over
-            transition = replace(transition, starts=0, spent=0.0, restarts=transition.rung > 0)
-        transition = replace(transition, holding_since=None, refusal="", since=state.watched)
-        if unwatched:  # what was measured before, or by nobody, is not held against it
-            transition = replace(transition, opened=state.watched, unready_since=None)
-    return replace(state, paused="", paused_by_rule=False, suspended="", down="", transition=transition)
-
-
 def _began(state: State, event: Began) -> State:
     transition = Transition(
         event.transition, event.stable, event.newcomer, event.digest, event.revision, event.steps,
@@ -282,58 +220,3 @@ def _began(state: State, event: Began) -> State:
 def _branch(state: State) -> str:
     """Where what is in force came from, whatever the branch of the last look is."""
     return state.accepted.branch if state.accepted else ""
-
-
-def _ended(state: State, transition: Transition, event: Ended) -> State:
-    succeeded = event.phase is Phase.SUCCEEDED
-    state = _since(state, transition.newcomer, transition.revision) if succeeded else state
-    stable, left = (transition.newcomer, transition.stable) if succeeded else (transition.stable, transition.newcomer)
-    held = state.held
-    if transition.hold and not succeeded and not state.is_held(transition.newcomer.version):
-        before = tuple(sorted({pin for pin in _before(state, transition) if pin}))
-        failed = Held(transition.newcomer.version, transition.condition, transition.reason, before)
-        ended = state.accepted is not None and failed.ends_with(state.accepted.pins)  # by what superseded it
-        held = held if ended else (*held[-1:], failed)
-    reason = event.reason or transition.reason
-    paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
-    reason += "" if succeeded else what_became(transition)
-    last = Last(transition.id, transition.revision, transition.newcomer, event.phase, reason)
-    behind = tuple(behind for behind in state.behind if behind.release == transition.stable)
-    return replace(
-        state, stable=stable, transition=None, held=held,
-        leftover=Leftover(left, state.watched, good=succeeded), behind=behind,
-        last=last, duty=_duty(state, transition, event, reason), owed=_owed(state), override=None,
-        abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
-        paused_by_rule=False, forced=None,
-    )  # fmt: skip
-
-
-def _good(state: State, stable: Release) -> Accepted | None:
-    """What was in force last when git asked for this stable."""
-    good = state.good[stable.slot]
-    return good if good and good.target == stable else None
-
-
-def _before(state: State, transition: Transition) -> tuple[str | None, ...]:
-    """What was pinned before this version was asked for."""
-    good = _good(state, transition.stable)
-    return (good.pins.blue, good.pins.green) if good else ()
-
-
-def _duty(state: State, transition: Transition, event: Ended, reason: str) -> Duty:
-    """Git is told of every end; where the version is held, its file is to be put back as it was."""
-    succeeded, t = event.phase is Phase.SUCCEEDED, transition
-    good = _good(state, t.stable) if t.hold and not succeeded else None
-    way = f"{t.newcomer} serves, after {t.stable}" if succeeded else f"{t.newcomer} went back to {t.stable}"
-    condition = f" ({t.condition})" if t.condition and not succeeded else ""
-    text = f"{event.phase}{condition}: {way}{': ' + reason if reason else ''}"
-    back = good.revision if good else ""
-    return Duty(t.id, t.revision, text, back, f"{t.condition}: {t.reason}", branch=t.branch)
-
-
-def _owed(state: State) -> tuple[Duty, ...]:
-    """Notes that git has not taken yet. Their files are nobody's business any more: something else was asked for."""
-    duty = state.duty
-    if duty is None or duty.over or not duty.revision or duty.noted == duty.said():
-        return state.owed
-    return (*state.owed, replace(duty, good=""))[-MOST_OWED:]

@@ -9,8 +9,8 @@ from core_world import B, G, World, at, serving, spec, switching
 
 from reconciler.core.conditions import Condition, status
 from reconciler.core.diff import standing
+from reconciler.core.endings import MOST_OWED
 from reconciler.core.events import Began, Phase, RollbackBegan, Verb
-from reconciler.core.history import MOST_OWED
 from reconciler.core.model import Desired, GitAfter
 from reconciler.core.plan import decide
 from reconciler.core.reading import GitReading

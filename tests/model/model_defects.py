@@ -220,7 +220,7 @@ def unsigned(decision: Any, desired: Any, state: Any = None) -> Any:
     return replace(INTENDED(decision, desired, state), revision="")
 
 
-ENDED, FOLD, READING, DECIDE = history._ended, history._fold, Situation.reading, plan.decide
+ENDED, FOLD, READING, DECIDE = history.ended, history._fold, Situation.reading, plan.decide
 VERDICT, STANDING_AT, SETTLE, TOLD = gates.verdict, model_drivers.standing_at, Loop.settle, Loop.told
 HAND_OVER = handing.hand_over
 INTENDED, MIGRATE = plan.intended, migrating.migrate

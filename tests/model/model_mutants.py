@@ -213,7 +213,7 @@ MUTANTS = (
         budget=2,
     ),
     Mutant(
-        "a failed version is tried again and again", "13", spoil(history, "_ended", defects.forgetful_end), options=BAD
+        "a failed version is tried again and again", "13", spoil(history, "ended", defects.forgetful_end), options=BAD
     ),
     Mutant(
         "a stale look at git brings an older state back",
@@ -273,7 +273,7 @@ MUTANTS = (
     Mutant(
         "what the data have left behind is forgotten with the transition",
         "left behind",
-        spoil(history, "_ended", defects.clean_slate),
+        spoil(history, "ended", defects.clean_slate),
         faults=("abort",),
         options={**ONE_WAY, "steps": AT_ONCE},
     ),
