@@ -262,7 +262,7 @@ def test_every_minute_is_closed_exactly_when_a_naive_reading_says_so(
 @settings(max_examples=25, deadline=None)
 @given(
     CRONS,
-    st.sampled_from([VIENNA, "America/Nuuk", "America/Santiago", "Australia/Lord_Howe"]),
+    st.sampled_from([VIENNA, "America/Nuuk", "America/Santiago"]),
     st.sampled_from(["2026-01-05", "2026-03-28", "2026-04-04", "2026-09-05", "2026-10-03", "2026-10-24"]),
 )
 def test_through_every_change_of_the_clock_the_times_are_those_that_the_library_finds(
@@ -274,6 +274,15 @@ def test_through_every_change_of_the_clock_the_times_are_those_that_the_library_
         moment.astimezone(UTC) for moment in CronSim(cron, (begins - timedelta(seconds=1)).astimezone(ZoneInfo(where)))
     )
     assert list(dict.fromkeys(found)) == list(dict.fromkeys(takewhile(lambda moment: moment < ends, walk)))
+
+
+def test_after_a_change_by_half_an_hour_midnight_is_midnight() -> None:
+    """Lord Howe puts its clocks back by 30 minutes. Who walks on from the day before, as the library does when it is
+    begun there, comes half an hour late into the next one."""
+    there = ZoneInfo("Australia/Lord_Howe")
+    spans = list(Cron("* 0 * * *", there, MINUTE).spans(at("2026-04-05 13:00"), at("2026-04-05 16:00")))
+    assert spans == [(at("2026-04-05 13:30"), at("2026-04-05 14:30"))]
+    assert at("2026-04-05 13:30").astimezone(there).strftime("%d %H:%M") == "06 00:00"
 
 
 # ---- what is refused -------------------------------------------------------------------------------------------------

@@ -156,11 +156,12 @@ def test_what_cannot_be_used_moves_no_traffic(tmp_path: Path) -> None:
         file.write_bytes(text)
         living.git("add", ".")
         living.git("commit", "-q", "-m", "hostile")
-        began, before = time.process_time(), size()[0]
+        before = size()[0]  # collects what other tests have left, which takes its time
+        began = time.thread_time()
         for _ in range(5):
             found = tick(living.keeper)
         assert found.status.reason == "DesiredInvalid", text[:60]
-        assert time.process_time() - began < SPENT, text[:60]
+        assert time.thread_time() - began < SPENT, text[:60]
         assert size()[0] - before < GROWTH, text[:60]
     assert (living.gateway.reading.weights, len(living.gateway.writes)) == (settled, writes)
     assert settled == all_on(living.keeper.state.stable.slot)  # type: ignore[union-attr]
