@@ -21,20 +21,25 @@ LOOK, PATIENCE = 0.1, 2.0  # seconds between two looks for what became of a no, 
 STAGES = click.Choice(["preflight", "migrate", "shift", "handOver", "finalise"])
 
 
-@click.command("approve")
-@click.argument("environment")
-@click.option("--stage", type=STAGES, help="Refuse when another stage waits by now.")
-@click.option("--reason", "-m", default="", help="What you looked at; stands beside your name.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask again after the review.")
-@click.option("--tag", is_flag=True, help="Vote nothing here: print the tag to sign and push from your own clone.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.pass_obj
-def command(
-    config: str | None, environment: str, stage: str | None, reason: str, yes: bool, tag: bool, output: str
-) -> int:
-    """Review the stage that waits, and approve exactly what was shown. What is put into git is a commit of yours on a
-    branch of its own; where the manifest names approvers it is signed with your key."""
-    return cast_vote(config, environment, stage, reason, "approve", yes=yes, tag=tag, output=output)
+def ballot(verdict: str, help_text: str, why: str, *, must_say: bool = False) -> click.Command:
+    """A command that reviews the stage that waits, and votes on it. `must_say`: not without a reason."""
+
+    @click.command(verdict, help=help_text)
+    @click.argument("environment")
+    @click.option("--stage", type=STAGES, help="Refuse when another stage waits by now.")
+    @click.option("--reason", "-m", default="", help=why)
+    @click.option("--yes", "-y", is_flag=True, help="Do not ask again after the review.")
+    @click.option("--tag", is_flag=True, help="Vote nothing here: print the tag to sign and push from your own clone.")
+    @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+    @click.pass_obj
+    def command(
+        config: str | None, environment: str, stage: str | None, reason: str, yes: bool, tag: bool, output: str
+    ) -> int:
+        if must_say and not reason.strip():
+            raise UsageError(f"{verdict} needs its reason: -m WHY")
+        return cast_vote(config, environment, stage, reason, verdict, yes=yes, tag=tag, output=output)
+
+    return command
 
 
 def cast_vote(
@@ -97,8 +102,7 @@ def _heard(session: Session, environment: str, found: Review) -> str:
     while True:
         state = session.state(environment)
         told = too_late(state, environment, found.transition.id, found.asked)
-        waits = told is None
-        if not waits or session.clock.monotonic() > deadline:
+        if told is not None or session.clock.monotonic() > deadline:
             return told or ""
         threading.Event().wait(LOOK)
 
@@ -118,3 +122,11 @@ def too_late(state: State, environment: str, transition: str, asked: Question) -
     if asked.stage in t.admitted:
         return f"it came too late: {asked.stage} had been approved; to go back: reconcile abort {environment} -m WHY"
     return f"what would be done has changed meanwhile; if it is asked again: reconcile reject {environment} -m WHY"
+
+
+command = ballot(
+    "approve",
+    "Review the stage that waits, and approve exactly what was shown. What is put into git is a commit of yours on a"
+    " branch of its own; where the manifest names approvers it is signed with your key.",
+    "What you looked at; stands beside your name.",
+)

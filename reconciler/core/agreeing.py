@@ -36,7 +36,7 @@ def answered(t: Transition, event: Word, now: float) -> Transition:
             return replace(t, admitted=t.admitted | {stage}, asked=asked, since=since)
 
 
-def begun(t: Transition, act: Act | None = None) -> Transition:
+def used_up(t: Transition, act: Act | None = None) -> Transition:
     """The stage that was approved has taken its first step, by this act or without any: nothing is asked any more."""
     if t.asked is None or t.asking or (act and not _first(t, t.asked.stage, act)):
         return t

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.agreeing import answered, begun, unapproved
+from reconciler.core.agreeing import answered, unapproved, used_up
 from reconciler.core.bearing import migrated, noted
 from reconciler.core.endings import ended, since
 from reconciler.core.events import (
@@ -133,12 +133,9 @@ def _accepted(state: State, event: Accepted) -> State:
 def _told(held: Held, state: State, event: Accepted) -> Held:
     """Where nobody knows what was pinned before (adopted, while git asked for it already), it is what somebody goes
     back to first: the next that asks for stable."""
-    back = not held.before and event.target is not None and event.target == state.stable
-    return (
-        replace(held, before=tuple(sorted({pin for pin in (event.pins.blue, event.pins.green) if pin})))
-        if back
-        else held
-    )
+    if held.before or event.target is None or event.target != state.stable:
+        return held
+    return replace(held, before=tuple(sorted({pin for pin in (event.pins.blue, event.pins.green) if pin})))
 
 
 def _adopted(state: State, stable: Release) -> State:
@@ -167,7 +164,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             )  # fmt: skip
             transition = replace(unapproved(transition), admitted=frozenset())
         case StagePassed(stage):
-            transition = begun(replace(transition, passed=transition.passed | {stage}))
+            transition = used_up(replace(transition, passed=transition.passed | {stage}))
         case MigrationNoted():
             return noted(state, transition, event)
         case Migrated():
@@ -175,11 +172,11 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
-            transition = begun(at_step(transition, cursor + 1, now))
+            transition = used_up(at_step(transition, cursor + 1, now))
             state = replace(state, promote=False)
         case LetGo():  # nothing that was measured while somebody owned proves anything now
             passed = transition.passed - {Stage.HAND_OVER}
-            transition = begun(replace(transition, let_go=True, opened=now, passed=passed))
+            transition = used_up(replace(transition, let_go=True, opened=now, passed=passed))
         case SoakBegan():
             transition = replace(transition, phase=Phase.SOAKING, since=now, waiting=None, waited=0.0)
         case HealthNoted(ready):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core import agreeing
+from reconciler.core.agreeing import unapproved, used_up
 from reconciler.core.bearing import begun
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
@@ -42,7 +42,7 @@ def intended(state: State, event: Intended) -> State:
             state = replace(state, warm=state.warm.replace(slot, None))
     state = _owned_again(state, event.act)
     if state.transition:
-        state = replace(state, transition=agreeing.begun(state.transition, event.act))
+        state = replace(state, transition=used_up(state.transition, event.act))
     return _spaced(state, event.act) if isinstance(event.act, Repeated) else state
 
 
@@ -175,7 +175,7 @@ def _on_rung(transition: Transition, rung: int, now: float) -> Transition:
     if rung < transition.rung and not transition.going_back:
         cursor = cursor_at(transition.steps, rung)
         transition = replace(transition, cursor=cursor, phase=Phase.PROGRESSING, since=now, let_go=False)
-        transition = agreeing.unapproved(transition)
+        transition = unapproved(transition)
     return replace(transition, rung=rung, opened=now)
 
 

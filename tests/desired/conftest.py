@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from desired_keys import SshKey
 from desired_repository import GitRepository
 from rolled_back import RolledBack
 
@@ -67,3 +68,20 @@ def real_ssh_keygen() -> None:
     if shutil.which("ssh-keygen") is None:
         missing = "ssh-keygen is not there (on Debian: apt-get install openssh-client)"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+
+
+@pytest.fixture
+def anna(tmp_path: Path) -> SshKey:
+    return SshKey(tmp_path, "anna@corp.example")
+
+
+@pytest.fixture
+def mallory(tmp_path: Path) -> SshKey:
+    return SshKey(tmp_path, "mallory@corp.example")
+
+
+@pytest.fixture
+def allowed(tmp_path: Path, anna: SshKey) -> Path:
+    file = tmp_path / "allowed_signers"
+    file.write_text(anna.line())
+    return file

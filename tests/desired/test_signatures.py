@@ -31,23 +31,6 @@ class Clock:
 
 
 @pytest.fixture
-def anna(tmp_path: Path) -> SshKey:
-    return SshKey(tmp_path, "anna@corp.example")
-
-
-@pytest.fixture
-def mallory(tmp_path: Path) -> SshKey:
-    return SshKey(tmp_path, "mallory@corp.example")
-
-
-@pytest.fixture
-def allowed(tmp_path: Path, anna: SshKey) -> Path:
-    file = tmp_path / "allowed_signers"
-    file.write_text(anna.line())
-    return file
-
-
-@pytest.fixture
 def signed(repo: GitRepository, anna: SshKey) -> bytes:
     return object_of(repo, commit_signed(repo, anna, production="a"))
 

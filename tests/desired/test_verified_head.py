@@ -18,23 +18,6 @@ from reconciler.desired.snapshot import Desires
 
 
 @pytest.fixture
-def anna(tmp_path: Path) -> SshKey:
-    return SshKey(tmp_path, "anna@corp.example")
-
-
-@pytest.fixture
-def mallory(tmp_path: Path) -> SshKey:
-    return SshKey(tmp_path, "mallory@corp.example")
-
-
-@pytest.fixture
-def allowed(tmp_path: Path, anna: SshKey) -> Path:
-    file = tmp_path / "allowed_signers"
-    file.write_text(anna.line())
-    return file
-
-
-@pytest.fixture
 def repository(repo: GitRepository) -> Iterator[Repository]:
     made = Repository(repo.path, "main")
     yield made

@@ -11,7 +11,7 @@ import pytest
 from e2e_playground import Playground
 from e2e_users import assert_nothing_lost
 
-from reconciler.core.events import Admitted, ApprovalAsked, ApprovalVoided, Ended, Phase
+from reconciler.core.events import Admitted, ApprovalAsked, Ended, Phase
 from reconciler.core.model import Stage
 
 pytestmark = pytest.mark.real
@@ -123,7 +123,9 @@ def test_what_was_approved_is_void_when_the_policy_changes(playground: Playgroun
     assert not playground.events(Admitted)
     assert playground.reconcile("approve", "demo", "--yes").returncode == 0
     playground.until_stable("green", "1.1.0")
-    assert all(event.stage is Stage.SHIFT for event in playground.events(ApprovalVoided))
+    asked_again = playground.events(ApprovalAsked)
+    assert [event.stage for event in asked_again] == [Stage.SHIFT, Stage.SHIFT]
+    assert [event.plan for event in playground.events(Admitted)] == [asked_again[1].plan]
 
 
 def test_a_loop_that_is_killed_while_it_waits_asks_the_same_and_counts_the_vote(playground: Playground) -> None:
