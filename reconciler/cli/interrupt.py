@@ -7,6 +7,7 @@ import threading
 from types import FrameType
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
+LOOK = 0.5  # seconds
 
 
 def ends_after_this(stop: threading.Event) -> None:
@@ -19,3 +20,10 @@ def ends_after_this(stop: threading.Event) -> None:
 
     for number in NUMBERS:
         signal.signal(number, first)
+
+
+def wait_for(stop: threading.Event) -> None:
+    """Until `stop` is set, also by a signal that wakes nobody: Windows interrupts no wait without an end, and elsewhere
+    a signal may reach another thread than the main one. Its handler runs as soon as the main thread looks up."""
+    while not stop.wait(LOOK):
+        pass

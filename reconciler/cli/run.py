@@ -11,7 +11,7 @@ import click
 
 from reconciler.alerts.addresses import refuse_misread
 from reconciler.alerts.bell import Bell
-from reconciler.cli.interrupt import ends_after_this
+from reconciler.cli.interrupt import ends_after_this, wait_for
 from reconciler.cli.logs import logged
 from reconciler.desired.manifest import Invalid
 from reconciler.desired.snapshot import Snapshot
@@ -59,7 +59,7 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     runner.start()
     watch.start()
     try:
-        stop.wait()
+        wait_for(stop)
         logger.info("ending: steps that are being done are finished first")
     finally:
         watch.stop()

@@ -37,7 +37,7 @@ Run = subprocess.Popen[bytes]
 HERE = Path(__file__).resolve().parent
 PATIENCE = 40.0  # seconds until a wait is given up
 LOOK = 0.03
-RECONCILE = (sys.executable, "-m", "reconciler")
+RECONCILE = (sys.executable, "-X", "faulthandler", "-m", "reconciler")
 
 
 class Playground:
@@ -148,9 +148,16 @@ class Playground:
         return started
 
     def stop_run(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal to the latest loop and wait for its end; the exit code."""
-        self.runs[-1].send_signal(number)
-        return self.runs[-1].wait(PATIENCE)
+        """Send a signal to the latest loop and wait for its end; the exit code. One that does not end tells in its log
+        what each of its threads was doing."""
+        run = self.runs[-1]
+        run.send_signal(number)
+        try:
+            return run.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGABRT)
+            run.wait(PATIENCE)
+            raise AssertionError(f"the loop has not ended {PATIENCE:g} s after signal {number}\n{self.log[-20000:]}") from None
 
     @property
     def log(self) -> str:
