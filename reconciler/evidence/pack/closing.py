@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 
 from reconciler.errors import EvidenceBroken, Refused
 from reconciler.evidence.pack import documents, manifest, plan, steps, stream
 from reconciler.evidence.pack.material import gather
-from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before, packs
+from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before
 from reconciler.evidence.pack.plan import replace_file
 from reconciler.journal.store import Journal
 
@@ -33,12 +32,6 @@ def finish(pack: Pack, journal: Journal) -> None:
         replace_file(pack.file(MANIFEST), manifest.written(body))
     except OSError as error:
         raise Refused(f"{pack.folder}: the evidence cannot be written: {error.strerror or error}") from error
-
-
-def unfinished(root: Path, environment: str, under_way: str) -> list[Pack]:
-    """Packs of transitions that are over, left open by a process that ended before them. `under_way`: the transition
-    that is not; empty: there is none."""
-    return [one for one in packs(root, environment) if not one.finished and one.transition != under_way]
 
 
 def _previous(pack: Pack) -> dict[str, str] | None:
