@@ -181,8 +181,8 @@ class Recorder:
                 self._end(one)
 
     def _end(self, one: _Ending) -> None:
+        one.writer.close()  # may fail; then it is tried again
         self._ending.remove(one)
-        one.writer.close()
         self._finish(one.writer.pack)
 
     def _plan(self) -> None:
@@ -192,8 +192,10 @@ class Recorder:
 
     def _flush(self) -> None:
         if self._open:
-            self._open.dropped, self._dropped = self._dropped, 0
-            self._open.flush()
+            self._open.dropped, self._dropped = self._open.dropped + self._dropped, 0
+        for writer in (*(one.writer for one in self._ending), self._open):
+            if writer:
+                writer.flush()
         self._trouble = ""
 
     def _leave(self) -> None:

@@ -1,6 +1,7 @@
 """What a pack proves about the users of one transition: nothing lost, something lost, or not known.
 
-By the requests and sessions that were sent as users send theirs, and by the gateway's own counters. Missing data prove nothing, in either direction.
+By the requests and sessions that were sent as users send theirs, and by the gateway's own counters. Missing data prove
+nothing, in either direction.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ def _missing(material: Material) -> Iterator[str]:
         yield f"of {users.unknown:,} requests on the users' road nobody knows what became of them"
     if found.missing or found.unheard:
         yield f"of {found.missing + found.unheard:,} requests there is no record of what became of them"
+    if found.dropped:
+        yield f"{found.dropped:,} records of requests could not be written"
     if found.unwatched:
         yield f"nobody measured for {found.unwatched:.3f} s"
     if sessions.unknown:
