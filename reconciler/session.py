@@ -100,6 +100,7 @@ class Session:
     def close(self) -> None:
         for keeper in self._keepers.values():
             keeper.close()
+        self.finisher.leave()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.desires.close()
         self.journal.close()

@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from reconciler.errors import ReconcilerError
 from reconciler.evidence.pack.closing import finish
@@ -20,6 +21,8 @@ from reconciler.journal.sqlite import open_journal
 log = logging.getLogger("reconciler.evidence")
 
 LOW = 10  # niceness
+NOWHERE = subprocess.DEVNULL
+APART: dict[str, Any] = {"start_new_session": True}  # the loop's Ctrl-C does not reach it
 DEADLINE = 600.0  # seconds for one pack
 
 
@@ -40,6 +43,17 @@ class Finisher:
                 self._thread = threading.Thread(target=self._work, name="evidence-finish", daemon=True)
                 self._thread.start()
 
+    def leave(self) -> None:
+        """This process ends: what is still wanted goes on without it."""
+        while True:
+            try:
+                pack = self._wanted.get_nowait()
+            except queue.Empty:
+                return
+            with suppress(OSError):  # then the next process does it
+                subprocess.Popen(_command(self._url, pack), stdin=NOWHERE, stdout=NOWHERE, stderr=NOWHERE, **APART)
+            self._wanted.task_done()
+
     def wait(self) -> None:
         """Until everything that was asked for is finished, or has failed."""
         self._wanted.join()
@@ -55,17 +69,21 @@ class Finisher:
                 self._wanted.task_done()
 
 
+def _command(url: str, pack: Pack) -> tuple[str, ...]:
+    return sys.executable, "-m", "reconciler.evidence.finish", url, str(pack.folder)
+
+
 def _apart(url: str, pack: Pack) -> None:
-    """In a session of its own: the loop's Ctrl-C does not reach it, and it ends by itself."""
+    """In a process of its own. Raises ReconcilerError with its last words, and TimeoutExpired."""
     done = subprocess.run(
-        (sys.executable, "-m", "reconciler.evidence.finish", url, str(pack.folder)),
-        stdin=subprocess.DEVNULL,
+        _command(url, pack),
+        stdin=NOWHERE,
         capture_output=True,
         text=True,
         errors="replace",
         timeout=DEADLINE,
-        start_new_session=True,
         check=False,
+        **APART,
     )
     if done.returncode:
         words = done.stderr.strip().splitlines()
