@@ -11,6 +11,7 @@ ReconcilerError
 │   ├── JournalMoved   another entry arrived between reading and appending: fold it and decide again
 │   ├── JournalLocked  another reconciler runs on this journal
 │   └── JournalBroken  the hash chain does not hold
+├── EvidenceBroken     an evidence pack cannot be read, or is not what was written
 └── UsageError         the command line asks for something that makes no sense
 """
 
@@ -79,6 +80,10 @@ class JournalLocked(JournalError):
 
 class JournalBroken(JournalError):
     """An entry does not hash to what its successor recorded."""
+
+
+class EvidenceBroken(ReconcilerError):
+    """Evidence that cannot be read, or that does not follow from what it rests on."""
 
 
 class UsageError(ReconcilerError):

@@ -62,12 +62,12 @@ class Reading(ABC):
         return tuple(name for (name,) in found)
 
     def entries(self, environment: str | None = None) -> Iterator[Entry]:
-        return (row.entry() for row in self._rows(environment))
+        return (row.entry() for row in self.rows(environment))
 
     def verify(self) -> int:
         seq, previous = 0, GENESIS
         try:
-            for row in self._rows():
+            for row in self.rows():
                 check(row, seq + 1, previous)
                 seq, previous = row.seq, row.digest
             self._check_end(seq, previous)
@@ -88,8 +88,8 @@ class Reading(ABC):
         if sound != "ok":
             raise JournalBroken(f"the file around entries 1 to {seq} is damaged: {sound}; restore the journal's copy")
 
-    def _rows(self, environment: str | None = None) -> Iterator[Row]:
-        seq = 0
+    def rows(self, environment: str | None = None, after: int = 0) -> Iterator[Row]:
+        seq = after
         while page := self._page(environment, seq, PAGE):
             yield from page
             seq = page[-1].seq

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.core.events import Event
-from reconciler.journal.entry import Entry
+from reconciler.journal.entry import Entry, Row
 
 
 class Journal(Protocol):
@@ -70,6 +70,9 @@ class Journal(Protocol):
 
     def entries(self, environment: str | None = None) -> Iterator[Entry]:
         """All entries, oldest first, in bounded memory."""
+
+    def rows(self, environment: str | None = None, after: int = 0) -> Iterator[Row]:
+        """The same as they lie there, with what their digests cover; only those after seq `after`."""
 
     def verify(self) -> int:
         """Recompute the whole chain; how many entries it has. Raises JournalBroken naming the first bad seq."""

@@ -1,0 +1,145 @@
+"""Every synthetic request accounted for: sent = ok + failed + unknown, and what follows from their latencies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.drivers.sampled import USERS
+from reconciler.errors import EvidenceBroken
+from reconciler.evidence.pack.course import Course
+from reconciler.evidence.pack.held import Retention, Sessions
+from reconciler.evidence.pack.latencies import Latencies
+from reconciler.evidence.pack.requests import Outcome
+
+SHOWN = 20  # failed requests that are named one by one
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Of one road. Latencies in seconds, of the requests that were answered as expected; None: there are none."""
+
+    sent: int
+    ok: int
+    failed: int
+    unknown: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    slowest: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Unknown beside those of the roads, as nobody can say which road they took: `missing`, numbers of which no record
+    tells, and `unheard`, whose end nobody waited for. `dropped`: records that could not be written. `gap`, `down`,
+    `unwatched`: seconds."""
+
+    roads: Mapping[str, Totals]
+    missing: int
+    unheard: int
+    dropped: int
+    gap: float | None  # the longest time between two successes on the users' road
+    gap_at: float | None  # seconds since 1970
+    down: float  # in which users' requests failed
+    unwatched: float  # in which no recorder was there
+    sessions: Retention
+    failures: tuple[Mapping[str, Any], ...]  # the first of those that failed
+
+    @property
+    def users(self) -> Totals | None:
+        return self.roads.get(USERS)
+
+
+@dataclass
+class _Road:
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
+    latencies: Latencies = field(default_factory=Latencies)
+
+    def totals(self) -> Totals:
+        ok, failed, unknown = (self.counts[one] for one in Outcome)
+        p50, p95, p99 = (self.latencies.quantile(share) for share in (0.5, 0.95, 0.99))
+        return Totals(ok + failed + unknown, ok, failed, unknown, p50, p95, p99, self.latencies.most)
+
+
+class Ledger:
+    """Fed with the records of `requests.jsonl.gz` one after the other; its size does not grow with their number."""
+
+    def __init__(self, first: float | None = None, last: float | None = None) -> None:
+        """When the newcomer's weight first rose and last changed; seconds since 1970."""
+        self._roads: dict[str, _Road] = {}
+        self._numbers: dict[tuple[str, str], tuple[int, int, int]] = {}  # of a run: how many, the lowest, the highest
+        self._course, self._sessions = Course(), Sessions(first, last)
+        self._failures: list[Mapping[str, Any]] = []
+        self._dropped, self._unheard, self._unwatched, self._latest = 0, 0, 0.0, None
+
+    _latest: float | None
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """Raises EvidenceBroken for a record that is none."""
+        try:
+            self._take(record)
+        except (KeyError, TypeError, ValueError) as error:
+            raise EvidenceBroken(f"a record of a request cannot be read ({error}): {str(record)[:80]}") from error
+
+    def _take(self, record: Mapping[str, Any]) -> None:
+        if "life" in record:
+            self._began(float(record["at"]))
+        elif "dropped" in record:
+            self._dropped += int(record["dropped"])
+        else:
+            self._number(record)
+            self._unheard += "unheard" in record
+            if "road" in record:
+                self._request(record)
+
+    def _began(self, at: float) -> None:
+        if self._latest is not None:
+            self._unwatched += max(0.0, at - self._latest)
+            self._course.pause()
+        self._latest = at
+
+    def _number(self, record: Mapping[str, Any]) -> None:
+        run, number = (str(record["gate"]), str(record["run"])), int(record["n"])
+        count, lowest, highest = self._numbers.get(run, (0, number, number))
+        self._numbers[run] = count + 1, min(lowest, number), max(highest, number)
+
+    def _request(self, record: Mapping[str, Any]) -> None:
+        road, outcome, start = str(record["road"]), Outcome(record["outcome"]), float(record["at"])
+        latency = float(record.get("latency", 0.0))
+        kept = self._roads.setdefault(road, _Road())
+        kept.counts[outcome] += 1
+        self._latest = max(self._latest or 0.0, start + latency)
+        if outcome is Outcome.OK:
+            kept.latencies.take(latency)
+        if outcome is Outcome.FAILED and len(self._failures) < SHOWN:
+            self._failures.append(dict(record))
+        if road == USERS:
+            self._course.take(start, start + latency, outcome)
+        if record.get("session"):
+            self._sessions.take(record)
+
+    def account(self) -> Account:
+        self._course.end()
+        course = self._course
+        return Account(
+            {name: road.totals() for name, road in sorted(self._roads.items())},
+            sum(highest - lowest + 1 - count for count, lowest, highest in self._numbers.values()),
+            self._unheard,
+            self._dropped,
+            round(course.longest, 3) if course.longest_at is not None else None,
+            round(course.longest_at, 3) if course.longest_at is not None else None,
+            round(course.down, 3),
+            round(self._unwatched, 3),
+            self._sessions.retention(),
+            tuple(self._failures),
+        )
+
+
+def account(records: Iterable[Mapping[str, Any]], first: float | None = None, last: float | None = None) -> Account:
+    """Of a whole stream."""
+    ledger = Ledger(first, last)
+    for record in records:
+        ledger.take(record)
+    return ledger.account()

@@ -1,0 +1,61 @@
+"""Whether sessions that were opened before the first shift survived it, by the records of their requests alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.drivers.journey import USE
+from reconciler.evidence.pack.requests import Outcome
+
+
+@dataclass(slots=True)
+class Session:
+    opened: bool = False  # its content was read back before the first shift
+    used: bool = False  # and once more after the last one, by which it had to survive
+    lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Of the sessions that were open before the newcomer had any weight. `unknown`: not used again after the shift."""
+
+    opened: int = 0
+    kept: int = 0
+    lost: int = 0
+    unknown: int = 0
+
+    @property
+    def percent(self) -> float | None:
+        return round(100 * self.kept / self.opened, 3) if self.opened else None
+
+
+@dataclass
+class Sessions:
+    """Those of a load generator that ended before the first shift are nobody's any more: others were opened instead.
+
+    `first`, `last`: when the newcomer's weight first rose, and last changed, in seconds since 1970. None: never."""
+
+    first: float | None
+    last: float | None
+    _found: dict[tuple[str, str, int], Session] = field(default_factory=dict)
+    _seen: set[tuple[str, str]] = field(default_factory=set)  # load generators that sent anything after the first shift
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """A record with a session."""
+        run = str(record.get("gate")), str(record.get("run"))
+        session = self._found.setdefault((*run, int(record["session"])), Session())
+        if self.first is None or record["at"] > self.first:
+            self._seen.add(run)
+        good = record.get("outcome") == Outcome.OK and record.get("step") == USE
+        end = record["at"] + record.get("latency", 0.0)
+        session.lost |= bool(record.get("lost"))
+        session.opened |= good and (self.first is None or end < self.first)
+        session.used |= good and (self.last is None or record["at"] > self.last)
+
+    def retention(self) -> Retention:
+        opened = [one for (gate, run, _), one in self._found.items() if one.opened and (gate, run) in self._seen]
+        lost = sum(one.lost for one in opened)
+        kept = sum(one.used and not one.lost for one in opened)
+        return Retention(len(opened), kept, lost, len(opened) - kept - lost)

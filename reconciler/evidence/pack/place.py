@@ -1,0 +1,72 @@
+"""Where the packs lie, and what the files in them are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PLAN = "plan.json"
+REQUESTS, GATEWAY, READINGS = "requests.jsonl.gz", "gateway.jsonl.gz", "gates.jsonl.gz"
+STREAMS = (REQUESTS, GATEWAY, READINGS)
+STEPS = "steps.jsonl"
+MANIFEST = "manifest.json"
+_TRANSITION = re.compile(r"[0-9]{6,}-(?:blue|green)-.+")
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One pack's folder: `.../<environment>/<transition>`. Whether anything is there is another question."""
+
+    folder: Path
+
+    @property
+    def transition(self) -> str:
+        return self.folder.name
+
+    @property
+    def environment(self) -> str:
+        return self.folder.parent.name
+
+    @property
+    def finished(self) -> bool:
+        return (self.folder / MANIFEST).is_file()
+
+    def file(self, name: str) -> Path:
+        return self.folder / name
+
+
+def pack(root: Path, environment: str, transition: str) -> Pack:
+    return Pack(root / environment / transition)
+
+
+def packs(root: Path, environment: str | None = None) -> Iterator[Pack]:
+    """Every pack below `root`, by environment, each one's oldest first."""
+    for each in sorted(_folders(root)):
+        if environment in (None, each.name):
+            found = (folder for folder in _folders(each) if _TRANSITION.fullmatch(folder.name))
+            yield from map(Pack, sorted(found, key=lambda folder: int(folder.name.partition("-")[0])))
+
+
+def before(one: Pack) -> Pack | None:
+    """The last finished pack of the same environment that is older than this one."""
+    earlier: Pack | None = None
+    for other in packs(one.folder.parent.parent, one.environment):
+        if other.transition == one.transition:
+            return earlier
+        earlier = other if other.finished else earlier
+    return earlier
+
+
+def unfinished(root: Path, environment: str, under_way: str) -> list[Pack]:
+    """Packs of transitions that are over, left open by a process that ended before them. `under_way`: the transition
+    that is not; empty: there is none."""
+    return [one for one in packs(root, environment) if not one.finished and one.transition != under_way]
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        return [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
+    except OSError:
+        return []

@@ -1,0 +1,113 @@
+"""The transition's slice of the journal: every entry as it lies there, what it says in words, and which planned step it
+is. Its hashes are the journal's own, so nothing in it can be changed without one of them being wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.events import Adopted, Began, Ended
+from reconciler.errors import EvidenceBroken, JournalError
+from reconciler.evidence.pack.agreement import Agreement, agree, key
+from reconciler.journal.codec import canonical
+from reconciler.journal.entry import Entry, Row
+from reconciler.wording import describe
+
+NONE: dict[str, Any] = {"steps": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """From the entry by which a transition began to that by which it ended, or the last there is."""
+
+    rows: tuple[Row, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def began(self) -> Began:
+        event = self.entries[0].event
+        assert isinstance(event, Began)
+        return event
+
+    @property
+    def ended(self) -> Ended | None:
+        event = self.entries[-1].event
+        return event if isinstance(event, Ended) else None
+
+
+def cut(rows: Iterable[Row], transition: str) -> Slice | None:
+    """`rows` of one environment, in order, from any entry before the transition's first. None: it is not there. Raises
+    JournalError for entries that this version does not know."""
+    kept: list[Row] = []
+    found: list[Entry] = []
+    for row in rows:
+        entry = row.entry()
+        begins = isinstance(entry.event, Began)
+        if begins and found:
+            break
+        if not found and not (isinstance(entry.event, Began) and entry.event.transition == transition):
+            continue
+        kept.append(row)
+        found.append(entry)
+        if isinstance(entry.event, Ended | Adopted):
+            break
+    return Slice(tuple(kept), tuple(found)) if found else None
+
+
+def agreement(found: Slice, plans: Sequence[dict[str, Any]]) -> Agreement:
+    """With the plan of the beginning, or after a change of policy with the last one, from there on."""
+    plan = plans[-1] if plans else NONE
+    planned = [step["key"] for step in plan["steps"] if step["key"]]
+    return agree(planned, [step for _, step in _taken(found, plan)])
+
+
+def _taken(found: Slice, plan: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """The seq and key of every step since the plan was made; a late plan knows only what was still to come."""
+    for entry in found.entries:
+        step = key(entry.event)
+        if step and entry.seq > plan.get("since", 0):
+            yield entry.seq, step
+
+
+def lines(found: Slice, plans: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The lines of `steps.jsonl`."""
+    plan = plans[-1] if plans else NONE
+    pairs = dict(zip((seq for seq, _ in _taken(found, plan)), agreement(found, plans).pairs, strict=True))
+    for row, entry in zip(found.rows, found.entries, strict=True):
+        said = {**row._asdict(), "data": json.loads(row.data), "what": describe(entry.event)}
+        if entry.seq in pairs:
+            said["planned"] = pairs[entry.seq]
+        yield json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def read(path: Path) -> Slice:
+    """Raises EvidenceBroken for a line that is no entry of a journal, whose hash is wrong, or which does not follow."""
+    rows: list[Row] = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                said = json.loads(line)
+                data = canonical(said["data"])
+                rows.append(Row(**{**{name: said[name] for name in Row._fields}, "data": data}))
+        for number, row in enumerate(rows):
+            _check(row, rows[number - 1] if number else None)
+        entries = tuple(row.entry() for row in rows)
+    except EvidenceBroken as error:
+        raise EvidenceBroken(f"{path}: {error}") from error
+    except (OSError, KeyError, TypeError, ValueError, JournalError) as error:
+        raise EvidenceBroken(f"{path}: it cannot be read: {error}") from error
+    if not entries or not isinstance(entries[0].event, Began):
+        raise EvidenceBroken(f"{path}: expected the entry by which a transition begins, and those after it")
+    return Slice(tuple(rows), entries)
+
+
+def _check(row: Row, before: Row | None) -> None:
+    if row.computed() != row.digest:
+        raise EvidenceBroken(f"entry {row.seq} is not what the journal holds: its hash does not match")
+    if before and (row.seq <= before.seq or row.environment != before.environment):
+        raise EvidenceBroken(f"entry {row.seq} does not follow entry {before.seq}")
+    if before and row.seq == before.seq + 1 and row.previous != before.digest:
+        raise EvidenceBroken(f"entry {row.seq} is not chained to entry {before.seq}")

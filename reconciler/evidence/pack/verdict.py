@@ -1,0 +1,86 @@
+"""What a pack proves about the users of one transition: nothing lost, something lost, or not known.
+
+By the requests and sessions that were sent as users send theirs, and by the gateway's own counters. Missing data prove
+nothing, in either direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.model import Slot
+from reconciler.evidence.pack.account import Account
+from reconciler.evidence.pack.material import Material
+
+
+class Proof(StrEnum):
+    PROVED = "Proved"
+    NOT_PROVED = "NotProved"
+    REFUTED = "Refuted"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether users met no interruption and no error. `outcome` is how the transition ended: another question."""
+
+    zero_downtime: Proof
+    outcome: str
+    reasons: tuple[str, ...]
+
+
+def verdict(material: Material) -> Verdict:
+    refuted = [*_against(material.account), *_met(material, material.steps.began.newcomer.slot)]
+    open_ = [*_missing(material), *_met(material, material.steps.began.stable.slot)]
+    ended = material.steps.ended
+    outcome = str(ended.phase) if ended else "unfinished"
+    if refuted:
+        return Verdict(Proof.REFUTED, outcome, (*refuted, *open_))
+    if open_:
+        return Verdict(Proof.NOT_PROVED, outcome, tuple(open_))
+    return Verdict(Proof.PROVED, outcome, tuple(_for(material.account)))
+
+
+def _against(found: Account) -> Iterator[str]:
+    users, sessions = found.users, found.sessions
+    if users and users.failed:
+        yield f"{users.failed:,} of {users.sent:,} requests on the users' road failed, over {found.down:.3f} s"
+    if sessions.lost:
+        yield f"{sessions.lost} of {sessions.opened} sessions were lost"
+
+
+def _met(material: Material, slot: Slot) -> Iterator[str]:
+    """Errors that the gateway counted. The newcomer's are the switch's; whether stable's are, nobody can tell."""
+    counted = material.traffic.counted.get(str(slot)) or {}
+    errors = counted.get("errors", 0) + counted.get("refused", 0)
+    if errors:
+        yield f"the gateway counted {errors:,} errors of {counted['requests']:,} users' requests in {slot}"
+
+
+def _missing(material: Material) -> Iterator[str]:
+    found = material.account
+    users, sessions = found.users, found.sessions
+    if material.steps.ended is None:
+        yield "the transition has not ended"
+    if users is None or not users.ok:
+        yield "no request on the users' road was answered: nothing was measured"
+    if users and users.unknown:
+        yield f"of {users.unknown:,} requests on the users' road nobody knows what became of them"
+    if found.missing or found.unheard:
+        yield f"of {found.missing + found.unheard:,} requests there is no record of what became of them"
+    if found.dropped:
+        yield f"{found.dropped:,} records of requests could not be written"
+    if found.unwatched:
+        yield f"nobody measured for {found.unwatched:.3f} s"
+    if sessions.unknown:
+        yield f"{sessions.unknown} of {sessions.opened} sessions were not used again after the switch"
+
+
+def _for(found: Account) -> Iterator[str]:
+    if found.users and found.users.p95 is not None:
+        yield f"{found.users.sent:,} requests on the users' road, 0 failed, P95 {found.users.p95:.3f} s"
+    if found.gap is not None:
+        yield f"never longer than {found.gap:.3f} s from one success to the next"
+    if found.sessions.opened:
+        yield f"{found.sessions.kept} of {found.sessions.opened} sessions kept"
