@@ -6,7 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from reconciler.errors import EvidenceBroken, Refused
-from reconciler.evidence.pack import documents, manifest, plan, steps, stream
+from reconciler.evidence.documents.derive import derive
+from reconciler.evidence.pack import manifest, plan, steps, stream
 from reconciler.evidence.pack.material import gather
 from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before, packs
 from reconciler.evidence.pack.plan import replace_file
@@ -27,7 +28,7 @@ def finish(pack: Pack, journal: Journal) -> None:
         plans = plan.read(pack.file(PLAN))
         replace_file(pack.file(STEPS), "".join(steps.lines(found, plans)).encode())
         material = gather(pack)
-        for name, content in documents.derive(material):
+        for name, content in derive(material):
             replace_file(pack.file(name), content)
         body = manifest.made(pack, material, journal.id, _previous(pack), version("slot-reconciler"))
         replace_file(pack.file(MANIFEST), manifest.written(body))
