@@ -14,10 +14,12 @@ from reconciler.core.events import (
     Approved,
     DriftFound,
     Ended,
+    Event,
     Froze,
     HealthNoted,
     HoldBegan,
     Intended,
+    Judged,
     LetGo,
     Migrated,
     MigrationNoted,
@@ -32,6 +34,7 @@ from reconciler.core.events import (
     StepPassed,
     Thawed,
 )
+from reconciler.core.model import Outcome
 from reconciler.core.steps import Result
 from reconciler.evidence.access import moment
 from reconciler.evidence.documents import measured
@@ -190,7 +193,7 @@ def _acts(entries: Sequence[Entry]) -> tuple[list[str], list[str]]:
 
 
 def _found(entries: Sequence[Entry]) -> Iterator[str]:
-    facts = [entry for entry in entries if isinstance(entry.event, FOUND | SAID)]
+    facts = [entry for entry in entries if isinstance(entry.event, FOUND | SAID) or _bad(entry.event)]
     if facts:
         told = (f"{plain(describe(one.event))} ({clock(moment(one.at))})" for one in facts)
         yield f"This was found: {'; '.join(told)}."
@@ -201,6 +204,10 @@ def _found(entries: Sequence[Entry]) -> Iterator[str]:
         elif isinstance(event, Ended):
             because = f", because: {plain(event.reason)}" if event.reason else ""
             yield f"At {at} it ended: {event.phase}{because}."
+
+
+def _bad(event: Event) -> bool:
+    return isinstance(event, Judged) and event.outcome in (Outcome.FAILED, Outcome.ERROR)
 
 
 def _back(event: RollbackBegan, at: str) -> Iterator[str]:
@@ -267,6 +274,8 @@ def _end(material: Material) -> str:
     elif not agreed.agrees:
         missing, extra = len(agreed.missing), len(agreed.extra)
         steps = f"Of the planned steps {missing} were not taken, and {extra} were taken that were not planned."
+    if agreed.back:
+        steps += f" It turned back before {len(agreed.unreached)} planned steps, by {len(agreed.back)} others."
     why = "; ".join(plain(reason) for reason in found.reasons)
     verdicts = f"{SENTENCES[found.zero_downtime]}{f': {why}' if why else ''}."
     return f"## Verdict\n\n{_joined([f'It ended as {found.outcome}.', verdicts, steps])}"

@@ -147,7 +147,10 @@ def _end(material: Material) -> Iterator[str]:
     found, agreed = verdict(material), material.agreement
     last = material.steps.entries[-1]
     yield f"END at {minute(moment(last.at))}: {found.outcome}"
-    yield f"STEPS: {agreed.planned} planned, {agreed.taken} taken: {'they agree' if agreed.agrees else 'they differ'}"
+    forward = agreed.taken - len(agreed.back)
+    yield f"STEPS: {agreed.planned} planned, {forward} taken: {'they agree' if agreed.agrees else 'they differ'}"
+    if agreed.back:
+        yield f"  then it turned back: {len(agreed.unreached)} planned not reached, {len(agreed.back)} on the way back"
     yield from (f"  planned, and not taken: {printable(step)}" for step in agreed.missing)
     yield from (f"  taken, and not planned: {printable(step)}" for step in agreed.extra)
     yield f"ZERO DOWNTIME: {found.zero_downtime}"

@@ -19,6 +19,7 @@ from reconciler.evidence.pack.series import Gatherer, Series
 from reconciler.evidence.pack.steps import Slice
 from reconciler.evidence.pack.stream import read
 
+TAIL = 3.0  # seconds after the end, in which requests still count
 CLOSE = 45  # buckets around the changes of weight: those take seconds, in which not many requests are sent
 
 
@@ -77,7 +78,7 @@ def gather(pack: Pack) -> Material:
     scripts = tuple(name for name in SCRIPTS if pack.file(name).is_file())
     agreed = steps.agreement(found, plans)
     said = (ledger.account(), tally.traffic(), answers.told(), agreed, whole, near, scripts)
-    return Material(pack.environment, pack.transition, plans, found, shifts, *said)
+    return Material(found.rows[0].environment, found.began.transition, plans, found, shifts, *said)
 
 
 def closer(material: Material) -> bool:
@@ -94,7 +95,7 @@ def _feed(records: Iterable[dict[str, Any]], *takers: Callable[[dict[str, Any]],
 
 def _spans(found: Slice, shifts: Sequence[Shift]) -> Iterator[tuple[float, float]]:
     """Seconds since 1970, first and last: of all of it, and of the changes of weight with a fifth beside them."""
-    begin, end = moment(found.entries[0].at), moment(found.entries[-1].at)
+    begin, end = moment(found.entries[0].at), moment(found.entries[-1].at) + TAIL
     yield begin, end
     if not shifts:
         yield begin, end

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconciler.evidence.documents.measured import span
 from reconciler.evidence.documents.picture.marks import Mark, marks
 from reconciler.evidence.documents.picture.panels import PANELS
 from reconciler.evidence.documents.plain import clock, day, printable, seconds
@@ -60,7 +61,7 @@ def draw(material: Material) -> bytes:
 def _title(figure: Figure, material: Material) -> None:
     began, found = material.steps.began, verdict(material)
     words, colour = SENTENCES[found.zero_downtime]
-    first, last = material.whole.begin, material.whole.end
+    first, last = span(material)
     names = _latin(f"{material.environment}: {began.stable} to {began.newcomer}", 90)
     figure.text(0.06, 0.972, names, fontsize=16, fontweight="bold", va="center")
     figure.text(

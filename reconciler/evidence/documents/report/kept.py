@@ -36,7 +36,10 @@ def section(material: Material) -> Section:
 
 def agreement(material: Material) -> Row:
     found = material.agreement
-    value = said("agreement", planned=str(found.planned), taken=str(found.taken))
+    forward = found.taken - len(found.back)
+    value: Text = said("agreement", planned=str(found.planned), taken=str(forward))
+    if found.back:
+        value = (value, said("turned", unreached=str(len(found.unreached)), back=str(len(found.back))))
     if not material.plans:
         return Row(said("row.runbook"), said("noPlan"), Result.NOT_MEASURED, said("allAsPlanned"))
     differs = said("differs", missing=str(len(found.missing)), extra=str(len(found.extra)))

@@ -74,7 +74,7 @@ def _errors(found: Account) -> Row:
 def _clean(users: Totals, found: Account) -> Result:
     if users.failed:
         return Result.FAIL
-    known = users.ok and not (users.unknown or found.missing or found.dropped)
+    known = users.ok and not (users.unknown or found.missing or found.unheard or found.dropped)
     return Result.PASS if known else Result.NOT_MEASURED
 
 
@@ -127,8 +127,10 @@ def _balance(found: Account) -> Row:
         else (0, 0, 0, 0)
     )
     value = said("balance", sent=count(sent), ok=count(ok), failed=count(failed), unknown=count(unknown))
-    lost = found.missing + found.dropped
-    note = said("unrecorded", missing=count(found.missing), dropped=count(found.dropped)) if lost else ""
+    lost = found.missing + found.unheard + found.dropped
+    note = (
+        said("unrecorded", missing=count(found.missing + found.unheard), dropped=count(found.dropped)) if lost else ""
+    )
     whole = bool(sent) and not (unknown or lost)
     return Row(said("row.balance"), value, Result.PASS if whole else Result.NOT_MEASURED, said("allKnown"), note)
 
@@ -141,10 +143,16 @@ def _watched(found: Account) -> Row:
 
 
 def _counted(material: Material) -> Row:
+    """The newcomer's errors are the switch's; whether stable's are, nobody can tell."""
     told: list[Text] = []
+    bad: set[str] = set()
     for slot, by in material.traffic.counted.items():
         if by:
-            told.append(said("counted", slot=slot, requests=count(by["requests"]), errors=count(by["errors"])))
+            errors = by["errors"] + by["refused"]
+            told.append(said("counted", slot=slot, requests=count(by["requests"]), errors=count(errors)))
+            bad |= {slot} if errors else set()
     if not told:
-        return Row(said("row.counted"), said("notCounted"), Result.NOT_MEASURED)
-    return Row(said("row.counted"), tuple(told), Result.NOTED, note=said("countedNote"))
+        return Row(said("row.counted"), said("notCounted"), Result.NOT_MEASURED, NONE)
+    newcomers = str(material.steps.began.newcomer.slot) in bad
+    result = Result.FAIL if newcomers else Result.NOT_MEASURED if bad else Result.PASS
+    return Row(said("row.counted"), tuple(told), result, NONE, said("countedNote"))

@@ -50,12 +50,14 @@ def agreed(material: Material) -> Iterator[Cells]:
     plan = material.plans[-1] if material.plans else steps.NONE
     planned = [step for step in plan["steps"] if step["key"]]
     at = {entry.seq: entry for entry in material.steps.entries}
-    told = 0
-    for (seq, _), pair in zip(steps.taken(material.steps, plan), material.agreement.pairs, strict=True):
+    told, turn = 0, len(material.agreement.pairs) - len(material.agreement.back)
+    for place, ((seq, _), pair) in enumerate(
+        zip(steps.taken(material.steps, plan), material.agreement.pairs, strict=True)
+    ):
         if pair:
             yield from (_missed(number, planned[number - 1]) for number in range(told + 1, pair))
             told = pair
-        number: Text = str(pair) if pair else said("notPlanned")
+        number: Text = str(pair) if pair else said("wayBack" if place >= turn else "notPlanned")
         yield number, _what(at[seq].event), clock(moment(at[seq].at))
     yield from (_missed(number, planned[number - 1]) for number in range(told + 1, len(planned) + 1))
 
