@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from reconciler.errors import Conflict, EvidenceBroken, JournalLocked, Refused
-from reconciler.evidence.pack import documents, manifest, plan, steps, stream
+from reconciler.evidence.documents.derive import PICTURE, derive
+from reconciler.evidence.documents.picture.dashboard import draw
+from reconciler.evidence.pack import manifest, plan, steps, stream
 from reconciler.evidence.pack.material import gather
 from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before
 from reconciler.evidence.pack.plan import replace_file
@@ -41,8 +43,9 @@ def _finish(pack: Pack, journal: Journal) -> None:
         plans = plan.read(pack.file(PLAN))
         replace_file(pack.file(STEPS), "".join(steps.lines(found, plans)).encode())
         material = gather(pack)
-        for name, content in documents.derive(material):
+        for name, content in derive(material):
             replace_file(pack.file(name), content)
+        replace_file(pack.file(PICTURE), draw(material))
         body = manifest.made(pack, material, journal.id, _previous(pack), version("slot-reconciler"))
         replace_file(pack.file(MANIFEST), manifest.written(body))
     except OSError as error:

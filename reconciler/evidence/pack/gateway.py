@@ -57,16 +57,44 @@ class Traffic:
     unread: int  # looks at which it did not answer
 
 
+class Rise:
+    """By how much the gateway's counters rose since the look before."""
+
+    def __init__(self) -> None:
+        self.lives: list[str] = []
+        self._before: dict[tuple[str, str], int] = {}
+
+    def take(self, said: Mapping[str, Any]) -> dict[str, dict[str, int]]:
+        """By slot; nothing of a slot that was not counted."""
+        if "unread" in said:
+            return {}
+        if said["up"] and said["incarnation"] not in self.lives[-1:]:
+            self.lives.append(said["incarnation"])
+            self._before = {} if len(self.lives) == 1 else dict.fromkeys(self._before, 0)
+        counted = {slot: found for slot, found in said["counters"].items() if found is not None}
+        return {
+            slot: {name: self._risen(slot, name, int(found[name])) for name in COUNTED}
+            for slot, found in counted.items()
+        }
+
+    def _risen(self, slot: str, name: str, now: int) -> int:
+        """A counter that is smaller than before began again from zero."""
+        before = self._before.get((slot, name))
+        self._before[slot, name] = now
+        if before is None:
+            return 0
+        return now - before if now >= before else now
+
+
 @dataclass
 class Tally:
     """Fed with the records of `gateway.jsonl.gz`."""
 
     weights: list[Change] = field(default_factory=list)
-    lives: list[str] = field(default_factory=list)
     looks: int = 0
     unread: int = 0
     _sums: dict[str, dict[str, int]] = field(default_factory=dict)
-    _before: dict[tuple[str, str], int] = field(default_factory=dict)
+    _rise: Rise = field(default_factory=Rise)
 
     def take(self, said: Mapping[str, Any]) -> None:
         """Raises EvidenceBroken for a record that is none."""
@@ -77,32 +105,20 @@ class Tally:
 
     def _take(self, said: Mapping[str, Any]) -> None:
         self.looks += 1
-        if "unread" in said:
-            self.unread += 1
-            return
-        if weights := said["weights"]:
-            now = Change(float(said["at"]), int(weights["blue"]), int(weights["green"]))
+        self.unread += "unread" in said
+        at = float(said["at"])
+        if "unread" not in said and (weights := said["weights"]):
+            now = Change(at, int(weights["blue"]), int(weights["green"]))
             if not self.weights or (self.weights[-1].blue, self.weights[-1].green) != (now.blue, now.green):
                 self.weights.append(now)
-        if said["up"] and said["incarnation"] not in self.lives[-1:]:
-            self.lives.append(said["incarnation"])
-            self._before = {} if len(self.lives) == 1 else dict.fromkeys(self._before, 0)
-        for slot, counters in said["counters"].items():
-            if counters is not None:
-                self._count(slot, counters)
-
-    def _count(self, slot: str, counters: Mapping[str, int]) -> None:
-        """A counter that is smaller than before began again from zero."""
-        sums = self._sums.setdefault(slot, dict.fromkeys(COUNTED, 0))
-        for name in COUNTED:
-            now, before = int(counters[name]), self._before.get((slot, name))
-            if before is not None:
-                sums[name] += now - before if now >= before else now
-            self._before[slot, name] = now
+        for slot, risen in self._rise.take(said).items():
+            sums = self._sums.setdefault(slot, dict.fromkeys(COUNTED, 0))
+            for name, more in risen.items():
+                sums[name] += more
 
     def traffic(self) -> Traffic:
         counted = {str(slot): self._sums.get(str(slot)) for slot in Slot}
-        return Traffic(tuple(self.weights), counted, len(self.lives), self.looks, self.unread)
+        return Traffic(tuple(self.weights), counted, len(self._rise.lives), self.looks, self.unread)
 
 
 def traffic(records: Iterable[Mapping[str, Any]]) -> Traffic:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,13 +10,17 @@ from reconciler.core.events import Applied, Intended
 from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack import plan, steps
-from reconciler.evidence.pack.account import Account, account
+from reconciler.evidence.pack.account import Account, Ledger
 from reconciler.evidence.pack.agreement import Agreement
-from reconciler.evidence.pack.gateway import Traffic, traffic
-from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, STEPS, Pack
-from reconciler.evidence.pack.readings import Judgement, judgements
+from reconciler.evidence.pack.gateway import Tally, Traffic
+from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SCRIPTS, STEPS, Pack
+from reconciler.evidence.pack.readings import Judgement, Judgements
+from reconciler.evidence.pack.series import Gatherer, Series
 from reconciler.evidence.pack.steps import Slice
 from reconciler.evidence.pack.stream import read
+
+TAIL = 3.0  # seconds after the end, in which requests still count
+CLOSE = 45  # buckets around the changes of weight: those take seconds, in which not many requests are sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,9 @@ class Material:
     traffic: Traffic
     gates: tuple[Judgement, ...]
     agreement: Agreement
+    whole: Series  # from the first entry to the last
+    near: Series  # the same around the changes of weight, closer
+    scripts: tuple[str, ...] = ()  # of `place.SCRIPTS`, those that are there
 
     @property
     def plan(self) -> dict[str, Any] | None:
@@ -61,17 +68,40 @@ def gather(pack: Pack) -> Material:
     plans = plan.read(pack.file(PLAN))
     shifts = tuple(_shifts(found))
     first, last = (shifts[0].at, shifts[-1].done) if shifts else (None, None)
-    return Material(
-        pack.environment,
-        pack.transition,
-        plans,
-        found,
-        shifts,
-        account(read(pack.file(REQUESTS)), first, last),
-        traffic(read(pack.file(GATEWAY))),
-        judgements(read(pack.file(READINGS))),
-        steps.agreement(found, plans),
-    )
+    ledger, tally, answers = Ledger(first, last), Tally(), Judgements()
+    whole_span, near_span = _spans(found, shifts)
+    seen = [Gatherer(*whole_span), Gatherer(*near_span, CLOSE)]
+    _feed(read(pack.file(REQUESTS)), ledger.take, *(one.request for one in seen))
+    _feed(read(pack.file(GATEWAY)), tally.take, *(one.look for one in seen))
+    _feed(read(pack.file(READINGS)), answers.take, *(one.answer for one in seen))
+    whole, near = (one.series() for one in seen)
+    scripts = tuple(name for name in SCRIPTS if pack.file(name).is_file())
+    agreed = steps.agreement(found, plans)
+    said = (ledger.account(), tally.traffic(), answers.told(), agreed, whole, near, scripts)
+    return Material(found.rows[0].environment, found.began.transition, plans, found, shifts, *said)
+
+
+def closer(material: Material) -> bool:
+    """Do the changes of weight take so small a part of it that they are to be seen by themselves, too?"""
+    near, whole = material.near, material.whole
+    return near.end - near.begin < (whole.end - whole.begin) / 3
+
+
+def _feed(records: Iterable[dict[str, Any]], *takers: Callable[[dict[str, Any]], None]) -> None:
+    for record in records:
+        for take in takers:
+            take(record)
+
+
+def _spans(found: Slice, shifts: Sequence[Shift]) -> Iterator[tuple[float, float]]:
+    """Seconds since 1970, first and last: of all of it, and of the changes of weight with a fifth beside them."""
+    begin, end = moment(found.entries[0].at), moment(found.entries[-1].at) + TAIL
+    yield begin, end
+    if not shifts:
+        yield begin, end
+        return
+    margin = max(1.0, (shifts[-1].done - shifts[0].at) / 5)
+    yield max(begin, shifts[0].at - margin), min(end, shifts[-1].done + margin)
 
 
 def _shifts(found: Slice) -> list[Shift]:

@@ -11,6 +11,7 @@ PLAN = "plan.json"
 REQUESTS, GATEWAY, READINGS = "requests.jsonl.gz", "gateway.jsonl.gz", "gates.jsonl.gz"
 STREAMS = (REQUESTS, GATEWAY, READINGS)
 STEPS = "steps.jsonl"
+SCRIPTS = ("rollback.sh", "rollback.ps1")  # by which a person goes back when the reconciler is gone
 MANIFEST = "manifest.json"
 _TRANSITION = re.compile(r"[0-9]{6,}-(?:blue|green)-.+")
 

@@ -61,10 +61,10 @@ def agreement(found: Slice, plans: Sequence[dict[str, Any]]) -> Agreement:
     """With the plan of the beginning, or after a change of policy with the last one, from there on."""
     plan = plans[-1] if plans else NONE
     planned = [step["key"] for step in plan["steps"] if step["key"]]
-    return agree(planned, [step for _, step in _taken(found, plan)])
+    return agree(planned, [step for _, step in taken(found, plan)])
 
 
-def _taken(found: Slice, plan: dict[str, Any]) -> Iterator[tuple[int, str]]:
+def taken(found: Slice, plan: dict[str, Any]) -> Iterator[tuple[int, str]]:
     """The seq and key of every step since the plan was made; a late plan knows only what was still to come."""
     for entry in found.entries:
         step = key(entry.event)
@@ -75,7 +75,7 @@ def _taken(found: Slice, plan: dict[str, Any]) -> Iterator[tuple[int, str]]:
 def lines(found: Slice, plans: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The lines of `steps.jsonl`."""
     plan = plans[-1] if plans else NONE
-    pairs = dict(zip((seq for seq, _ in _taken(found, plan)), agreement(found, plans).pairs, strict=True))
+    pairs = dict(zip((seq for seq, _ in taken(found, plan)), agreement(found, plans).pairs, strict=True))
     for row, entry in zip(found.rows, found.entries, strict=True):
         said = {**row._asdict(), "data": json.loads(row.data), "what": describe(entry.event)}
         if entry.seq in pairs:

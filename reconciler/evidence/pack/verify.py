@@ -9,7 +9,8 @@ from importlib.metadata import version
 from typing import Any
 
 from reconciler.errors import EvidenceBroken
-from reconciler.evidence.pack import documents, manifest
+from reconciler.evidence.documents.derive import derive
+from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.material import Material, gather
 from reconciler.evidence.pack.place import MANIFEST, Pack, before
 from reconciler.evidence.pack.verdict import verdict
@@ -87,7 +88,7 @@ def _follows(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
 def _documents(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
     from hashlib import sha256
 
-    for name, content in documents.derive(material):
+    for name, content in derive(material):
         if body["files"].get(name, {}).get("sha256") != sha256(content).hexdigest():
             yield Finding(name, "it does not follow from the raw files")
 

@@ -1,9 +1,9 @@
-"""The documents of a pack: each a pure function of what the raw files say, so that a reader can make it again."""
+"""The documents for programs: `gates.json` and `approvals.json`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.events import (
@@ -37,15 +37,6 @@ def approvals(material: Material) -> str:
     found = [_told(entry) for entry in material.steps.entries if isinstance(entry.event, APPROVING)]
     asked = material.plan["approvals"] if material.plan else None
     return written({"required": asked, "entries": found})
-
-
-DOCUMENTS: Mapping[str, Callable[[Material], str]] = {"gates.json": gates, "approvals.json": approvals}
-
-
-def derive(material: Material) -> Iterator[tuple[str, bytes]]:
-    """Every document that is text: its name, and its content."""
-    for name, document in DOCUMENTS.items():
-        yield name, document(material).encode()
 
 
 def written(data: object) -> str:

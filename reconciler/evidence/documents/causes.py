@@ -1,0 +1,78 @@
+"""What somebody should look at though nothing was decided by it: warnings, by cause, with how often each came up, so
+that the sensitivity of alerts can be tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reconciler.core.events import (
+    Applied,
+    DriftFound,
+    Event,
+    Froze,
+    HealthNoted,
+    HoldBegan,
+    PausedByRule,
+    RequestRefused,
+)
+from reconciler.core.model import Mode
+from reconciler.core.steps import Result
+from reconciler.evidence.pack.material import Material
+from reconciler.evidence.pack.readings import without_numbers
+from reconciler.wording import describe
+
+NOTABLE = DriftFound | Froze | HoldBegan | PausedByRule | RequestRefused
+RESTED = "Successful"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """`source`: a gate's name, `journal`, `gateway` or `recorder`. `text`: the first that was said of it."""
+
+    source: str
+    text: str
+    count: int
+
+
+def causes(material: Material) -> tuple[Cause, ...]:
+    """The most frequent of each source first."""
+    grouped: dict[tuple[str, str], Cause] = {}
+    for found in (*_gates(material), *_journal(material), *_records(material)):
+        name = found.source, without_numbers(found.text)
+        before = grouped.get(name)
+        grouped[name] = Cause(found.source, before.text, before.count + found.count) if before else found
+    return tuple(sorted(grouped.values(), key=lambda one: (one.source, -one.count)))
+
+
+def _gates(material: Material) -> Iterator[Cause]:
+    watched = {str(gate["name"]) for plan in material.plans for gate in plan["gates"] if gate["mode"] == Mode.OBSERVE}
+    for gate in material.gates:
+        yield from (Cause(gate.gate, text, count) for text, count in gate.alerts.items())
+        if gate.gate in watched and gate.worst_reason:
+            yield Cause(gate.gate, gate.worst_reason, sum(gate.answers.values()) - gate.answers.get(RESTED, 0))
+
+
+def _journal(material: Material) -> Iterator[Cause]:
+    for entry in material.steps.entries:
+        if _notable(entry.event):
+            yield Cause("journal", describe(entry.event), 1)
+
+
+def _notable(event: Event) -> bool:
+    match event:
+        case Applied(result):
+            return result is not Result.DONE
+        case HealthNoted(ready):
+            return not ready
+    return isinstance(event, NOTABLE)
+
+
+def _records(material: Material) -> Iterator[Cause]:
+    """What was not seen is a warning about the evidence itself."""
+    if material.traffic.unread:
+        yield Cause("gateway", "a look at which the gateway did not answer", material.traffic.unread)
+    if material.traffic.lives > 1:
+        yield Cause("gateway", "the gateway's process was started anew", material.traffic.lives - 1)
+    if material.account.dropped:
+        yield Cause("recorder", "a record of a request could not be written", material.account.dropped)

@@ -1,0 +1,65 @@
+"""Single figures that several documents tell, each from the journal's slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.core.events import Applied, Event, Intended, LetGo, RollbackBegan, SoakBegan, StepPassed
+from reconciler.core.steps import Result, Route
+from reconciler.evidence.access import moment
+from reconciler.evidence.pack.material import Material
+from reconciler.journal.codec import encode
+from reconciler.journal.entry import Entry
+
+
+def without_owner(entries: Sequence[Entry]) -> float | None:
+    """Seconds in which nobody owned the exclusive members: from when the old owner was read to have let go to when the
+    hand-over was over. None: none was handed over, or it did not come to its end."""
+    let_go = [moment(entry.at) for entry in entries if isinstance(entry.event, LetGo)]
+    handed = [moment(entry.at) for entry in entries if isinstance(entry.event, StepPassed) and entry.event.handed]
+    return max(0.0, handed[-1] - let_go[0]) if let_go and handed else None
+
+
+def soaked(entries: Sequence[Entry]) -> float | None:
+    """Seconds at full weight until the next thing that ended or broke it; None: it never began."""
+    for number, entry in enumerate(entries):
+        if isinstance(entry.event, SoakBegan):
+            ends = [one for one in entries[number:] if isinstance(one.event, RollbackBegan)]
+            return moment((ends or entries)[0 if ends else -1].at) - moment(entry.at)
+    return None
+
+
+def to_safety(entries: Sequence[Entry]) -> float | None:
+    """Seconds from the decision to go back until the newcomer's weight was read back as 0; None: it never was."""
+    began = next((moment(entry.at) for entry in entries if isinstance(entry.event, RollbackBegan)), None)
+    if began is None:
+        return None
+    route: Route | None = None
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, Intended):
+            route = event.act if isinstance(event.act, Route) else None
+        elif isinstance(event, Applied) and event.result is Result.DONE and route and moment(entry.at) >= began:
+            return moment(entry.at) - began
+    return None
+
+
+def rollback(entries: Sequence[Entry]) -> tuple[float, RollbackBegan] | None:
+    return next(((moment(one.at), one.event) for one in entries if isinstance(one.event, RollbackBegan)), None)
+
+
+def snapshots(entries: Sequence[Entry]) -> Iterator[Mapping[str, Any]]:
+    """Recovery points: `name`, `digest`, `size`."""
+    for entry in entries:
+        if type(entry.event).__name__ == "SnapshotTaken":
+            yield encode(entry.event)
+
+
+def of(entries: Sequence[Entry], kind: type[Event]) -> list[Entry]:
+    return [entry for entry in entries if isinstance(entry.event, kind)]
+
+
+def span(material: Material) -> tuple[float, float]:
+    """When it began and ended; seconds since 1970."""
+    return moment(material.steps.entries[0].at), moment(material.steps.entries[-1].at)

@@ -1,0 +1,1 @@
+"""`dashboard.png`, drawn by matplotlib, which is loaded only when something is drawn."""

@@ -1,0 +1,62 @@
+"""3. Post-verification: what was proved at full weight."""
+
+from __future__ import annotations
+
+from reconciler.core.events import Phase, StepPassed
+from reconciler.core.model import HandOver
+from reconciler.evidence.documents.measured import of, soaked, without_owner
+from reconciler.evidence.documents.plain import printable
+from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
+from reconciler.evidence.documents.report.said import lasting, said
+from reconciler.evidence.pack.material import Material
+
+ALL = "100 %"
+
+
+def section(material: Material) -> Section:
+    gates = Gates(material)
+    rows = [
+        *gates.rows(said("row.queue"), "queue-delay", peak=True),
+        *gates.rows(said("row.events"), "event-log"),
+        _sessions(material),
+        _handed(material),
+        *gates.others("handOver", "postflight"),
+        *gates.others(),
+        _soaked(material),
+    ]
+    return Section("after", tuple(rows))
+
+
+def _sessions(material: Material) -> Row:
+    """One by one: opened before the first weight, and used after the last one."""
+    item, found = said("row.sessions"), material.account.sessions
+    if found.percent is None:
+        return Row(item, said("noSessions"), Result.NOT_MEASURED, ALL)
+    sums = {name: str(getattr(found, name)) for name in ("opened", "kept", "lost", "unknown")}
+    value = said("sessions", percent=f"{found.percent:g}", **sums)
+    if found.lost:
+        return Row(item, value, Result.FAIL, ALL)
+    return Row(item, value, Result.PASS if found.kept == found.opened else Result.NOT_MEASURED, ALL)
+
+
+def _handed(material: Material) -> Row:
+    item = said("row.handOver")
+    asked = [name for step in material.steps.began.steps if isinstance(step, HandOver) for name in step.members]
+    if not asked:
+        return Row(item, said("noHandOver"), Result.NOTED)
+    events = [entry.event for entry in of(material.steps.entries, StepPassed)]
+    handed = {name for event in events if isinstance(event, StepPassed) for name in event.handed}
+    gap = without_owner(material.steps.entries)
+    if not handed.issuperset(asked) or gap is None:
+        return Row(item, said("notHandedOver", names=", ".join(map(printable, asked))), Result.NOT_MEASURED)
+    return Row(item, said("handedOver", names=", ".join(map(printable, asked)), gap=lasting(gap)), Result.PASS)
+
+
+def _soaked(material: Material) -> Row:
+    item, lasted, ended = said("row.soak"), soaked(material.steps.entries), material.steps.ended
+    asked = lasting(material.plans[-1]["durations"]["soak"]) if material.plans else ""
+    limit = said("atLeast", value=asked) if asked else ""
+    if lasted is None:
+        return Row(item, said("noSoak"), Result.NOT_MEASURED, limit)
+    through = ended is not None and ended.phase is Phase.SUCCEEDED
+    return Row(item, said("soaked", seconds=lasting(lasted)), Result.PASS if through else Result.NOT_MEASURED, limit)

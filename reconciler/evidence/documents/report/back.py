@@ -1,0 +1,53 @@
+"""4. Ready to roll back: whether it was needed, how long it took, and what there is to go back with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.evidence.documents.measured import rollback, snapshots, to_safety
+from reconciler.evidence.documents.plain import clock, printable, size
+from reconciler.evidence.documents.report.lines import Result, Row, Section
+from reconciler.evidence.documents.report.said import lasting, said
+from reconciler.evidence.pack.material import Material
+from reconciler.evidence.pack.place import SCRIPTS
+
+
+def section(material: Material) -> Section:
+    return Section("back", (_needed(material), _safety(material), _scripts(material), *_snapshots(material)))
+
+
+def _needed(material: Material) -> Row:
+    found = rollback(material.steps.entries)
+    if found is None:
+        known = material.steps.ended is not None
+        value = said("rollbackNotNeeded") if known else said("unknown")
+        return Row(said("row.rollback"), value, Result.NOTED if known else Result.NOT_MEASURED)
+    at, event = found
+    value = said("rollbackNeeded", at=clock(at), condition=printable(event.condition))
+    return Row(said("row.rollback"), value, Result.NOTED, note=printable(event.reason))
+
+
+def _safety(material: Material) -> Row:
+    item, foreseen = said("row.safety"), material.plan["rollbackSeconds"] if material.plan else None
+    note = said("foreseen", seconds=lasting(foreseen)) if foreseen is not None else said("notForeseen")
+    if rollback(material.steps.entries) is None:
+        return Row(item, said("rollbackNotNeeded"), Result.NOTED, note=note)
+    took = to_safety(material.steps.entries)
+    if took is None:
+        return Row(item, said("notSafe"), Result.NOT_MEASURED, note=note)
+    return Row(item, lasting(took), Result.PASS, note=note)
+
+
+def _scripts(material: Material) -> Row:
+    if material.scripts:
+        return Row(said("row.script"), ", ".join(material.scripts), Result.PASS, note=said("inPack"))
+    return Row(said("row.script"), said("noScript", names=", ".join(SCRIPTS)), Result.NOT_MEASURED)
+
+
+def _snapshots(material: Material) -> Iterator[Row]:
+    found = list(snapshots(material.steps.entries))
+    for one in found:
+        value = said("snapshot", name=printable(one["name"]), size=size(int(one["size"])))
+        yield Row(said("row.snapshot"), value, Result.PASS, note=f"SHA-256 {printable(one['digest'])}")
+    if not found:
+        yield Row(said("row.snapshot"), said("noSnapshot"), Result.NOT_MEASURED)

@@ -1,0 +1,64 @@
+"""1. Pre-verification: what was proved before anybody's traffic moved."""
+
+from __future__ import annotations
+
+from reconciler.core.events import Admitted, ApprovalAsked, Approved, Migrated, StagePassed
+from reconciler.core.model import Stage
+from reconciler.evidence.access import moment
+from reconciler.evidence.documents.measured import of
+from reconciler.evidence.documents.plain import minute, printable
+from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
+from reconciler.evidence.documents.report.said import Text, said
+from reconciler.evidence.pack.material import Material
+
+
+def section(material: Material) -> Section:
+    gates = Gates(material)
+    rows = [
+        *gates.rows(said("row.dryRun"), "migration"),
+        *gates.rows(said("row.drained"), "queue-drained"),
+        *gates.others("preflight", "migrate"),
+        _migrated(material),
+        _passed(material),
+        _approved(material),
+    ]
+    return Section("before", tuple(rows))
+
+
+def _migrated(material: Material) -> Row:
+    item = said("row.migrated")
+    done = of(material.steps.entries, Migrated)
+    if done and isinstance(done[-1].event, Migrated):
+        event = done[-1].event
+        note = printable(event.evidence) or ""
+        return Row(item, said("migrated", version=printable(event.version)), Result.PASS, note=note)
+    if material.plans and not material.plans[-1]["migration"] and not material.steps.began.migrates:
+        return Row(item, said("noMigration"), Result.NOTED)
+    return Row(item, said("notMigrated"), Result.NOT_MEASURED)
+
+
+def _passed(material: Material) -> Row:
+    """By the journal: the stage is on record as passed, with its evidence."""
+    for entry in of(material.steps.entries, StagePassed):
+        if isinstance(entry.event, StagePassed) and entry.event.stage is Stage.PREFLIGHT:
+            return Row(
+                said("row.preflight"),
+                said("stagePassed", at=minute(moment(entry.at))),
+                Result.PASS,
+                note=printable(entry.event.evidence),
+            )
+    return Row(said("row.preflight"), said("stageNotPassed"), Result.NOT_MEASURED)
+
+
+def _approved(material: Material) -> Row:
+    item, entries = said("row.approvals"), material.steps.entries
+    asked, given = of(entries, ApprovalAsked), of(entries, Approved)
+    if not asked:
+        required = material.plan["approvals"] if material.plan else None
+        none: Text = said("noApproval") if material.plan and not required else said("notApproved")
+        return Row(item, none, Result.NOTED if material.plan and not required else Result.NOT_MEASURED)
+    names = ", ".join(printable(one.event.by) for one in given if isinstance(one.event, Approved)) or said("nobody")
+    admitted = bool(of(entries, Admitted))
+    stages = ", ".join(str(one.event.stage) for one in asked if isinstance(one.event, ApprovalAsked))
+    value = said("approved", stages=stages, names=names)
+    return Row(item, value, Result.PASS if admitted else Result.NOT_MEASURED)

@@ -1,0 +1,112 @@
+"""The lines of the report: what was asked for, what was measured, the limit, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.drivers.thresholds import Unit, threshold
+from reconciler.evidence.documents.plain import printable
+from reconciler.evidence.documents.report.said import Text, said
+from reconciler.evidence.pack.material import Material
+from reconciler.evidence.pack.readings import Judgement, figure
+
+
+class Result(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_MEASURED = "notMeasured"  # missing data never pass
+    NOTED = "noted"  # nothing was asked of it
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    item: Text
+    value: Text
+    result: Result
+    limit: Text = ""
+    note: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    key: str
+    rows: tuple[Row, ...]
+
+
+OUTCOMES = {"Successful": Result.PASS, "Failed": Result.FAIL}
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """What the plan says of each gate, with what it answered."""
+
+    material: Material
+
+    def planned(self) -> Sequence[dict[str, Any]]:
+        return self.material.plans[-1]["gates"] if self.material.plans else []
+
+    def of(self, *kinds: str) -> list[str]:
+        return [str(gate["name"]) for gate in self.planned() if gate["kind"] in kinds]
+
+    def at(self, *stages: str) -> list[str]:
+        """Those of stages, without those that have lines of their own; of no stage: what no plan names."""
+        known = {str(gate["name"]) for gate in self.planned()}
+        if not stages:
+            return [gate.gate for gate in self.material.gates if gate.gate not in known]
+        return [str(one["name"]) for one in self.planned() if one["stage"] in stages and one["kind"] not in TOLD]
+
+    def answer(self, name: str) -> Judgement | None:
+        return next((gate for gate in self.material.gates if gate.gate == name), None)
+
+    def observed(self, name: str) -> bool:
+        return any(gate["name"] == name and gate["mode"] == "observe" for gate in self.planned())
+
+    def rows(self, item: Text, *kinds: str, peak: bool = False) -> Iterator[Row]:
+        """One line for each gate of these kinds; without one, a line that says so."""
+        names = self.of(*kinds)
+        yield from (self.row(item, name, peak=peak) for name in names)
+        if not names:
+            yield Row(
+                item, said("noGate", kind=kinds[0]) if self.material.plans else said("noPlan"), Result.NOT_MEASURED
+            )
+
+    def others(self, *stages: str) -> Iterator[Row]:
+        yield from (self.row(said("row.gate", name=printable(name)), name) for name in self.at(*stages))
+
+    def row(self, item: Text, name: str, *, peak: bool = False) -> Row:
+        """`peak`: the greatest value counts, not the last one."""
+        found = self.answer(name)
+        if found is None:
+            return Row(item, said("notAsked", gate=printable(name)), Result.NOT_MEASURED)
+        result = OUTCOMES.get(found.outcome, Result.NOT_MEASURED)
+        value: Text = printable(found.value) or said("noValue")
+        if peak and found.highest:
+            value = said("highest", value=found.highest)
+            result = Result.FAIL if _beyond(found) else result
+        return Row(item, value, result, printable(found.limit), (*self._doubts(name, found), _reason(found)))
+
+    def _doubts(self, name: str, found: Judgement) -> Iterator[Text]:
+        if self.observed(name):
+            yield said("observed")
+        if found.worst_reason and found.outcome == "Successful":
+            yield said("before", reason=printable(found.worst_reason))
+
+
+TOLD = ("migration", "queue-drained", "queue-delay", "event-log", "sessions")  # kinds with lines of their own
+
+
+def _beyond(found: Judgement) -> bool:
+    """The greatest value was not within the limit; a limit that is not of ours is not judged by us."""
+    try:
+        return not threshold(found.limit, *Unit, upper=True).holds(figure(found.highest) or 0.0)
+    except ValueError:
+        return False
+
+
+def _reason(found: Judgement) -> Text:
+    return said(
+        "gateSays", gate=printable(found.gate), outcome=printable(found.outcome), reason=printable(found.reason)
+    )

@@ -1,0 +1,158 @@
+"""2. Traffic switch: the stages as they were read back, and what users met meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconciler.core.model import Slot
+from reconciler.drivers.thresholds import Threshold, Unit, threshold
+from reconciler.evidence.documents.plain import clock, count, printable
+from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
+from reconciler.evidence.documents.report.said import Text, lasting, said
+from reconciler.evidence.pack.account import Account, Totals
+from reconciler.evidence.pack.material import Material
+
+_P95 = re.compile(r"p95 *(<=? *[0-9.]+ *(?:ms|s|m|h))")
+NONE = "0"
+
+
+def section(material: Material) -> Section:
+    found = material.account
+    rows = [
+        _stages(material),
+        _transactions(material),
+        _errors(found),
+        _slowest(material),
+        _gap(found),
+        _down(found),
+        _balance(found),
+        _watched(found),
+        _counted(material),
+        *Gates(material).others("shift"),
+    ]
+    return Section("moving", tuple(rows))
+
+
+def _stages(material: Material) -> Row:
+    item = said("row.stages")
+    read = material.traffic.weights
+    if not material.shifts:
+        return Row(item, said("noShift"), Result.NOT_MEASURED)
+    weights = " → ".join(f"{shift.weight} %" for shift in material.shifts)
+    took = lasting(material.shifts[-1].done - material.shifts[0].at)
+    value = said("stages", count=str(len(material.shifts)), weights=f"0 % → {weights}", took=took)
+    if not read:
+        return Row(item, value, Result.NOT_MEASURED, note=said("notReadBack"))
+    newcomer, now, last = material.steps.began.newcomer.slot, read[-1], material.shifts[-1]
+    weight = now.blue if newcomer is Slot.BLUE else now.green
+    back = {"blue": str(now.blue), "green": str(now.green)}
+    if weight == last.weight:
+        return Row(item, value, Result.PASS, said("asWritten"), said("readBack", **back))
+    if now.at < last.done:
+        return Row(item, value, Result.NOT_MEASURED, said("asWritten"), said("notSeen", **back))
+    return Row(item, value, Result.FAIL, said("asWritten"), said("readBack", **back))
+
+
+def _transactions(material: Material) -> Row:
+    """What was sent as users send theirs, by step; judged in the next line."""
+    steps = material.whole.steps
+    if not steps:
+        return Row(said("row.transactions"), said("nothingSent"), Result.NOT_MEASURED)
+    told = ", ".join(f"{printable(name, 40) or '-'} {count(sum(by.values()))}" for name, by in sorted(steps.items()))
+    return Row(said("row.transactions"), told, Result.NOTED)
+
+
+def _errors(found: Account) -> Row:
+    item, users = said("row.errors"), found.users
+    if users is None:
+        return Row(item, said("nothingSent"), Result.NOT_MEASURED, NONE)
+    value = said("failed", failed=count(users.failed), sent=count(users.sent), unknown=count(users.unknown))
+    return Row(item, value, _clean(users, found), NONE)
+
+
+def _clean(users: Totals, found: Account) -> Result:
+    if users.failed:
+        return Result.FAIL
+    known = users.ok and not (users.unknown or found.missing or found.unheard or found.dropped)
+    return Result.PASS if known else Result.NOT_MEASURED
+
+
+def _slowest(material: Material) -> Row:
+    item, users, limit = said("row.p95"), material.account.users, slowest_allowed(material)
+    shown: Text = limit.text if limit else ""
+    if users is None or users.p95 is None:
+        return Row(item, said("nothingAnswered"), Result.NOT_MEASURED, shown)
+    rest = said("percentiles", p50=lasting(users.p50), p99=lasting(users.p99), slowest=lasting(users.slowest))
+    if limit is None:
+        return Row(item, lasting(users.p95), Result.NOTED, said("noLimit"), rest)
+    return Row(item, lasting(users.p95), Result.PASS if limit.holds(users.p95) else Result.FAIL, shown, rest)
+
+
+def slowest_allowed(material: Material) -> Threshold | None:
+    """The strictest of those that the gates held it against."""
+    found = [match[1] for gate in material.gates for match in _P95.finditer(gate.limit)]
+    return min(_thresholds(found), key=lambda one: one.value, default=None)
+
+
+def _thresholds(texts: list[str]) -> Iterator[Threshold]:
+    for text in texts:
+        try:
+            yield threshold(text, Unit.SECONDS)
+        except ValueError:
+            continue  # no limit of ours
+
+
+def _gap(found: Account) -> Row:
+    if found.gap is None:
+        return Row(said("row.gap"), said("unknown"), Result.NOT_MEASURED)
+    return Row(said("row.gap"), lasting(found.gap), Result.NOTED, said("noLimit"), said("from", at=clock(found.gap_at)))
+
+
+def _down(found: Account) -> Row:
+    if found.users is None or not found.users.ok:
+        return Row(said("row.down"), said("unknown"), Result.NOT_MEASURED, lasting(0))
+    if found.down:
+        return Row(said("row.down"), lasting(found.down), Result.FAIL, lasting(0))
+    whole = _clean(found.users, found) is Result.PASS and not found.unwatched
+    return Row(said("row.down"), lasting(0), Result.PASS if whole else Result.NOT_MEASURED, lasting(0))
+
+
+def _balance(found: Account) -> Row:
+    """Every request accounted for: sent = ok + failed + unknown, on all roads."""
+    roads = list(found.roads.values())
+    sent, ok, failed, unknown = (
+        (sum(part) for part in zip(*((r.sent, r.ok, r.failed, r.unknown) for r in roads), strict=True))
+        if roads
+        else (0, 0, 0, 0)
+    )
+    value = said("balance", sent=count(sent), ok=count(ok), failed=count(failed), unknown=count(unknown))
+    lost = found.missing + found.unheard + found.dropped
+    note = (
+        said("unrecorded", missing=count(found.missing + found.unheard), dropped=count(found.dropped)) if lost else ""
+    )
+    whole = bool(sent) and not (unknown or lost)
+    return Row(said("row.balance"), value, Result.PASS if whole else Result.NOT_MEASURED, said("allKnown"), note)
+
+
+def _watched(found: Account) -> Row:
+    if not found.roads:
+        return Row(said("row.watched"), said("unknown"), Result.NOT_MEASURED)
+    value = said("unwatched", seconds=lasting(found.unwatched)) if found.unwatched else said("always")
+    return Row(said("row.watched"), value, Result.NOT_MEASURED if found.unwatched else Result.PASS, said("allTime"))
+
+
+def _counted(material: Material) -> Row:
+    """The newcomer's errors are the switch's; whether stable's are, nobody can tell."""
+    told: list[Text] = []
+    bad: set[str] = set()
+    for slot, by in material.traffic.counted.items():
+        if by:
+            errors = by["errors"] + by["refused"]
+            told.append(said("counted", slot=slot, requests=count(by["requests"]), errors=count(errors)))
+            bad |= {slot} if errors else set()
+    if not told:
+        return Row(said("row.counted"), said("notCounted"), Result.NOT_MEASURED, NONE)
+    newcomers = str(material.steps.began.newcomer.slot) in bad
+    result = Result.FAIL if newcomers else Result.NOT_MEASURED if bad else Result.PASS
+    return Row(said("row.counted"), tuple(told), result, NONE, said("countedNote"))
