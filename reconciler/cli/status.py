@@ -128,13 +128,15 @@ def _overtaken(session: Session, revision: str) -> bool:
 
 
 def failed(session: Session, found: Look, revision: str) -> bool:
-    """Did what `revision` asks for fail here last? The loop may have begun it at a later commit, which holds this one
-    and asks for the same. What had become stable after `revision` has nothing to do with it."""
+    """Did what `revision` asks for fail here last? It may hold the commit that asked for it first, or be held by one
+    that asked for the same again. What had become stable after `revision` has nothing to do with it."""
     last, stable = found.state.last, found.state.stable
     if found.state.transition or last is None or last.phase is Phase.SUCCEEDED:
         return False
     since = (found.state.since[stable.slot] if stable else None) or ""
-    if not session.repository.descends(last.revision, revision) or session.repository.descends(since, revision):
+    descends = session.repository.descends
+    related = descends(last.revision, revision) or descends(revision, last.revision)
+    if not related or descends(since, revision):
         return False
     asked = session.desires.at(revision, found.name)
     return asked is not None and asked.spec.target == last.newcomer

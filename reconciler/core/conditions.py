@@ -13,7 +13,7 @@ from reconciler.core.plan import Decision
 from reconciler.core.reading import MemberStatus, MigrationStatus, Observed
 from reconciler.core.situation import Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
-from reconciler.core.telling import pending
+from reconciler.core.telling import pending, unnoted
 
 IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit codes
 
@@ -103,7 +103,10 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
         weights=gateway.weights if gateway and gateway.up else None,
         rung=transition.rung if transition else None,
         revision=desired.revision,
-        conditions=_conditions(state, wait, standpoint.refused, reason, message, _kept(desired, observed, state)),
+        conditions=(
+            *_conditions(state, wait, standpoint.refused, reason, message),
+            *_untold(desired, observed, state),
+        ),
         reason=reason,
         message=message,
         exit_code=_exit_code(spec, state, wait),
@@ -187,7 +190,7 @@ def _phase(state: State, wait: Wait | None) -> Phase | str:
 
 
 def _conditions(
-    state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str, kept: str
+    state: State, wait: Wait | None, refused: Wait | None, reason: str, message: str
 ) -> tuple[Condition, ...]:
     stalled = refused or (wait if wait and wait.reason in STALLED else None)
     ready = wait is not None and wait.reason == "InSync" and refused is None
@@ -202,16 +205,20 @@ def _conditions(
         Condition(
             "Drifted", drift is not None, "WeightsChanged" if drift else "", f"found {drift.found}" if drift else ""
         ),
-        Condition("RevertPending", bool(kept), "GitInTheWay" if kept else "", kept),
     )
 
 
-def _kept(desired: Desired, observed: Observed, state: State) -> str:
-    """Why a file is not put back that should be."""
+def _untold(desired: Desired, observed: Observed, state: State) -> tuple[Condition, ...]:
+    """What git does not hold yet: a file that is to be put back, and the note of an end. And why."""
     found = standing(desired, state)
-    if found.spec is None or state.transition:
-        return ""
-    return pending(Situation(desired, found.spec, observed, state, state.watched, found.refused))
+    kept = note = ""
+    if found.spec is not None and state.transition is None:
+        s = Situation(desired, found.spec, observed, state, state.watched, found.refused)
+        kept, note = pending(s), unnoted(s)
+    return (
+        Condition("RevertPending", bool(kept), "GitInTheWay" if kept else "", kept),
+        Condition("NotePending", bool(note), "GitRefuses" if note else "", note),
+    )
 
 
 def _exit_code(spec: Spec | None, state: State, wait: Wait | None) -> int:

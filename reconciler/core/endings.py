@@ -37,6 +37,15 @@ def ended(state: State, transition: Transition, event: Ended) -> State:
     )  # fmt: skip
 
 
+def overtaken(state: State, transition: Transition, stable: Release) -> State:
+    """Somebody said who is stable, and so a transition is over: git is told, and its file is nobody's business."""
+    t, instead = transition, stable != transition.newcomer
+    what = f"while {t.newcomer} was to take over from {t.stable}" if instead else f"after {t.stable}"
+    last = f"; it was on its way back ({t.condition}: {t.reason})" if t.going_back else ""
+    text = f"Adopted: {stable} serves, {what}, because somebody said so{last}"
+    return replace(state, duty=Duty(t.id, t.revision, text, branch=t.branch), owed=_owed(state))
+
+
 def _good(state: State, stable: Release) -> Accepted | None:
     """What was in force last when git asked for this stable."""
     good = state.good[stable.slot]

@@ -72,7 +72,7 @@ def rebind(s: Situation) -> Answer | None:
     migrates = t.migrates if t.rung or t.begun else wanted is not None  # what was begun has to be found out about
     anew = t.migrated and not t.rung and wanted not in (None, made)  # under users nothing is migrated any more
     cursor = cursor_at(s.spec.steps, t.rung)
-    return Record(Rebound(s.spec.digest, s.desired.revision, s.spec.steps, cursor, migrates, anew))
+    return Record(Rebound(s.spec.digest, s.state.asked_for(t.newcomer), s.spec.steps, cursor, migrates, anew))
 
 
 def note_health(s: Situation) -> Answer | None:

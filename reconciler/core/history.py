@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler.core.agreeing import answered, unapproved, used_up
 from reconciler.core.bearing import migrated, noted
-from reconciler.core.endings import ended, since
+from reconciler.core.endings import ended, overtaken, since
 from reconciler.core.events import (
     Accepted,
     Admitted,
@@ -139,11 +139,13 @@ def _told(held: Held, state: State, event: Accepted) -> Held:
 
 
 def _adopted(state: State, stable: Release) -> State:
-    """Whatever was under way is over; what was left in the slot that is stable now is no leftover. What was on its way
-    back has failed all the same: it is held, and git is told."""
+    """Whatever was under way is over, and git is told; what was left in the slot that is stable now is no leftover.
+    What was on its way back has failed all the same: it is held."""
     t = state.transition
     if t and t.going_back and t.newcomer != stable:
         state = ended(state, t, Ended(t.ends, f"{t.reason}; {stable} was adopted meanwhile"))
+    elif t:
+        state = overtaken(state, t, stable)
     state = since(state, stable, state.accepted.revision if state.accepted else "")
     left = state.leftover if state.leftover and state.leftover.release.slot is not stable.slot else None
     return replace(

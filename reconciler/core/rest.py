@@ -13,7 +13,7 @@ from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
 from reconciler.core.steps import Route, StageFiles, Stop
-from reconciler.core.telling import pending
+from reconciler.core.telling import pending, unnoted
 
 
 def drift_at_rest(s: Situation) -> Answer | None:
@@ -81,8 +81,8 @@ def late_rollback(s: Situation) -> Answer | None:
     reason = rollback_refusal(s.spec, s.state, s.now)
     if reason or left is None:
         return Record(RequestRefused(Verb.ROLLBACK, reason))
-    event = Began(name(s, stable), left.release, stable, s.spec.digest, s.desired.revision, (), back=s.state.rollback)
-    return Record(event)
+    asked = s.state.asked_for(stable)
+    return Record(Began(name(s, stable), left.release, stable, s.spec.digest, asked, (), back=s.state.rollback))
 
 
 def rollback_refusal(spec: Spec, state: State, now: float) -> str:
@@ -112,8 +112,8 @@ def begin(s: Situation) -> Answer | None:
     if s.state.is_held(target.version) or s.state.paused or not fit or not may_begin(s):
         return None  # while a way back has to be up nothing begins, and a newcomer is not blamed for stable's state
     steps = s.spec.steps
-    migrates = s.spec.migration is not None
-    return Record(Began(name(s, target), stable, target, s.spec.digest, s.desired.revision, steps, migrates=migrates))
+    migrates, asked = s.spec.migration is not None, s.state.asked_for(target)
+    return Record(Began(name(s, target), stable, target, s.spec.digest, asked, steps, migrates=migrates))
 
 
 def name(s: Situation, newcomer: Release) -> str:
@@ -170,7 +170,7 @@ def held_target(s: Situation) -> Answer | None:
     )
     kept = pending(s)
     told = f"{message}; RevertPending: {kept}" if kept else message
-    return _beside(Wait("RevisionHeld", told, blocked=True), _trouble(s))
+    return _beside(Wait("RevisionHeld", f"{told}{_silent(s)}", blocked=True), _trouble(s))
 
 
 def rest(s: Situation) -> Answer | None:
@@ -183,7 +183,13 @@ def rest(s: Situation) -> Answer | None:
         return _beside(Wait("Paused", message, blocked=True), trouble)
     if s.spec.target != s.state.stable and (hit := closed(s, length(s.spec))):
         return _beside(frozen(s, hit), trouble)
-    return trouble or Wait("InSync", f"{s.state.stable} serves", until=_next_timer(s))
+    return trouble or Wait("InSync", f"{s.state.stable} serves{_silent(s)}", until=_next_timer(s))
+
+
+def _silent(s: Situation) -> str:
+    """What git does not say yet, where that is all that is missing."""
+    why = unnoted(s)
+    return f"; NotePending: {why}" if why else ""
 
 
 def _beside(wait: Wait, trouble: Wait | None) -> Wait:

@@ -261,5 +261,13 @@ class State:
         """It works with the data, as far as is known."""
         return all(behind.release != release for behind in self.behind)
 
+    def asked_for(self, release: Release) -> str:
+        """The revision by which git asks for a release, or did when that was in force last; empty: none ever did. The
+        branch's head says nothing of it: it may be another commit, one that is refused, or not to be had just now."""
+        accepted, good = self.accepted, self.good[release.slot]
+        if accepted and accepted.target in (release, None):
+            return accepted.revision
+        return good.revision if good and good.target == release else ""
+
     def is_held(self, version: str) -> Held | None:
         return next((held for held in self.held if held.version == version), None)

@@ -73,6 +73,13 @@ def pending(s: Situation) -> str:
     return _kept(s, s.state.duty) if s.state.duty else ""
 
 
+def unnoted(s: Situation) -> str:
+    """Why git could not be told what became of a revision; empty when it has been, or is about to be."""
+    due = {duty.transition for duty in (*s.state.owed, *((s.state.duty,) if s.state.duty else ()))}
+    tries = (one for one in s.state.untold if isinstance(one.act, Note) and one.act.transition in due)
+    return next((one.reason for one in tries if one.reason), "")
+
+
 def _kept(s: Situation, duty: Duty) -> str:
     found = _reading(s, duty)
     if found is None or not found.asks or not _wanted(s, duty):

@@ -63,6 +63,17 @@ def last_change(repository: Repository, paths: Sequence[str], revision: str) -> 
     return _told(repository, ("git", "rev-list", "-1", revision, "--", *names)) or None
 
 
+def touching(repository: Repository, path: str, since: str, revision: str, most: int) -> list[str]:
+    """The commits after `since` (empty: all) up to `revision` that made a file what it is there, newest first; none
+    when git cannot tell. Sides of a merge that it has nothing of are left out. Raises InvalidDesired when the repository
+    cannot be read."""
+    if not _COMMIT.fullmatch(revision) or (since and not _COMMIT.fullmatch(since)):
+        return []
+    commits = f"{since}..{revision}" if since else revision
+    command = ("git", "rev-list", "--topo-order", f"--max-count={most}", commits, "--", f":(top,literal){path}")
+    return (_told(repository, command) or "").split()
+
+
 def _told(repository: Repository, command: tuple[str, ...]) -> str | None:
     def ask(handle: git.cmd.Git) -> tuple[int, str]:
         status, out, _ = handle.execute(

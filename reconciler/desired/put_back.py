@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
 
 from reconciler.core.steps import PutBack
+from reconciler.desired.claims import Operator
 from reconciler.desired.committing import Entry
-from reconciler.desired.manifest import read
 from reconciler.desired.plumbing import Plumbing
 from reconciler.desired.repository import Repository
-from reconciler.errors import InvalidDesired
+from reconciler.desired.texts import asks_the_same, find, last_good
+from reconciler.errors import Refused
 from reconciler.spelling import shown
 
 SHORT = 12  # digits of a commit id that people are shown
@@ -28,10 +29,20 @@ class Case:
     good: str
     old: Entry
     source: Entry
+    digest: str = ""  # of what failed
 
     @property
     def new(self) -> Entry:
         return Entry(self.old.path, self.source.blob, self.source.executable)
+
+    def at(self, repository: Repository, now: Entry | None) -> Case | None:
+        """The case where the file is `now`; None where it asks for something else. With another comment it still asks
+        for what failed. Raises InvalidDesired when git cannot be read."""
+        if now is None or now == self.old:
+            return self if now else None
+        same = now.executable == self.old.executable
+        same = same and asks_the_same(repository, self.environment, now, self.digest)
+        return replace(self, old=now) if same else None
 
     def cure(self, tree: Path | None, *, signed: bool = False) -> str:
         """What puts it back by hand: in a work tree, or, where the branch is checked out nowhere, in a clone."""
@@ -66,40 +77,27 @@ class Place(NamedTuple):
         return f"it failed on branch '{self.branch}', and '{self.current}' is looked at now; type: {back}"
 
 
-def case(repository: Repository, environment: str, failed: str, good: str) -> Case | str:
-    """The case, or why there is none. Raises InvalidDesired when git cannot be read."""
-    old, source = find(repository, failed, environment), find(repository, good, environment)
-    for found, revision in ((old, failed), (source, good)):
-        if found is None:
-            return f"{revision[:SHORT]} has no file that describes '{environment}', so there is nothing to put back"
-    assert old is not None
-    assert source is not None
-    if old.content == source.content:
-        return f"{old.path} is the same at {good[:SHORT]} as at {failed[:SHORT]}, so there is nothing to put back"
-    return Case(environment, failed, good, old, source)
+def case(
+    repository: Repository, environment: str, failed: str, good: str, operator: Operator | None = None
+) -> Case | str:
+    """The case, or why there is none. Raises Refused when what it was before is not to be had (any more), and
+    InvalidDesired when git cannot be read."""
+    old, source = find(repository, failed, environment, operator), find(repository, good, environment, operator)
+    if old is None:
+        return f"{failed[:SHORT]} has no file that describes '{environment}', so there is nothing to put back"
+    if source is None:
+        raise Refused(_lost(environment, good))
+    source = last_good(repository, environment, source, old, operator)
+    if old.entry.content == source.entry.content:
+        same = f"is the same at {source.revision[:SHORT]} as at {failed[:SHORT]}"
+        return f"{old.entry.path} {same}, so there is nothing to put back"
+    digest = old.spec.digest if old.spec else ""
+    return Case(environment, failed, source.revision, old.entry, source.entry, digest)
 
 
-def find(repository: Repository, revision: str, environment: str) -> Entry | None:
-    """The file that describes an environment at a revision, by the name in it. Raises InvalidDesired when git cannot
-    be read, or when the file might be one that cannot."""
-    listing = repository.environments(revision)
-    unread: InvalidDesired | None = None
-    for path, blob in sorted(listing.blobs.items(), key=lambda item: (environment not in item[0], item[0])):
-        try:
-            if read(repository.text(blob, path), path).name == environment:
-                return Entry(path, blob, path in listing.executable)
-        except InvalidDesired as error:
-            unread = error
-    if unread is not None:
-        raise unread
-    return None
-
-
-def entry(repository: Repository, revision: str, path: str) -> Entry | None:
-    """A manifest at a revision, by its path. Raises InvalidDesired when git cannot be read."""
-    listing = repository.environments(revision)
-    blob = listing.blobs.get(path)
-    return Entry(path, blob, path in listing.executable) if blob else None
+def _lost(environment: str, good: str) -> str:
+    told = f"{good[:SHORT]} has no file (any more) that describes '{environment}', and that is what it was before"
+    return f"{told}; in a shallow clone: git fetch --unshallow; else set activeSlot back by hand, and commit"
 
 
 def message(act: PutBack, case: Case, seal: str) -> str:

@@ -16,12 +16,14 @@ from reconciler.configuration import Configuration
 from reconciler.core.reading import GitReading
 from reconciler.core.steps import Note, PutBack
 from reconciler.desired import notes
+from reconciler.desired.claims import Operator
 from reconciler.desired.committing import Committer
 from reconciler.desired.lock_files import locked
 from reconciler.desired.plumbing import Plumbing
-from reconciler.desired.put_back import SHORT, Case, Place, case, entry, made, message
+from reconciler.desired.put_back import SHORT, Case, Place, case, made, message
 from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import Signers, head_signers
+from reconciler.desired.texts import asked_at, entry, still_asks
 from reconciler.desired.vouching import Vouching
 from reconciler.desired.work_trees import WorkTree, work_trees
 from reconciler.errors import InvalidDesired, ReconcilerError, Refused, Unreachable
@@ -42,7 +44,8 @@ class _Seen:
 class Writing:
     """Of all environments of one repository. Safe to share among threads: one of them writes at a time, and reading
     waits for none. `identity`: `Name <mail>` of the commits; `signing_key`: an SSH private key to sign them with;
-    `heads`: only what one of them has signed is accepted, so without a key that they know there are notes only."""
+    `heads`: only what one of them has signed is accepted, so without a key that they know there are notes only.
+    `operator`: whom a text that is put back must suit."""
 
     def __init__(
         self,
@@ -52,8 +55,9 @@ class Writing:
         clock: Clock = SYSTEM,
         *,
         heads: Signers | None = None,
+        operator: Operator | None = None,
     ) -> None:
-        self._repository = repository
+        self._repository, self._operator = repository, operator
         self._vouching = Vouching(heads, signing_key, clock)
         self._committer = Committer(identity, signing_key)
         self._clock = clock
@@ -74,8 +78,10 @@ class Writing:
                 raise Refused(f"branch '{act.branch}', on which it failed, is gone; there is nothing to put back")
             if isinstance(found, str):
                 raise Refused(found)
-            if entry(self._repository, place.head, found.old.path) != found.old:
+            now = found.at(self._repository, entry(self._repository, place.head, found.old.path))
+            if now is None:
                 return self._done_before(git, place.head, act, found)
+            found = now
             reference = _resolved(git, place.reference)
             trees = work_trees(git, reference)
             if obstacle := self._obstacle(git, place, reference, trees, found):
@@ -85,11 +91,15 @@ class Writing:
             return commit
 
     def note(self, environment: str, act: Note, seal: str) -> None:
-        """Write, or write anew, what is noted of this environment at `act.revision`; other sections and other people's
-        notes stay. Raises as `put_back`. `seal`: `JOURNAL NUMBER DIGEST` of the entry that it rests on."""
+        """Write, or write anew, what is noted of this environment at the commit that asked for what was in force at
+        `act.revision`; other sections and other people's notes stay. Raises as `put_back`. `seal`: `JOURNAL NUMBER
+        DIGEST` of the entry that it rests on."""
         with self._lock, _answering():
+            git = self._repository.plumbing()
+            if obstacle := locked((git.common / f"{notes.REFERENCE}.lock",), self._clock):
+                raise Refused(f"nothing can be noted: {obstacle}")
             text = notes.section(environment, act.text, act.transition, seal)
-            notes.write(self._repository.plumbing(), self._committer, act.revision, text)
+            notes.write(git, self._committer, asked_at(self._repository, environment, act.revision), text)
 
     # ---- reading -----------------------------------------------------------------------------------------------------
 
@@ -116,18 +126,23 @@ class Writing:
 
     def _look(self, environment: str, transition: str, failed: str, good: str, branch: str) -> GitReading | None:
         place, git = self._place(branch), self._repository.plumbing()
-        found = self._case(environment, failed, good)
-        if isinstance(found, str):
-            return None
         if place is None:
             return GitReading(transition, False)
+        try:
+            found = self._case(environment, failed, good)
+        except Refused as error:
+            asks = still_asks(self._repository, environment, failed, place.head)
+            return GitReading(transition, asks, str(error) if asks else "")
+        if isinstance(found, str):
+            return None
         now = entry(self._repository, place.head, found.old.path)
-        if now != found.old:
+        there = found.at(self._repository, now)
+        if there is None:
             commit = made(git, place.head, found, transition) if now == found.new else ""
             return GitReading(transition, False, commit=commit)
         try:
             reference = _resolved(git, place.reference)
-            obstacle = self._obstacle(git, place, reference, work_trees(git, reference), found)
+            obstacle = self._obstacle(git, place, reference, work_trees(git, reference), there)
         except (Refused, Unreachable) as error:
             obstacle = str(error)
         return GitReading(transition, True, obstacle)
@@ -137,7 +152,7 @@ class Writing:
         known = self._cases.get(environment)
         if known and (known.failed, known.good) == (failed, good):
             return known
-        found = case(self._repository, environment, failed, good)
+        found = case(self._repository, environment, failed, good, self._operator)
         if isinstance(found, Case):
             self._cases[environment] = found
         return found
@@ -209,8 +224,8 @@ class Writing:
 def writing_of(repository: Repository, configuration: Configuration, clock: Clock = SYSTEM) -> Writing:
     """As the operator's file has it: a commit of ours must be signed where only signed ones count."""
     wanted = configuration.repository
-    heads = head_signers(configuration)
-    return Writing(repository, wanted.author, configuration.signing_key_path, clock, heads=heads)
+    key, heads = configuration.signing_key_path, head_signers(configuration)
+    return Writing(repository, wanted.author, key, clock, heads=heads, operator=configuration)
 
 
 def _resolved(git: Plumbing, reference: str) -> str:

@@ -16,6 +16,7 @@ from reconciler.core.events import (
     Event,
     LetGo,
     Phase,
+    Rebound,
     RollbackBegan,
     SoakBegan,
     StagePassed,
@@ -178,6 +179,17 @@ def law_14(edge: Edge) -> str:
 
 def _may_accept(edge: Edge) -> bool:
     return edge.desired.forward or edge.state.accept_rewritten
+
+
+def asked_for(edge: Edge) -> str:
+    """What becomes of a newcomer is said of the commit that asked for it, whatever the head of the branch is now."""
+    said, accepted, good = event(edge), edge.state.accepted, edge.state.good
+    if not isinstance(said, Began | Rebound):
+        return ""
+    newcomer = said.newcomer if isinstance(said, Began) else edge.state.transition and edge.state.transition.newcomer
+    known = [one.revision for one in (accepted, good.blue, good.green) if one and one.target in (newcomer, None)]
+    asked = said.revision in known if known else said.revision == ""
+    return "" if asked else f"{newcomer} is said to be asked for at {said.revision}, and {known} did"
 
 
 def law_15(edge: Edge) -> str:
@@ -369,6 +381,7 @@ LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
     "migration": migrated_first, "left behind": left_behind, "approval": approved, "windows": in_time,
+    "git": asked_for,
 }  # fmt: skip
 FOR_FACTS = (
     "4",
@@ -379,8 +392,9 @@ FOR_FACTS = (
     "migration",
     "left behind",
     "approval",
+    "git",
 )  # others have nothing to say of facts
-FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))
+FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "git", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),
 )}  # fmt: skip

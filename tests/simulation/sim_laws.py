@@ -19,11 +19,12 @@ from sim_order_laws import OrderLaws
 
 from reconciler.core.events import Accepted, Applied, Began, Ended, Intended, Phase, Requested, RollbackBegan, SoakBegan
 from reconciler.core.history import fold
-from reconciler.core.model import Outcome, Routing, SetWeight, Slot, Traffic
+from reconciler.core.model import Outcome, Release, Routing, SetWeight, Slot, Traffic
 from reconciler.core.reading import GateReading, GatewayReading
 from reconciler.core.situation import Do, Record
 from reconciler.core.state import State
 from reconciler.core.steps import PutBack, Result, Route
+from reconciler.desired.manifest import Manifest, read
 from reconciler.drivers.protocols import Fence
 from reconciler.journal import rows
 from reconciler.journal.entry import Entry
@@ -97,7 +98,9 @@ class Laws:
                 self._turned[name] = 0
             case SoakBegan():
                 self._soaking[name] = (self._history.looked, self._history.clock.jumps)
-            case Began():
+            case Began(newcomer=newcomer, revision=revision):
+                if not self._asked(name, revision, newcomer):
+                    self.breach(f"law git: {newcomer} begins by {revision[:8] or 'no commit'}, which asks for another")
                 self._began[name] = (self._history.looked, self._history.clock.jumps)
             case Ended(phase=Phase.SUCCEEDED):
                 self._lasted("soak", self._soaking[name], self._limits[name][0])
@@ -107,6 +110,12 @@ class Laws:
                 self._turned[name] += 1
                 if self._turned[name] > TURNS:
                     self.breach(f"law 13: the {self._turned[name]}th change of direction for one desired state")
+
+    def _asked(self, name: str, revision: str, newcomer: Release) -> bool:
+        """Does the file at that revision ask for it? What nobody asked for was adopted."""
+        text = self._history.git.files(revision).get(f"environments/{name}.yaml")
+        found = read(text, name) if text else None
+        return not revision or (isinstance(found, Manifest) and found.spec.target == newcomer)
 
     # ---- what a process decides
 
