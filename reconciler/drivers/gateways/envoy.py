@@ -111,8 +111,9 @@ class Envoy:
     def _done_already(self, look: Look, routing: Routing, generation: int) -> bool:
         if look.identity is None or look.written is None or look.written.stamp is None:
             return False
-        by = (look.written.stamp.journal, look.written.stamp.generation)
-        return look.written.holds(routing) and by == (self._context.journal, generation)
+        stamp = look.written.stamp
+        ours = not stamp.by_hand and (stamp.journal, stamp.generation) == (self._context.journal, generation)
+        return ours and look.written.holds(routing)
 
     def _last_sequence(self, look: Look) -> int:
         """Of whatever was written last, accepted or not: every version is used once."""

@@ -131,7 +131,7 @@ class HAProxy:
         sealed = max(found.sealed, kept.sealed)  # a reload may have begun with a file from just before the seal
         check_fence(self._context.environment, sealed, generation)
         check_same(self._reading(look), expected)
-        by = (found.stamp.journal, found.stamp.generation) if found.stamp else None
+        by = (found.stamp.journal, found.stamp.generation) if found.stamp and not found.stamp.by_hand else None
         if look.incarnation and found.routing == routing and by == (self._context.journal, generation):
             return found
         used = max(one.stamp.sequence if one.stamp else 0 for one in (found, kept))
