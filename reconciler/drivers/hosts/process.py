@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from reconciler.drivers.process.health import Health
 from reconciler.drivers.process.lives import Lives
 from reconciler.drivers.process.log import last_words
 from reconciler.drivers.process.record import Record
-from reconciler.drivers.protocols import HostContext
+from reconciler.drivers.protocols import HostContext, Typed
 from reconciler.errors import Refused
 
 STOPPED, UNREADY = MemberStatus.STOPPED, MemberStatus.UNREADY
@@ -130,6 +131,17 @@ class ProcessHost:
             record.save(self._path(slot), replace(known, release_asked=now))
         elif not 0 <= now - known.release_asked < self.app.stop_timeout:
             end(self._lives, known)
+
+    def by_hand(self, slot: Slot, pin: Pin) -> Typed:
+        path, values = shlex.quote(str(self._path(slot).absolute())), self._values(slot, pin)
+        release = self.app.folder(values)
+        values |= {"release": str(release)} if release else {}
+        pid = rf"""$(sed -n 's/.*"pid": \([0-9]*\), "identity".*/\1/p' {path})"""
+        argv = [f"{launch.CONFIG}={values['config']}", *(self.app.fill(word, values) for word in self.app.command)]
+        where = shlex.quote(str(self.app.base / self.app.fill(self.app.cwd or "", values)))
+        started = f"(cd {where} && setsid env {shlex.join(argv)} </dev/null >>{self.context.member}.by-hand.log 2>&1 &)"
+        named = f"  # with the variables of [apps.{self.name}]: {', '.join(self.app.env)}" if self.app.env else ""
+        return Typed(f'kill -TERM "{pid}"', f"{started}{named}")
 
     def close(self) -> None:
         for health in self._health.values():

@@ -11,6 +11,7 @@ PLAN = "plan.json"
 REQUESTS, GATEWAY, READINGS = "requests.jsonl.gz", "gateway.jsonl.gz", "gates.jsonl.gz"
 STREAMS = (REQUESTS, GATEWAY, READINGS)
 STEPS = "steps.jsonl"
+ROLLBACK_SH, ROLLBACK_PS1 = "rollback.sh", "rollback.ps1"
 MANIFEST = "manifest.json"
 _TRANSITION = re.compile(r"[0-9]{6,}-(?:blue|green)-.+")
 
