@@ -163,10 +163,10 @@ class MemberHost(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What a person types in a POSIX shell to do a host's work for it, as far as that is known; no secret stands there."""
+    """How a person does a host's work for it, as far as that may be told: no secret stands there."""
 
-    stop: str
-    start: str
+    stop: str  # a line of POSIX shell
+    start: str  # in words
 
 
 @runtime_checkable
@@ -174,8 +174,7 @@ class Typeable(Protocol):
     """A host whose work a person can do."""
 
     def by_hand(self, slot: Slot, pin: Pin) -> Typed:
-        """How its member is stopped in `slot`, and how `pin` is started there. Touches nothing. Raises Refused where
-        that cannot be said."""
+        """How its member is stopped in `slot`, and how `pin` is started there. Touches nothing."""
 
 
 # ---- gates ----------------------------------------------------------------------------------------------------------

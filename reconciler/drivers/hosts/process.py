@@ -133,15 +133,11 @@ class ProcessHost:
             end(self._lives, known)
 
     def by_hand(self, slot: Slot, pin: Pin) -> Typed:
-        path, values = shlex.quote(str(self._path(slot).absolute())), self._values(slot, pin)
-        release = self.app.folder(values)
-        values |= {"release": str(release)} if release else {}
-        pid = rf"""$(sed -n 's/.*"pid": \([0-9]*\), "identity".*/\1/p' {path})"""
-        argv = [f"{launch.CONFIG}={values['config']}", *(self.app.fill(word, values) for word in self.app.command)]
-        where = shlex.quote(str(self.app.base / self.app.fill(self.app.cwd or "", values)))
-        started = f"(cd {where} && setsid env {shlex.join(argv)} </dev/null >>{self.context.member}.by-hand.log 2>&1 &)"
-        named = f"  # with the variables of [apps.{self.name}]: {', '.join(self.app.env)}" if self.app.env else ""
-        return Typed(f'kill -TERM "{pid}"', f"{started}{named}")
+        """The command itself is not told: an argument or a variable may hold a secret."""
+        record = shlex.quote(str(self._path(slot).absolute()))
+        pid = rf"""$(sed -n 's/.*"pid": \([0-9]*\), "identity".*/\1/p' {record})"""
+        started = f"as [apps.{self.name}] of the operator's file says, for {slot} and version {pin.version}"
+        return Typed(f'kill -TERM "{pid}"', started)
 
     def close(self) -> None:
         for health in self._health.values():

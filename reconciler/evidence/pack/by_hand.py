@@ -1,5 +1,6 @@
-"""The scripts by which a person goes back from a transition when no reconciler does. They are made as it begins, and lie
-in its pack from then on: nothing that they need is derived."""
+"""The scripts by which a person goes back from a transition when no reconciler does.
+
+They are made as it begins, and lie in its pack from then on: no journal and no stream would give them again."""
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from reconciler.core.model import Release, Spec, Traffic
 from reconciler.core.state import Transition
 from reconciler.drivers.protocols import Gateway, MemberHost, Typeable, Typed
-from reconciler.errors import ReconcilerError
 from reconciler.evidence.pack.place import ROLLBACK_PS1, ROLLBACK_SH, Pack
 from reconciler.evidence.pack.plan import replace_file
 
@@ -51,22 +51,17 @@ def _undone(hosts: Mapping[str, MemberHost], spec: Spec, t: Transition) -> Itera
 def _handed_back(host: MemberHost | None, name: str, spec: Spec, t: Transition) -> Iterator[str]:
     """An exclusive member, which no gateway moves."""
     back, away = t.stable, t.newcomer
+    alone = f"{name} has one owner at a time. Where that is {away.slot}'s,"
     if name in spec.standbys:
-        yield f"{name} has one owner at a time: where {away.slot} owns it, `reconcile resume` hands it back to {back.slot}"
+        yield f"{alone} `reconcile resume` hands it back to {back.slot}"
         return
-    yield f"{name} has one owner at a time: where {away.slot} owns it, it must end there before it starts in {back.slot}"
+    yield f"{alone} it must have ended there before it starts in {back.slot}"
     stop, start = _typed(host, spec, away), _typed(host, spec, back)
     if stop and start:
-        yield f"  stop it in {away.slot}:  {stop.stop}"
-        yield f"  start it in {back.slot}: {start.start}"
-        yield f"  {UNKNOWN_TO_US}"
+        yield f"  stop it in {away.slot}: {stop.stop}"
+        yield f"  start it in {back.slot}: {start.start}; {UNKNOWN_TO_US}"
 
 
 def _typed(host: MemberHost | None, spec: Spec, release: Release) -> Typed | None:
     pin = spec.pins[release.slot]
-    if pin is None or not isinstance(host, Typeable):
-        return None
-    try:
-        return host.by_hand(release.slot, pin)
-    except ReconcilerError:
-        return None
+    return host.by_hand(release.slot, pin) if pin and isinstance(host, Typeable) else None
