@@ -2,6 +2,7 @@
 # Goes back by hand, where no reconciler does: all traffic of one environment to one slot, in one write.
 # It holds no secret, needs nothing but this machine, and may be run again. What it does not do it says.
 # Ends with 0: it is so, and was read back. 1: it is not so. 2: refused, nothing was changed. 64: asked wrongly.
+# shellcheck disable=SC1003,SC2016
 set -u
 umask 077
 LC_ALL=C
@@ -43,7 +44,6 @@ while True:
         break
     sys.stdout.buffer.write(piece)
 '
-# shellcheck disable=SC2016
 PERL_SPEAKS='
 $SIG{ALRM} = sub { exit 1 }; alarm 5;
 my $where = $ARGV[0];
