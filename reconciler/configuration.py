@@ -79,6 +79,13 @@ class StateSection(Section):
     dir: Text = "state"
 
 
+class EvidenceSection(Section):
+    """Where the evidence pack of each transition is written; relative to the file. No folder: in the state's."""
+
+    folder: Text | None = None
+    record: bool = True
+
+
 class Security(Section):
     """Hosts that may be asked, and where gateways may listen (`host` or `host:port`); `*` stands for anything."""
 
@@ -92,6 +99,7 @@ class Configuration(Section):
     repository: RepositorySection = RepositorySection()
     journal: JournalSection = JournalSection()
     state: StateSection = StateSection()
+    evidence: EvidenceSection = EvidenceSection()
     apps: Tables = {}
     proxies: Tables = {}
     commands: Tables = {}
@@ -146,6 +154,11 @@ class Configuration(Section):
     @property
     def state_dir(self) -> Path:
         return self._base / self.state.dir
+
+    @property
+    def evidence_path(self) -> Path:
+        """Below it, one folder for each environment, and in that one for each transition."""
+        return self._named(self.evidence.folder) or self.state_dir / "evidence"
 
     @property
     def journal_url(self) -> str:

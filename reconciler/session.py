@@ -24,6 +24,8 @@ from reconciler.desired.votes import Votes
 from reconciler.desired.windows import calendar, shut
 from reconciler.desired.writing import writing_of
 from reconciler.errors import ReconcilerError, UsageError
+from reconciler.evidence.finish import Finisher
+from reconciler.evidence.recorder import Nobody, Recorder, Watcher
 from reconciler.journal.sqlite import open_journal
 from reconciler.journal.store import Journal
 from reconciler.loop.keeper import Keeper, no_boundary
@@ -72,6 +74,8 @@ class Session:
         self._pool = ThreadPoolExecutor(LOOKERS, thread_name_prefix="look")
         self._keepers: dict[str, Keeper] = {}
         self._worlds: dict[str, World] = {}
+        self._watchers: dict[str, Watcher] = {}
+        self.finisher = Finisher(configuration.journal_url)
 
     @staticmethod
     @contextmanager
@@ -96,6 +100,7 @@ class Session:
     def close(self) -> None:
         for keeper in self._keepers.values():
             keeper.close()
+        self.finisher.leave()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self.desires.close()
         self.journal.close()
@@ -160,11 +165,19 @@ class Session:
                 self._pool,
                 actor=self._actor,
                 beside=Beside(name, self.votes, self.writing),
+                watcher=self._watcher(name),
                 closed=self._closed,
                 clock=self.clock,
                 boundary=lambda point: self.boundary(point),
             )
         return self._keepers[name]
+
+    def _watcher(self, name: str) -> Watcher:
+        if name not in self._watchers:
+            kept = self.configuration.evidence.record and not self.read_only
+            folder, finish = self.configuration.evidence_path, self.finisher.finish
+            self._watchers[name] = Recorder(folder, name, finish, self.clock) if kept else Nobody()
+        return self._watchers[name]
 
     def _closed(self, manifest: Manifest, watched: float) -> tuple[Closed, ...]:
         return shut(calendar(manifest.windows), self.clock.now(), watched)
@@ -177,6 +190,7 @@ class Session:
             previous,
             read_only=self.read_only,
             alarm=lambda: self.alarm(name),
+            tape=self._watcher(name),
             clock=self.clock,
         )
         self._worlds[name] = world

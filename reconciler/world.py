@@ -31,6 +31,7 @@ from reconciler.drivers.words import named
 from reconciler.errors import InvalidConfiguration, Refused, Unreachable
 from reconciler.measure.ledger import Ledger
 from reconciler.measure.rounds import Rounds
+from reconciler.measure.sampler import Tape
 from reconciler.measure.samplers import Samplers
 
 WARMING = 3  # requests per weighted member
@@ -99,6 +100,7 @@ def open_world(
     *,
     read_only: bool = False,
     alarm: Callable[[], None] | None = None,
+    tape: Tape | None = None,
     clock: Clock = SYSTEM,
 ) -> World:
     """Open every driver that a manifest names. `previous`: its gateway is kept, lock and all, if it is the same, and so
@@ -109,7 +111,7 @@ def open_world(
     earlier = previous.samplers.untouched(manifest.spec.gates) if previous else {}
     gateway = _kept(previous, manifest) or gateway_of(manifest, configuration, journal, endpoints, read_only=read_only)
     ways = partial(roads, gateway, endpoints)
-    samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock, earlier=earlier)
+    samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock, earlier=earlier, tape=tape)
     ledger = Ledger(manifest.spec.gates)
     gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers, ledger) for gate in manifest.gates}
     migrator = previous.migrator if previous else Migrator(state)

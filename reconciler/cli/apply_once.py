@@ -36,6 +36,9 @@ def apply_once(config: str | None, environment: tuple[str, ...], output: str) ->
         for name in session.chosen(environment):
             if not stop.is_set():
                 reports.append(_one(session.keeper(name), stop))
+                session.keeper(name).watcher.close()
+        if not stop.is_set():
+            session.finisher.wait()
     if output == "json":
         click.echo(json.dumps({"environments": [report.as_json() for report in reports]}))
     else:

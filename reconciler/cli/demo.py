@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ import click
 from reconciler.cli.screen import console
 from reconciler.demo.place import SESSIONS, Place, build
 from reconciler.demo.processes import Processes, tear_down
+from reconciler.demo.proof import Proof, proofs
 from reconciler.demo.screen import Screen
 from reconciler.demo.story import Account, Story
 
@@ -47,6 +49,7 @@ def command(keep: bool, output: str, folder: Path | None) -> int:
     if not keep:
         _stop_everything(place, processes)
     screen.keep()
+    found = replace(found, packs=proofs(place))
     _show(found, place, keep)
     if output == "json":
         click.echo(found.as_json())
@@ -86,10 +89,18 @@ def _show(found: Account, place: Place, keep: bool) -> None:
         f"the subtly bad one {'too' if found.subtle_rolled_back else 'WAS NOT'}: {found.evidence}",
         *(found.breaches or ("journal and access log, judged together: every law held",)),
         f"the journal lies in {found.journal}",
+        *(_proof(one) for one in found.packs),
     )
     for line in lines:
         out.print(line, highlight=False)
     _next(place, keep)
+
+
+def _proof(one: Proof) -> str:
+    """Of one transition's evidence, checked again from its raw files."""
+    if one.findings:
+        return f"the evidence of {one.transition} DOES NOT HOLD: {one.findings[0]}"
+    return f"evidence of {one.transition}, {one.outcome}: zero downtime {one.zero_downtime}; {one.path}"
 
 
 def _bad(found: Account) -> str:
@@ -109,6 +120,7 @@ def _next(place: Place, keep: bool) -> None:
     config = f"{program} --config {shlex.quote(str(place.config))}"
     looks = (
         f"{config} history demo       # every decision and step, from the journal",
+        f"{config} evidence open demo   # the report of the last switch, for your management",
         f"{config} history --verify   # the journal's hash chain, and git's notes of it",
         f"git -C {shlex.quote(str(place.repository))} log --notes=reconciler   # what became of every commit",
     )

@@ -18,6 +18,7 @@ from reconciler.demo import account
 from reconciler.demo.follow import Follower
 from reconciler.demo.place import BAD, BAD_SHARE, BETTER, DRAIN, ENVIRONMENT, GOOD, SESSIONS, SUBTLE, Place
 from reconciler.demo.processes import RUSH, Processes
+from reconciler.demo.proof import Proof
 from reconciler.demo.screen import Screen
 from reconciler.evidence.record import judged
 from reconciler.journal.entry import Entry
@@ -42,6 +43,7 @@ class Account:
     two_owners: int
     breaches: list[str]  # laws that journal and access log together show broken, and what kept them from showing any
     journal: str
+    packs: tuple[Proof, ...] = ()  # the evidence of every transition, in order
 
     @property
     def kept_its_word(self) -> bool:
@@ -49,7 +51,10 @@ class Account:
         lost = self.good.failed + self.good.unknown + self.jobs.lost + self.jobs.twice + self.two_owners
         lost += SESSIONS - self.sessions_kept
         lost += self.files.lost + self.files.stale
-        return lost == 0 and self.rolled_back and self.subtle_rolled_back and not self.breaches
+        broken = any(one.findings for one in self.packs) or any(
+            one.zero_downtime == "Refuted" for one in self.packs[:1]
+        )
+        return lost == 0 and self.rolled_back and self.subtle_rolled_back and not self.breaches and not broken
 
     def as_json(self) -> str:
         shown: dict[str, Any] = asdict(self)
@@ -149,7 +154,10 @@ class Story:
         first, last = account.first_bad(early, broken), account.last_bad(early, broken)
         done, copied = _list(self._place.data / "done.jsonl"), _list(self._place.data / "sync" / "done.jsonl")
         return Account(
-            **totals,
+            quiet=totals["quiet"],
+            good=totals["good"],
+            bad=totals["bad"],
+            subtle=totals["subtle"],
             sessions_kept=SESSIONS if "sessions Successful" in good.reason else 0,  # its limit is all of them
             rolled_back=bad.phase is Phase.ROLLED_BACK,
             subtle_rolled_back=subtle.phase is Phase.ROLLED_BACK,

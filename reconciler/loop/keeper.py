@@ -18,6 +18,7 @@ from reconciler.core.state import State
 from reconciler.core.steps import Act, Note, PutBack, Result, Route
 from reconciler.desired.manifest import Manifest
 from reconciler.errors import Fenced, InvalidDesired, JournalMoved, ReconcilerError
+from reconciler.evidence.recorder import Nobody, Watcher
 from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
 from reconciler.loop.beside import Beside, look, tell
@@ -47,10 +48,12 @@ class Keeper:
         actor: str,
         beside: Beside | None = None,
         closed: Callable[[Manifest, float], tuple[Closed, ...]] = lambda _manifest, _watched: (),
+        watcher: Watcher | None = None,
         clock: Clock = SYSTEM,
         boundary: Boundary = no_boundary,
     ) -> None:
         self.name, self.actor, self.boundary = name, actor, boundary
+        self.watcher = watcher or Nobody()
         self._journal, self._look, self._manifest, self._open, self._pool = journal, look, manifest, open_world, pool
         self._beside, self._closed = beside, closed
         self._world: World | None = None
@@ -207,6 +210,7 @@ class Keeper:
         if self._world:
             self._world.migrator.wait()
             self._world.close()
+        self.watcher.close()
 
 
 def _fair(observed: Observed, spec: Spec, state: State) -> bool:

@@ -14,6 +14,7 @@ from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
 from reconciler.core.steps import Result
 from reconciler.errors import JournalMoved
+from reconciler.evidence.pack.plan import Look
 from reconciler.loop.keeper import Keeper
 
 log = logging.getLogger("reconciler.tick")
@@ -40,10 +41,13 @@ def tick(keeper: Keeper) -> Tick:
     desired = keeper.desired(state)
     observed = keeper.observe(desired, state)
     keeper.boundary("observed")
+    now = keeper.now
     try:
-        return _settle(keeper, desired, observed)
+        found = _settle(keeper, desired, observed)
     except JournalMoved:  # somebody asked for something in the meantime: it counts first
-        return _look_again(keeper, desired, observed)
+        found = _look_again(keeper, desired, observed)
+    keeper.watcher.looked(Look(desired, observed, state, keeper.state, now))
+    return found
 
 
 def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:

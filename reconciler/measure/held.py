@@ -47,10 +47,12 @@ class Held:
         """It could not be sent after all."""
         self._waiting.pop(number, None)
 
-    def abandon(self, why: str) -> None:  # noqa: ARG002
-        """Who held them has ended, and their ids with it."""
+    def abandon(self, why: str) -> Sequence[tuple[int, Sample]]:
+        """Who held them has ended, and their ids with it; the requests that were still waited for."""
+        settled = [(number, replace(one, pending=False, void=True, error=why)) for number, one in self._waiting.items()]
         self._sessions.clear()
         self._waiting.clear()
+        return settled
 
     def told(self, window: Window, now: float) -> Sequence[Session]:
         """Every session, as it stands in `window`; that they were asked about at this weight is noted."""

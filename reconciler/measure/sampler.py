@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from threading import Condition, Thread
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.reading import Window
@@ -18,6 +19,16 @@ IDLE = 15.0  # seconds
 BACK_OFF = (0.2, 10.0)  # seconds before a dead generator is started again: first, and at most
 
 
+class Tape(Protocol):
+    """Is told of every request, by its gate, the life of the load generator that sent it, and its number there, from 0.
+    Takes no time and never raises."""
+
+    def sent(self, gate: str, run: str, number: int) -> None: ...
+
+    def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None:
+        """It is known what became of it. None: it could not be sent after all."""
+
+
 class Sampler:
     """Implements `drivers.protocols.Samples` and `Sessions`. Nothing runs before the first `aim`, or once nobody asked
     for `idle` seconds.
@@ -29,11 +40,14 @@ class Sampler:
         self,
         on_bad: Callable[[Sample], None] | None = None,
         *,
+        tape: Tape | None = None,
+        gate: str = "",
         idle: float = IDLE,
         clock: Clock = SYSTEM,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._on_bad, self._idle, self._clock, self._command = on_bad, idle, clock, command
+        self._tape, self._gate, self._run = tape, gate, ""
         self._changed = Condition()
         self._seen, self._held = Seen(), Held()
         self._journey: Journey | None = None
@@ -120,6 +134,7 @@ class Sampler:
         with self._changed:
             if self._journey is not journey:
                 return ""
+            self._run = secrets.token_hex(4)
             try:
                 self._generator = generator = Generator(journey, self._command)
             except OSError as error:
@@ -129,7 +144,9 @@ class Sampler:
             self._take(record, store)
         with self._changed:
             self._generator = None
-            store.abandon("the sampler ended before the answer came")
+            abandoned = store.abandon("the sampler ended before the answer came")
+        for number, sample in abandoned:
+            self._keep(number, sample)
         return generator.epitaph()
 
     def _store(self, journey: Journey) -> Seen | Held:
@@ -145,9 +162,18 @@ class Sampler:
             if self._heard - self._asked > self._idle and self._journey is not None:
                 self._turn_to(None)
             self._problem = str(record.pop("problem", ""))
+            number, over = record.get("sent"), record.get("answered", record.get("unsent"))
             sample = _note(record, store)
+        if self._tape is not None and number is not None:
+            self._tape.sent(self._gate, self._run, number)
+        if over is not None:
+            self._keep(over, sample)
         if self._on_bad is not None and sample is not None and not sample.ok:
             self._on_bad(sample)
+
+    def _keep(self, number: int, sample: Sample | None) -> None:
+        if self._tape is not None:
+            self._tape.over(self._gate, self._run, number, sample)
 
 
 def _note(said: dict[str, Any], store: Seen | Held) -> Sample | None:

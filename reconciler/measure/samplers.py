@@ -12,7 +12,7 @@ from reconciler.core.reading import Window
 from reconciler.drivers.protocols import Road, Sample, Session
 from reconciler.drivers.registry import driver
 from reconciler.errors import ReconcilerError
-from reconciler.measure.sampler import IDLE, Sampler
+from reconciler.measure.sampler import IDLE, Sampler, Tape
 
 Roads = Callable[[], Mapping[str, Road]]
 
@@ -28,6 +28,7 @@ class Samplers:
         alarm: Callable[[], None] | None = None,
         clock: Clock = SYSTEM,
         earlier: Mapping[str, Aimed] | None = None,
+        tape: Tape | None = None,
     ) -> None:
         """`earlier`: what `untouched` gave; it goes on."""
 
@@ -38,7 +39,7 @@ class Samplers:
         self._aimed = dict(earlier or {})
         for gate in gates:
             if gate.name not in self._aimed and hasattr(module := driver("gates", gate.kind), "plan"):
-                sampler = Sampler(on_bad, idle=_idle(gate), clock=clock)
+                sampler = Sampler(on_bad, tape=tape, gate=gate.name, idle=_idle(gate), clock=clock)
                 self._aimed[gate.name] = Aimed(module, gate, sampler)
         for aimed in self._aimed.values():
             aimed.roads = roads

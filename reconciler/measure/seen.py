@@ -56,11 +56,12 @@ class Seen:
         """It could not be sent after all: nothing was asked, so nothing is unknown."""
         self._samples.pop(self._pending.pop(number, 0), None)
 
-    def abandon(self, why: str) -> None:
-        """No more answers will be heard of. Those that were awaited tell nothing, neither good nor bad."""
-        for id_ in self._pending.values():
-            self._settle(id_, void=True, error=why)
+    def abandon(self, why: str) -> Sequence[tuple[int, Sample]]:
+        """No more answers will be heard of. Those that were awaited, by the generator's numbers, tell nothing, neither
+        good nor bad."""
+        settled = [(number, self._settle(id_, void=True, error=why)) for number, id_ in self._pending.items()]
         self._pending.clear()
+        return [(number, sample) for number, sample in settled if sample]
 
     def since(self, window: Window, now: float) -> Sequence[Sample]:
         """What was sent after `window` was first seen; before that, the failures of the windows that it rose from."""

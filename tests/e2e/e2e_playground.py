@@ -45,6 +45,7 @@ class Playground:
 
     def __init__(self, root: Path, gateway: str = "envoy", warm: tuple[str, ...] = ()) -> None:
         self.place: Place = build(root, warm)
+        self._write_in_config("\n[evidence]\nrecord = false\n")  # finishing a pack takes a processor that others need
         self.warm = warm  # the members that can stand by
         self.gateway = gateway  # the kind
         self.root = root
@@ -95,8 +96,17 @@ class Playground:
 
     def command(self, name: str, *argv: str) -> None:
         """Define a command in the operator's file."""
+        self._write_in_config(f"\n[commands.{name}]\nargv = {json.dumps(argv)}\n")
+
+    def _write_in_config(self, text: str) -> None:
         with self.place.config.open("a", encoding="utf-8") as file:
-            file.write(f"\n[commands.{name}]\nargv = {json.dumps(argv)}\n")
+            file.write(text)
+
+    def record(self) -> Path:
+        """Have evidence kept; where."""
+        text = self.place.config.read_text(encoding="utf-8")
+        self.place.config.write_text(text.replace("record = false", "record = true"), encoding="utf-8")
+        return self.place.state / "evidence"
 
     def reconcile(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Type a command to its end: a question, or a word into the journal. Whatever acts is a process (`run`)."""

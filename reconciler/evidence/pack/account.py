@@ -32,11 +32,13 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`missing`: numbers of which no record tells; `dropped`: records that could not be written. Both are unknown
-    beside those of the roads, as nobody can say which road they took. `gap`, `down`, `unwatched` are seconds."""
+    """Unknown beside those of the roads, as nobody can say which road they took: `missing`, numbers of which no record
+    tells, and `unheard`, whose end nobody waited for. `dropped`: records that could not be written. `gap`, `down`,
+    `unwatched`: seconds."""
 
     roads: Mapping[str, Totals]
     missing: int
+    unheard: int
     dropped: int
     gap: float | None  # the longest time between two successes on the users' road
     gap_at: float | None  # seconds since 1970
@@ -67,10 +69,10 @@ class Ledger:
     def __init__(self, first: float | None = None, last: float | None = None) -> None:
         """When the newcomer's weight first rose and last changed; seconds since 1970."""
         self._roads: dict[str, _Road] = {}
-        self._numbers: dict[tuple[str, str], tuple[int, int]] = {}  # of a run: how many were told of, and the highest
+        self._numbers: dict[tuple[str, str], tuple[int, int, int]] = {}  # of a run: how many, the lowest, the highest
         self._course, self._sessions = Course(), Sessions(first, last)
         self._failures: list[Mapping[str, Any]] = []
-        self._dropped, self._unwatched, self._latest = 0, 0.0, None
+        self._dropped, self._unheard, self._unwatched, self._latest = 0, 0, 0.0, None
 
     _latest: float | None
 
@@ -88,7 +90,8 @@ class Ledger:
             self._dropped += int(record["dropped"])
         else:
             self._number(record)
-            if "unsent" not in record:
+            self._unheard += "unheard" in record
+            if "road" in record:
                 self._request(record)
 
     def _began(self, at: float) -> None:
@@ -98,9 +101,9 @@ class Ledger:
         self._latest = at
 
     def _number(self, record: Mapping[str, Any]) -> None:
-        run = (str(record["gate"]), str(record["run"]))
-        count, highest = self._numbers.get(run, (0, -1))
-        self._numbers[run] = count + 1, max(highest, int(record["n"]))
+        run, number = (str(record["gate"]), str(record["run"])), int(record["n"])
+        count, lowest, highest = self._numbers.get(run, (0, number, number))
+        self._numbers[run] = count + 1, min(lowest, number), max(highest, number)
 
     def _request(self, record: Mapping[str, Any]) -> None:
         road, outcome, start = str(record["road"]), Outcome(record["outcome"]), float(record["at"])
@@ -122,7 +125,8 @@ class Ledger:
         course = self._course
         return Account(
             {name: road.totals() for name, road in sorted(self._roads.items())},
-            sum(highest + 1 - count for count, highest in self._numbers.values()),
+            sum(highest - lowest + 1 - count for count, lowest, highest in self._numbers.values()),
+            self._unheard,
             self._dropped,
             round(course.longest, 3) if course.longest_at is not None else None,
             round(course.longest_at, 3) if course.longest_at is not None else None,

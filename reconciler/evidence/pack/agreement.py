@@ -44,21 +44,27 @@ def key(what: Act | Event) -> str:
         case SoakBegan() | LetGo():
             return describe(what)
         case RollbackBegan():
-            return "going back"
+            return BACK
         case _:
             return describe(what) if isinstance(what, Act) else ""
+
+
+BACK = "going back"
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """`pairs`: for every step that was taken, in order, the number of the planned one, from 1; None: it was not
-    planned. `missing`: planned, and never taken."""
+    planned. `missing`: planned, and passed over. Where it turned back, what was still planned is `unreached`, and what
+    was done from there on, `back`, was never a step forward."""
 
     planned: int
     taken: int
     pairs: tuple[int | None, ...]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
+    unreached: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -67,11 +73,14 @@ class Agreement:
 
 def agree(planned: Sequence[str], taken: Sequence[str]) -> Agreement:
     """By keys, in order: the same step at another place is one that is missing there and extra here."""
+    turn = taken.index(BACK) if BACK in taken else len(taken)
+    forward, back = taken[:turn], tuple(taken[turn:])
     pairs: list[int | None] = [None] * len(taken)
-    for found in SequenceMatcher(None, planned, taken, autojunk=False).get_matching_blocks():
+    for found in SequenceMatcher(None, planned, forward, autojunk=False).get_matching_blocks():
         for offset in range(found.size):
             pairs[found.b + offset] = found.a + offset + 1
     met = {pair for pair in pairs if pair}
-    missing = tuple(step for number, step in enumerate(planned, 1) if number not in met)
-    extra = tuple(step for pair, step in zip(pairs, taken, strict=True) if pair is None)
-    return Agreement(len(planned), len(taken), tuple(pairs), missing, extra)
+    reached = max(met, default=0) if back else len(planned)
+    missing = tuple(step for number, step in enumerate(planned[:reached], 1) if number not in met)
+    extra = tuple(step for pair, step in zip(pairs, forward, strict=False) if pair is None)
+    return Agreement(len(planned), len(taken), tuple(pairs), missing, extra, tuple(planned[reached:]), back)

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from pathlib import Path
 
-from reconciler.errors import EvidenceBroken, Refused
+from reconciler.errors import Conflict, EvidenceBroken, JournalLocked, Refused
 from reconciler.evidence.pack import documents, manifest, plan, steps, stream
 from reconciler.evidence.pack.material import gather
-from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before, packs
+from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before
 from reconciler.evidence.pack.plan import replace_file
+from reconciler.journal.lock import RunLock
 from reconciler.journal.store import Journal
 
 
 def finish(pack: Pack, journal: Journal) -> None:
-    """Of a transition that has ended. Raises EvidenceBroken, JournalError, and Refused when it cannot be written."""
+    """Of a transition that has ended. Raises EvidenceBroken, JournalError, Refused when it cannot be written, and its
+    kind Conflict while another process is at it."""
     if pack.finished:
         return
+    lock = RunLock(pack.folder.with_name(f".{pack.transition}.lock"))
+    try:
+        lock.take()
+    except JournalLocked as error:
+        raise Conflict(f"{pack.folder}: another process is finishing this pack now") from error
+    try:
+        _finish(pack, journal)
+    finally:
+        lock.path.unlink(missing_ok=True)  # whoever waits for it finds a finished pack, or finishes it anew
+        lock.release()
+
+
+def _finish(pack: Pack, journal: Journal) -> None:
     start = int(pack.transition.partition("-")[0]) - 1
     found = steps.cut(journal.rows(pack.environment, max(0, start - 1)), pack.transition)
     if found is None:
@@ -33,12 +47,6 @@ def finish(pack: Pack, journal: Journal) -> None:
         replace_file(pack.file(MANIFEST), manifest.written(body))
     except OSError as error:
         raise Refused(f"{pack.folder}: the evidence cannot be written: {error.strerror or error}") from error
-
-
-def unfinished(root: Path, environment: str, under_way: str) -> list[Pack]:
-    """Packs of transitions that are over, left open by a process that ended before them. `under_way`: the transition
-    that is not; empty: there is none."""
-    return [one for one in packs(root, environment) if not one.finished and one.transition != under_way]
 
 
 def _previous(pack: Pack) -> dict[str, str] | None:

@@ -33,16 +33,21 @@ class Retention:
 
 @dataclass
 class Sessions:
-    """`first`, `last`: when the newcomer's weight first rose, and last changed, in seconds since 1970. None: never."""
+    """Those of a load generator that ended before the first shift are nobody's any more: others were opened instead.
+
+    `first`, `last`: when the newcomer's weight first rose, and last changed, in seconds since 1970. None: never."""
 
     first: float | None
     last: float | None
     _found: dict[tuple[str, str, int], Session] = field(default_factory=dict)
+    _seen: set[tuple[str, str]] = field(default_factory=set)  # load generators that sent anything after the first shift
 
     def take(self, record: Mapping[str, Any]) -> None:
         """A record with a session."""
-        whose = (str(record.get("gate")), str(record.get("run")), int(record["session"]))
-        session = self._found.setdefault(whose, Session())
+        run = str(record.get("gate")), str(record.get("run"))
+        session = self._found.setdefault((*run, int(record["session"])), Session())
+        if self.first is None or record["at"] > self.first:
+            self._seen.add(run)
         good = record.get("outcome") == Outcome.OK and record.get("step") == USE
         end = record["at"] + record.get("latency", 0.0)
         session.lost |= bool(record.get("lost"))
@@ -50,7 +55,7 @@ class Sessions:
         session.used |= good and (self.last is None or record["at"] > self.last)
 
     def retention(self) -> Retention:
-        opened = [one for one in self._found.values() if one.opened]
+        opened = [one for (gate, run, _), one in self._found.items() if one.opened and (gate, run) in self._seen]
         lost = sum(one.lost for one in opened)
         kept = sum(one.used and not one.lost for one in opened)
         return Retention(len(opened), kept, lost, len(opened) - kept - lost)

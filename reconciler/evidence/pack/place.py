@@ -60,6 +60,12 @@ def before(one: Pack) -> Pack | None:
     return earlier
 
 
+def unfinished(root: Path, environment: str, under_way: str) -> list[Pack]:
+    """Packs of transitions that are over, left open by a process that ended before them. `under_way`: the transition
+    that is not; empty: there is none."""
+    return [one for one in packs(root, environment) if not one.finished and one.transition != under_way]
+
+
 def _folders(root: Path) -> list[Path]:
     try:
         return [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]

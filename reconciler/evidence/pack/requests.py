@@ -2,10 +2,10 @@
 
     {"gate", "run", "n", "road", "step", "at", "latency", "outcome", "status", "slot", "session", "error"}
 
-`n` counts the requests of one run of a gate's load generator from 0, in the order of sending, so that one which has no
-record is missed. `at` is when it was due, in seconds since 1970, and `latency` the seconds from then to its end. What
+`n` counts the requests of one run of a gate's load generator, in the order of sending, so that one which has no record
+is missed. `at` is when it was due, in seconds since 1970, and `latency` the seconds from then to its end. What
 is empty is left out. Beside them: {"life", "at"} when a recorder began, {"unsent", ...} for a number that was not sent
-after all, and {"dropped"} for how many could not be written.
+after all, {"unheard", ...} for one whose end nobody waited for, and {"dropped"} for how many could not be written.
 """
 
 from __future__ import annotations
@@ -23,19 +23,26 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # nobody heard how it ended, or somebody else answered: it tells nothing
 
 
+Name = tuple[str, str, int]  # of a request: its gate, the load generator's run, its number there
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a sampler tells of one request. `sample` None: it could not be sent after all."""
+    """What a sampler tells of one request that is over. `sample` None: it could not be sent after all."""
 
     gate: str
     run: str  # of the load generator
     number: int
     sample: Sample | None
 
+    @property
+    def name(self) -> Name:
+        return self.gate, self.run, self.number
+
 
 def record(told: Told, began: float) -> dict[str, Any]:
     """`began`: seconds since 1970 at which the monotonic clock was 0."""
-    name = {"gate": told.gate, "run": told.run, "n": told.number}
+    name = _named(told.name)
     sample = told.sample
     if sample is None:
         return {**name, "unsent": True}
@@ -58,3 +65,12 @@ def outcome(sample: Sample) -> Outcome:
     if sample.void or sample.pending:
         return Outcome.UNKNOWN
     return Outcome.OK if sample.ok else Outcome.FAILED
+
+
+def unheard(name: Name) -> dict[str, Any]:
+    """Of a request that was sent, and whose end nobody waited for."""
+    return {**_named(name), "unheard": True}
+
+
+def _named(name: Name) -> dict[str, Any]:
+    return dict(zip(("gate", "run", "n"), name, strict=True))

@@ -15,7 +15,7 @@ from typing import Any
 
 from reconciler.errors import EvidenceBroken
 
-MOST = 4_000  # records that wait for a flush
+MOST = 4_000  # records in one member
 _GZIP, _CHUNK = 31, 1 << 16  # zlib's sign for gzip's framing; bytes read at once
 _LARGEST = 1 << 26  # bytes of one member's content; those of `Stream` are far smaller
 
@@ -28,25 +28,29 @@ class Stream:
         self._lines: list[str] = []
         self._file: int | None = None
 
+    @property
+    def waiting(self) -> int:
+        """Records that are not in the file yet."""
+        return len(self._lines)
+
     def write(self, record: Mapping[str, Any]) -> None:
-        """In memory until the next flush. Raises OSError when that comes now, and ValueError for a NaN."""
+        """In memory until the next flush. Raises ValueError for a NaN."""
         self._lines.append(json.dumps(record, separators=(",", ":"), allow_nan=False))
-        if len(self._lines) >= MOST:
-            self.flush()
+
+    def drop(self) -> int:
+        """Forget what waits; how many records that were."""
+        lost = len(self._lines)
+        self._lines.clear()
+        return lost
 
     def flush(self) -> None:
-        """Everything that waits, as one member. Raises OSError; then it still waits."""
-        if not self._lines:
-            return
-        if self._file is None:
-            self._file = _opened(self._path)
-        start = os.lseek(self._file, 0, os.SEEK_END)
-        try:
-            _whole(self._file, _member("\n".join(self._lines) + "\n"))
-        except OSError:
-            os.ftruncate(self._file, start)  # half a member would hide all that follow it
-            raise
-        self._lines.clear()
+        """Everything that waits, in members of at most `MOST` records. Raises OSError; then the rest still waits."""
+        while self._lines:
+            if self._file is None:
+                self._file = _opened(self._path)
+            now = self._lines[:MOST]
+            _appended(self._file, _member("\n".join(now) + "\n"))
+            del self._lines[: len(now)]
 
     def close(self) -> None:
         """After a last flush, with everything on the disk. Twice is safe. Raises OSError."""
@@ -89,9 +93,15 @@ def _member(text: str) -> bytes:
     return packer.compress(text.encode()) + packer.flush()
 
 
-def _whole(file: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(file, data) :]
+def _appended(file: int, data: bytes) -> None:
+    """All of it or nothing: half a member would hide all that follow it."""
+    start = os.lseek(file, 0, os.SEEK_END)
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+    except OSError:
+        os.ftruncate(file, start)
+        raise
 
 
 def _decompressed(path: Path) -> Iterator[tuple[bytes, int]]:

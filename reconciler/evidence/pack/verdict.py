@@ -1,6 +1,7 @@
 """What a pack proves about the users of one transition: nothing lost, something lost, or not known.
 
-By the requests and sessions that were sent as users send theirs. Missing data prove nothing, in either direction.
+By the requests and sessions that were sent as users send theirs, and by the gateway's own counters. Missing data prove
+nothing, in either direction.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.core.model import Slot
 from reconciler.evidence.pack.account import Account
 from reconciler.evidence.pack.material import Material
 
@@ -29,8 +31,8 @@ class Verdict:
 
 
 def verdict(material: Material) -> Verdict:
-    refuted = list(_against(material.account))
-    open_ = list(_missing(material))
+    refuted = [*_against(material.account), *_met(material, material.steps.began.newcomer.slot)]
+    open_ = [*_missing(material), *_met(material, material.steps.began.stable.slot)]
     ended = material.steps.ended
     outcome = str(ended.phase) if ended else "unfinished"
     if refuted:
@@ -48,6 +50,14 @@ def _against(found: Account) -> Iterator[str]:
         yield f"{sessions.lost} of {sessions.opened} sessions were lost"
 
 
+def _met(material: Material, slot: Slot) -> Iterator[str]:
+    """Errors that the gateway counted. The newcomer's are the switch's; whether stable's are, nobody can tell."""
+    counted = material.traffic.counted.get(str(slot)) or {}
+    errors = counted.get("errors", 0) + counted.get("refused", 0)
+    if errors:
+        yield f"the gateway counted {errors:,} errors of {counted['requests']:,} users' requests in {slot}"
+
+
 def _missing(material: Material) -> Iterator[str]:
     found = material.account
     users, sessions = found.users, found.sessions
@@ -57,8 +67,10 @@ def _missing(material: Material) -> Iterator[str]:
         yield "no request on the users' road was answered: nothing was measured"
     if users and users.unknown:
         yield f"of {users.unknown:,} requests on the users' road nobody knows what became of them"
-    if found.missing:
-        yield f"of {found.missing:,} requests there is no record"
+    if found.missing or found.unheard:
+        yield f"of {found.missing + found.unheard:,} requests there is no record of what became of them"
+    if found.dropped:
+        yield f"{found.dropped:,} records of requests could not be written"
     if found.unwatched:
         yield f"nobody measured for {found.unwatched:.3f} s"
     if sessions.unknown:

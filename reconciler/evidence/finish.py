@@ -1,0 +1,109 @@
+"""Finishing packs beside the loop: a process of its own at low priority, because drawing and counting take a processor
+that the loop and the gateway need more. `python -m reconciler.evidence.finish JOURNAL-URL FOLDER`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import ReconcilerError
+from reconciler.evidence.pack.closing import finish
+from reconciler.evidence.pack.place import Pack
+from reconciler.journal.sqlite import open_journal
+
+log = logging.getLogger("reconciler.evidence")
+
+LOW = 10  # niceness
+NOWHERE = subprocess.DEVNULL
+APART: dict[str, Any] = {"start_new_session": True}  # the loop's Ctrl-C does not reach it
+DEADLINE = 600.0  # seconds for one pack
+
+
+class Finisher:
+    """One pack after the other. What is not finished when this process ends, the next one finishes."""
+
+    def __init__(self, journal_url: str) -> None:
+        self._url = journal_url
+        self._wanted: queue.Queue[Pack] = queue.Queue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def finish(self, pack: Pack) -> None:
+        """Soon. Takes no time."""
+        self._wanted.put(pack)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="evidence-finish", daemon=True)
+                self._thread.start()
+
+    def leave(self) -> None:
+        """This process ends: what is still wanted goes on without it."""
+        while True:
+            try:
+                pack = self._wanted.get_nowait()
+            except queue.Empty:
+                return
+            with suppress(OSError):  # then the next process does it
+                subprocess.Popen(_command(self._url, pack), stdin=NOWHERE, stdout=NOWHERE, stderr=NOWHERE, **APART)
+            self._wanted.task_done()
+
+    def wait(self) -> None:
+        """Until everything that was asked for is finished, or has failed."""
+        self._wanted.join()
+
+    def _work(self) -> None:
+        while True:
+            pack = self._wanted.get()
+            try:
+                _apart(self._url, pack)
+            except Exception as error:
+                log.error("%s: the evidence could not be finished: %s", pack.folder, error)
+            finally:
+                self._wanted.task_done()
+
+
+def _command(url: str, pack: Pack) -> tuple[str, ...]:
+    return sys.executable, "-m", "reconciler.evidence.finish", url, str(pack.folder)
+
+
+def _apart(url: str, pack: Pack) -> None:
+    """In a process of its own. Raises ReconcilerError with its last words, and TimeoutExpired."""
+    done = subprocess.run(
+        _command(url, pack),
+        stdin=NOWHERE,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=DEADLINE,
+        check=False,
+        **APART,
+    )
+    if done.returncode:
+        words = done.stderr.strip().splitlines()
+        raise ReconcilerError(words[-1][:500] if words else f"exit code {done.returncode}")
+    log.info("%s: the evidence is complete", pack.folder)
+
+
+def main(url: str, folder: str) -> int:
+    with suppress(OSError, AttributeError):  # Windows has none
+        os.nice(LOW)
+    journal = open_journal(url, read_only=True)
+    try:
+        finish(Pack(Path(folder)), journal)
+    except ReconcilerError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        journal.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

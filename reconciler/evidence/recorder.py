@@ -1,0 +1,218 @@
+"""Writes the raw files of a pack while its transition runs, in a thread of its own: whoever tells it something never
+waits, neither for a disk nor for the plan to be worked out."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from reconciler.clock import SYSTEM, Clock
+from reconciler.drivers.protocols import Sample
+from reconciler.errors import ReconcilerError
+from reconciler.evidence.pack.place import Pack, pack, unfinished
+from reconciler.evidence.pack.plan import Look, planned
+from reconciler.evidence.pack.requests import Name, Told
+from reconciler.evidence.writer import Writer
+
+log = logging.getLogger("reconciler.evidence")
+
+FLUSH = 1.0  # seconds; a process that is killed loses no more than these
+SETTLE = 0.25  # seconds until the plan is worked out: the first step comes first
+TAIL = (
+    3.0  # seconds after the end of a transition in which requests still count: it is then that users meet what it left
+)
+GRACE = 5.0  # seconds for those that are still on their way then
+MOST = 200_000  # of what was told and waits for the thread; then requests are left out, and counted
+
+Item = Look | Name | Told
+
+
+class Watcher(Protocol):
+    """Is told of every look, and of every synthetic request, as a sampler's tape. Takes no time and never raises."""
+
+    def looked(self, look: Look) -> None: ...
+
+    def sent(self, gate: str, run: str, number: int) -> None: ...
+
+    def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Nobody:
+    """Where no evidence is kept."""
+
+    def looked(self, look: Look) -> None: ...
+
+    def sent(self, gate: str, run: str, number: int) -> None: ...
+
+    def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Ending:
+    """A pack whose transition is over, until every request of it is too. Seconds, monotonic."""
+
+    writer: Writer
+    at: float
+
+    def over(self, now: float) -> bool:
+        waited = now - self.at
+        return waited >= TAIL + GRACE or (waited >= TAIL and not self.writer.pending)
+
+
+class Recorder:
+    """Of one environment. `finish` is given every pack whose transition has ended, also those that an earlier process
+    left open; it may take its time."""
+
+    def __init__(
+        self, root: Path, environment: str, finish: Callable[[Pack], None] = lambda _: None, clock: Clock = SYSTEM
+    ) -> None:
+        self._root, self._environment, self._finish, self._clock = root, environment, finish, clock
+        self._began = clock.now().timestamp() - clock.monotonic()  # steady, whatever happens to the wall clock
+        self._told: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._current = ""  # the transition that is recorded, as the teller knows it
+        self._dropped = 0
+        self._trouble = ""
+        self._open: Writer | None = None
+        self._ending: list[_Ending] = []
+        self._planned: tuple[Look, float] | None = None  # to be worked out, and when (monotonic)
+
+    # ---- told by others ----------------------------------------------------------------------------------------------
+
+    def looked(self, look: Look) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, args=(look.transition,), name="evidence", daemon=True)
+            self._thread.start()
+        if look.transition or self._current:
+            self._current = look.transition
+            self._told.put(look)
+
+    def sent(self, gate: str, run: str, number: int) -> None:
+        if self._thread is not None and self._told.qsize() < MOST:
+            self._told.put((gate, run, number))
+
+    def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None:
+        if self._told.qsize() < MOST:
+            self._told.put(Told(gate, run, number, sample))
+        elif self._current:
+            self._dropped += 1
+
+    def close(self) -> None:
+        """Write what was told. A pack whose transition goes on stays open for the next process. Twice is safe."""
+        if self._thread is not None:
+            self._told.put(None)
+            self._thread.join()
+
+    # ---- the thread --------------------------------------------------------------------------------------------------
+
+    def _work(self, under_way: str) -> None:
+        for left in unfinished(self._root, self._environment, under_way):
+            self._guarded(self._finish, left)
+        flushed = self._now
+        while True:
+            try:
+                told = self._told.get(timeout=SETTLE)
+            except queue.Empty:
+                pass
+            else:
+                if told is None:
+                    break
+                self._guarded(self._take, told)
+            self._guarded(self._due)
+            if self._now - flushed >= FLUSH:
+                flushed = self._now
+                self._guarded(self._flush)
+        self._guarded(self._leave)
+
+    @property
+    def _now(self) -> float:
+        return self._clock.monotonic()
+
+    def _take(self, told: Item) -> None:
+        match told:
+            case Look():
+                self._look(told)
+            case Told():
+                self._over(told)
+            case (_, _, _):
+                self._sent(told)
+
+    def _look(self, look: Look) -> None:
+        writer = self._open
+        if writer and writer.pack.transition != look.transition:
+            self._plan()
+            self._ending.append(_Ending(writer, self._now))
+            self._open = None
+        if not look.transition:
+            return
+        if self._open is None:
+            self._open = Writer(pack(self._root, self._environment, look.transition), self._began, self._now)
+        if self._planned is None and not self._open.knows(look):
+            self._planned = look, self._now + (SETTLE if look.begins else 0.0)
+        self._open.look(look, self._now)
+
+    def _sent(self, name: Name) -> None:
+        last = self._ending[-1] if self._ending else None
+        if self._open:
+            self._open.sent(name)
+        elif last and self._now - last.at < TAIL:
+            last.writer.sent(name)
+
+    def _over(self, told: Told) -> None:
+        for writer in (*(one.writer for one in self._ending), self._open):
+            if writer and writer.over(told):
+                return
+
+    def _due(self) -> None:
+        """What time brings: the plan, and the end of packs of which nothing is waited for any more."""
+        if self._planned and self._now >= self._planned[1]:
+            self._plan()
+        for one in list(self._ending):
+            if one.over(self._now):
+                self._end(one)
+
+    def _end(self, one: _Ending) -> None:
+        one.writer.close()  # may fail; then it is tried again
+        self._ending.remove(one)
+        self._finish(one.writer.pack)
+
+    def _plan(self) -> None:
+        due, self._planned = self._planned, None
+        if due and self._open and (made := planned(due[0], self._began + due[1])):
+            self._open.plan(made)
+
+    def _flush(self) -> None:
+        if self._open:
+            self._open.dropped, self._dropped = self._open.dropped + self._dropped, 0
+        for writer in (*(one.writer for one in self._ending), self._open):
+            if writer:
+                writer.flush()
+        self._trouble = ""
+
+    def _leave(self) -> None:
+        self._plan()
+        for one in list(self._ending):
+            self._end(one)
+        if self._open:
+            self._open.close()
+
+    def _guarded(self, work: Callable[..., None], *given: object) -> None:
+        """Evidence that cannot be written stops nothing; it is said, once for each trouble."""
+        try:
+            work(*given)
+        except (OSError, ReconcilerError) as error:
+            text = f"{self._environment}: evidence cannot be written: {getattr(error, 'strerror', None) or error}"
+            if text != self._trouble:
+                log.error("%s", text)
+            self._trouble = text
+        except Exception:
+            log.exception("%s: a defect in the reconciler; its evidence may be incomplete", self._environment)

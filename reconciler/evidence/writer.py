@@ -1,0 +1,95 @@
+"""The raw files of one pack, open for writing."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from reconciler.core.reading import GateReading, GatewayReading
+from reconciler.evidence.pack import gateway, plan, readings, requests
+from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, Pack
+from reconciler.evidence.pack.plan import Look
+from reconciler.evidence.pack.requests import Name, Told
+from reconciler.evidence.pack.stream import Stream
+
+OFTEN = 1.0  # seconds between two records of what only counts on
+MOST = 500_000  # records that wait while the disk takes none
+
+
+class Writer:
+    """For one thread. `began`: seconds since 1970 at which the monotonic clock was 0; `now`: seconds on that clock."""
+
+    def __init__(self, pack: Pack, began: float, now: float) -> None:
+        self.pack, self._began = pack, began
+        self.pending: set[Name] = set()  # requests that were sent, and are not over
+        self.dropped = 0  # how many were left out, to be said at the next flush
+        self._plans = plan.read(pack.file(PLAN))
+        self._requests = Stream(pack.file(REQUESTS))
+        self._gateway = Stream(pack.file(GATEWAY))
+        self._readings = Stream(pack.file(READINGS))
+        self._seen: tuple[Any, float] | None = None  # of the gateway: what was written last, and when
+        self._answers: dict[str, tuple[GateReading, float]] = {}  # likewise of each gate
+        self._requests.write({"life": secrets.token_hex(4), "at": round(began + now, 3)})
+
+    def knows(self, look: Look) -> bool:
+        """Is what is in force the plan that was made last?"""
+        transition = look.after.transition
+        return bool(self._plans) and transition is not None and self._plans[-1]["digest"] == transition.digest
+
+    def plan(self, made: dict[str, Any]) -> None:
+        """Raises OSError."""
+        self._plans.append(made)
+        plan.write(self.pack.file(PLAN), self.pack.environment, self.pack.transition, self._plans)
+
+    def sent(self, name: Name) -> None:
+        self.pending.add(name)
+
+    def over(self, told: Told) -> bool:
+        """Was it sent in this transition?"""
+        if told.name not in self.pending:
+            return False
+        self.pending.discard(told.name)
+        self._requests.write(requests.record(told, self._began))
+        return True
+
+    def look(self, look: Look, now: float) -> None:
+        """`now`: seconds, monotonic."""
+        self._look_at_gateway(look.observed.gateway, look.observed.detail, now)
+        for reading in look.observed.gates:
+            before = self._answers.get(reading.name)
+            if before is None or _is_news(before[0], reading, now - before[1]):
+                self._answers[reading.name] = reading, now
+                self._readings.write(readings.record(reading, self._began + now))
+
+    def _look_at_gateway(self, found: GatewayReading | None, detail: str, now: float) -> None:
+        shown = (found.up, found.weights, found.admission, found.fallback, found.incarnation) if found else None
+        if self._seen is None or shown != self._seen[0] or now - self._seen[1] >= OFTEN:
+            self._seen = shown, now
+            self._gateway.write(gateway.record(found, detail, self._began + now))
+
+    def flush(self) -> None:
+        """Raises OSError; then everything waits for the next time, as far as there is room."""
+        if self.dropped:
+            self._requests.write({"dropped": self.dropped})
+            self.dropped = 0
+        for stream in (self._requests, self._gateway, self._readings):
+            try:
+                stream.flush()
+            except OSError:
+                self.dropped += stream.drop() if stream.waiting > MOST else 0
+                raise
+
+    def close(self) -> None:
+        """Raises OSError."""
+        for name in sorted(self.pending):
+            self._requests.write(requests.unheard(name))
+        self.pending.clear()
+        self.flush()
+        for stream in (self._requests, self._gateway, self._readings):
+            stream.close()
+
+
+def _is_news(before: GateReading, now: GateReading, age: float) -> bool:
+    if (before.outcome, before.window) != (now.outcome, now.window):
+        return True
+    return (before.value, before.samples) != (now.value, now.samples) and age >= OFTEN
