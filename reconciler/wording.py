@@ -25,6 +25,7 @@ from reconciler.core.events import (
     LetGo,
     Migrated,
     MigrationNoted,
+    MovedByHand,
     PausedByRule,
     Rebound,
     Requested,
@@ -169,6 +170,8 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"approval void: {stage}, plan {plan[:12]}{_because(reason)}"
         case DriftFound(expected, found):
             return f"drift: found {weights(found)}, expected {weights(expected)}"
+        case MovedByHand(found):
+            return f"somebody moved all traffic by hand: found {weights(found)}"
         case HealthNoted(ready, reason):
             return "the newcomer is ready again" if ready else f"the newcomer is not ready{_because(reason)}"
         case Judged(outcome, reason):

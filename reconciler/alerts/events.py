@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.conditions import what_next
-from reconciler.core.events import ApprovalAsked, DriftFound, Ended, Phase
+from reconciler.core.events import ApprovalAsked, DriftFound, Ended, MovedByHand, Phase
 from reconciler.core.model import share
 from reconciler.core.situation import Wait
 from reconciler.core.state import State, Transition
@@ -76,6 +76,9 @@ def alert(entry: Entry, before: State) -> Alert | None:
         case DriftFound(expected, found):
             why = f"found {weights(found)}, expected {weights(expected)}"
             return _of(entry, before, Kind.DRIFTED, "somebody else changed the weights", why, LOOK, shared=False)
+        case MovedByHand(found):
+            why = f"with the script of a transition: found {weights(found)}; nothing is touched until somebody says so"
+            return _of(entry, before, Kind.STALLED, "somebody moved all traffic by hand", why, LOOK, shared=False)
         case _:
             return None
 

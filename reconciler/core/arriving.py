@@ -12,6 +12,7 @@ from reconciler.core.state import Transition
 from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop
 
 FOREIGN = "another journal wrote this gateway"
+BY_HAND = "somebody moved all traffic by hand"
 
 
 def bring_down(s: Situation) -> Answer | None:
@@ -57,6 +58,8 @@ def arrive(s: Situation) -> Answer | None:
         return None
     if gateway.weights is None and gateway.stamp is None:
         return _bootstrap(s)
+    if gateway.stamp is not None and gateway.stamp.by_hand:
+        return needs_person(s, BY_HAND)
     ours = gateway.stamp is not None and gateway.stamp.journal == s.state.journal
     if ours and gateway.weights == all_on(s.spec.active) and not _overtaken(s):
         return _open(s)
@@ -93,7 +96,7 @@ def _adopt(s: Situation, weights: Weights | None, *, foreign: bool) -> Answer:
     version = _version_in(s, alone[0]) if alone and not foreign else None
     if version is not None:
         return Record(Adopted(Release(alone[0], version)))
-    return _needs_person(s, FOREIGN if foreign else f"the gateway stands at {_shown(weights)}")
+    return needs_person(s, FOREIGN if foreign else f"the gateway stands at {_shown(weights)}")
 
 
 def claim_gateway(s: Situation) -> Answer | None:
@@ -105,7 +108,7 @@ def claim_gateway(s: Situation) -> Answer | None:
         step = None if s.runs(stable) else prepare(s, stable, warm=False)
         return step or Do(Route(gateway.weights, whole(stable.slot)), f"take the gateway over on {stable}")
     foreign = gateway.stamp is not None and gateway.stamp.journal != s.state.journal
-    return _needs_person(s, FOREIGN) if foreign else None
+    return needs_person(s, FOREIGN) if foreign else None
 
 
 def start_stable(s: Situation) -> Answer | None:
@@ -197,8 +200,9 @@ def _version_in(s: Situation, slot: Slot) -> str | None:
     return versions.pop() if ready else None
 
 
-def _needs_person(s: Situation, why: str) -> Wait:
-    command = f"reconcile adopt {s.spec.environment} --stable blue|green"
+def needs_person(s: Situation, why: str, then: str = "") -> Wait:
+    """Which slot is good cannot be known here. `then`: what to type after that is said."""
+    command = f"reconcile adopt {s.spec.environment} --stable blue|green{then}"
     return Wait("AdoptionNeeded", f"{why}; say which slot is good: {command}", blocked=True, alert=True)
 
 

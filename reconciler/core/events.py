@@ -303,6 +303,15 @@ class DriftFound:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedByHand:
+    """A person moved all traffic with the script of a transition, while no reconciler ran. Nothing is done about it, or
+    anything else, until a person says so."""
+
+    found: Weights
+    admission: Pair[Admission]
+
+
+@dataclass(frozen=True, slots=True)
 class Retired:
     """The idle slot's members were stopped for good; its version is not staged again."""
 
@@ -353,4 +362,5 @@ Event = (
     | Retired
     | WentDown
     | Watched
+    | MovedByHand
 )

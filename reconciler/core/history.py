@@ -30,6 +30,7 @@ from reconciler.core.events import (
     LetGo,
     Migrated,
     MigrationNoted,
+    MovedByHand,
     PausedByRule,
     Phase,
     Rebound,
@@ -45,10 +46,10 @@ from reconciler.core.events import (
     Watched,
     WentDown,
 )
-from reconciler.core.model import Pause, Release, Stage
+from reconciler.core.model import Pause, Release, Slot, Stage, all_on
 from reconciler.core.outcomes import applied, at_step, drifted, intended
 from reconciler.core.requests import requested
-from reconciler.core.state import Held, State, Transition
+from reconciler.core.state import Held, State, Transition, Word
 
 
 def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> State:
@@ -95,6 +96,10 @@ def _fold(state: State, event: Event) -> State:
             return applied(state, event)
         case DriftFound():
             return drifted(state, event)
+        case MovedByHand(found):
+            where = next((f"to {slot}" for slot in Slot if found == all_on(slot)), "elsewhere")
+            suspended = state.suspended or f"somebody moved all traffic {where} by hand"
+            return replace(state, suspended=suspended, by_hand=Word.AWAITED)
         case RequestRefused(verb, reason):
             state = replace(state, adopt=None) if verb is Verb.ADOPT else replace(state, rollback="")
             return replace(state, request_refused=f"{verb}: {reason}")

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from reconciler.core import approving, arriving, back, forward, freezing, migrating, rest, telling
+from reconciler.core import approving, arriving, back, by_hand, forward, freezing, migrating, rest, telling
 from reconciler.core.diff import standing
 from reconciler.core.events import Accepted, Applied, Intended
 from reconciler.core.model import Desired, Pair, Slot
 from reconciler.core.reading import Observed
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
-from reconciler.core.state import State
+from reconciler.core.state import State, Word
 from reconciler.core.steps import Result, Route
 
 
@@ -42,9 +42,11 @@ def close_intent(s: Situation) -> Answer | None:
 
 
 def routed(s: Situation, act: Route) -> bool:
-    """The gateway stands exactly as this act would have it."""
+    """The gateway stands exactly as this act would have it, and not by somebody's hand."""
     gateway, after = s.gateway, act.after
-    return gateway is not None and (gateway.weights, gateway.admission, gateway.fallback) == (
+    if gateway is None or (gateway.stamp and gateway.stamp.by_hand):
+        return False
+    return (gateway.weights, gateway.admission, gateway.fallback) == (
         after.weights,
         after.admission,
         after.fallback,
@@ -52,23 +54,29 @@ def routed(s: Situation, act: Route) -> bool:
 
 
 def suspended(s: Situation) -> Answer | None:
-    """Suspended means untouched. Only a way back that was ordered by `abort` goes on."""
-    t = s.transition
-    if not s.state.suspended or (t and t.going_back and (t.condition == "Aborted" or s.state.abort)):
+    """Suspended means untouched. Only a way back that was ordered by `abort` goes on, unless somebody moved all traffic
+    by hand since."""
+    t, overtaken = s.transition, s.state.by_hand is Word.AWAITED
+    ordered = t and t.going_back and (t.condition == "Aborted" or s.state.abort)
+    if not s.state.suspended or (ordered and not overtaken):
         return None
-    message = f"{s.state.suspended}; go on with: reconcile resume {s.spec.environment}"
+    down = "; the gateway is down" if s.gateway and not s.gateway.up else ""
+    message = f"{s.state.suspended}{down}; go on with: reconcile resume {s.spec.environment}"
     return Wait("Suspended", message, blocked=True)
 
 
 RULES: tuple[Rule, ...] = (
     close_intent,
     forward.honour_abort,
+    by_hand.moved_by_hand,
     suspended,
     arriving.bring_down,
     arriving.gateway_unreachable,
     arriving.adopt_on_request,
     arriving.arrive,
     arriving.claim_gateway,
+    by_hand.stand_back,
+    by_hand.take_back,
     forward.supersede,
     forward.rebind,
     migrating.note_migration,

@@ -15,6 +15,7 @@ class Stamp:
     journal: str
     generation: int
     sequence: int
+    by_hand: bool = False  # a person did, with the script of a transition (`Gateway.by_hand`); the rest says after whom
 
 
 @dataclass(frozen=True, slots=True)

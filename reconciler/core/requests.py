@@ -6,12 +6,16 @@ from dataclasses import replace
 
 from reconciler.core.events import Requested, Verb
 from reconciler.core.model import Pause
-from reconciler.core.state import State
+from reconciler.core.state import State, Word
+
+ANSWERS = (Verb.RESUME, Verb.ABORT, Verb.ADOPT)  # to the question that a move by hand leaves
 
 
 def requested(state: State, request: Requested) -> State:
     """What is asked for is kept until a rule has done it, or refused it."""
     reason = request.reason or "by an operator"
+    if request.verb in ANSWERS and state.by_hand is Word.AWAITED and not request.override:
+        state = replace(state, by_hand=Word.GIVEN)
     transition = state.transition
     moving = transition is not None and not transition.going_back
     match request.verb:

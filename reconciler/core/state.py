@@ -7,11 +7,20 @@ crash, a reboot or a jump of the wall clock can delay a soak, never shorten it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase
 from reconciler.core.model import Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
 from reconciler.core.reading import Window
 from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop
+
+
+class Word(StrEnum):
+    """Of a person, after a move by hand."""
+
+    NONE = ""  # there was none, or it is not on record yet
+    AWAITED = "awaited"
+    GIVEN = "given"  # since then
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +246,7 @@ class State:
     owed: tuple[Duty, ...] = ()  # of transitions before the last: notes that git has not taken yet, oldest first
     untold: tuple[Refusal, ...] = ()  # what git has not taken: per transition, the file and the note
     since: Pair[str | None] = NEITHER  # per slot: the revision with which its stable release became stable
+    by_hand: Word = Word.NONE  # the gateway was moved by hand, and not written by us since
 
     @property
     def in_charge(self) -> Release | None:

@@ -68,6 +68,14 @@ class Endpoint:
     address: Pair[str]  # host:port per slot
 
 
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Two scripts that say and do the same; each stands alone, and holds no secret."""
+
+    sh: str  # POSIX
+    ps1: str  # PowerShell 7
+
+
 class Gateway(Protocol):
     capabilities: Capabilities
 
@@ -91,6 +99,11 @@ class Gateway(Protocol):
 
     def users(self) -> Road:
         """The road that users take."""
+
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+        """How a person moves all traffic to `slot` without us, on this machine: in one write, which is read back, and
+        which `read` tells by its stamp's `by_hand`. `title` and `undone`, line by line, are shown before anything is
+        done: what it is for, and what it does not do. Making them touches nothing."""
 
     def close_listener(self) -> None:
         """Stop a managed gateway gracefully; not managed: Refused. Closing twice is safe."""
@@ -146,6 +159,22 @@ class MemberHost(Protocol):
         """host:port where a weighted member listens in that slot."""
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """How a person does a host's work for it, as far as that may be told: no secret stands there."""
+
+    stop: str  # a line of POSIX shell
+    start: str  # in words
+
+
+@runtime_checkable
+class Typeable(Protocol):
+    """A host whose work a person can do."""
+
+    def by_hand(self, slot: Slot, pin: Pin) -> Typed:
+        """How its member is stopped in `slot`, and how `pin` is started there. Touches nothing."""
 
 
 # ---- gates ----------------------------------------------------------------------------------------------------------

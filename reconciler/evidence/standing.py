@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.events import Adopted, Applied, DriftFound, Intended
+from reconciler.core.events import Adopted, Applied, DriftFound, Intended, MovedByHand
 from reconciler.core.model import Slot, Weights
 from reconciler.core.steps import Result, Route, Stop
 from reconciler.evidence.step import Step
@@ -33,7 +33,7 @@ def _after(step: Step, possible: Possible) -> Possible:
     event, written = step.entry.event, _written(step)
     if isinstance(event, Adopted):
         return frozenset()
-    if isinstance(event, DriftFound):
+    if isinstance(event, DriftFound | MovedByHand):
         return possible | {event.found} if event.found else possible
     if not isinstance(event, Applied) or written is None or event.result is Result.REFUSED:
         return possible

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from reconciler.core.events import Applied, DriftFound, Intended
+from reconciler.core.events import Applied, DriftFound, GenerationTaken, Intended, MovedByHand
 from reconciler.core.model import Admission, Routing, Slot
 from reconciler.core.steps import CloseGateway, Result, Route
 from reconciler.evidence.access import moment
@@ -38,8 +38,10 @@ class Timeline:
         self._spans: list[Span] = []
         self._intended: Span | None = None  # of the open intent, if it is about the gateway
         before = 0.0
+        self._left = 0.0  # when the reconciler before this one wrote last: since then nobody may have looked
         for entry in entries:
             now = moment(entry.at)
+            self._left = before if isinstance(entry.event, GenerationTaken) else self._left
             self._take(entry, now, before)
             before = now
 
@@ -63,6 +65,8 @@ class Timeline:
                 self._settle(self._intended, result, now + LATE)
             case DriftFound():  # somebody else's hand, at some time since the entry before
                 self._spans.append(Span(before, ANY, entry.seq))
+            case MovedByHand():  # likewise, and by nature while no reconciler was there
+                self._spans.append(Span(self._left, ANY, entry.seq))
 
     def _open(self, span: Span) -> None:
         self._intended = span

@@ -25,6 +25,7 @@ from reconciler.core.events import (
 from reconciler.core.model import Admission, Mode, Outcome, Release, SetWeight, Slot, Stage, Traffic, Weights, all_on
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Do, Record, Wait
+from reconciler.core.state import Word
 from reconciler.core.steps import CloseGateway, Migrate, Route, Start, Stop
 
 READY, STOPPED, UNKNOWN = MemberStatus.READY, MemberStatus.STOPPED, MemberStatus.UNKNOWN
@@ -366,6 +367,22 @@ def in_time(edge: Edge) -> str:
     return "a step forward in a closed window" if ahead else ""
 
 
+def handled(edge: Edge) -> str:
+    """What somebody moved by hand is on record before anything else is done; and where it is not at stable, nobody is
+    led on but by a person's word, which names where to."""
+    gateway, state, t, step = edge.observed.gateway, edge.state, edge.state.transition, act(edge)
+    stamp, stable = gateway.stamp if gateway else None, state.in_charge
+    if gateway is None or gateway.weights is None or stamp is None or not stamp.by_hand or step is None:
+        return ""
+    if stamp.journal != state.journal:
+        return ""  # anothers' business
+    if stable and state.by_hand is Word.NONE:
+        return f"moved by hand, which is not on record, and {step} is done"
+    told = state.claim or state.down or (t and t.condition == "Aborted" and state.by_hand is Word.GIVEN)
+    astray = stable is None or gateway.weights != all_on(stable.slot)
+    return f"moved by hand, nobody has said where to, and {step} is done" if astray and not told else ""
+
+
 def speaks(edge: Edge) -> str:
     """Liveness on one edge: a wait says who or what ends it, and never for a moment that is over."""
     wait = edge.decision.answer
@@ -382,6 +399,7 @@ LAWS = {
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
     "migration": migrated_first, "left behind": left_behind, "approval": approved, "windows": in_time,
     "git": asked_for,
+    "by hand": handled,
 }  # fmt: skip
 FOR_FACTS = (
     "4",

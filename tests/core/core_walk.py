@@ -79,6 +79,7 @@ class Walk:
             self.crash, self.deafen, self.restart_gateway, self.lose_weights, self.move_weights, self.kill, self.flap,
             self.blind, self.judge, self.commit, self.verb, self.reboot, self.counters, self.frail, self.jump,
             self.take_generation, self.rewrite, self.migration, self.vote, self.calendar, self.git,
+            self.move_by_hand,
         )  # fmt: skip
 
     def _fault(self) -> None:
@@ -100,6 +101,9 @@ class Walk:
 
     def move_weights(self) -> None:
         self.world.set_gateway(weights=share(self.random.choice(list(Slot)), self.random.choice((0, 10, 30, 80))))
+
+    def move_by_hand(self) -> None:
+        self.world.move_by_hand(self.random.choice(list(Slot)))
 
     def kill(self) -> None:
         name = self.random.choice((("api",), ("worker",), ("api", "worker")))

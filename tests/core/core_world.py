@@ -16,6 +16,7 @@ from reconciler.core.events import Accepted, Applied, Created, Ended, Event, Pha
 from reconciler.core.gates import due
 from reconciler.core.history import fold
 from reconciler.core.model import (
+    Admission,
     Analysis,
     Desired,
     GateSpec,
@@ -309,6 +310,14 @@ class World:
 
     def set_gateway(self, **changes: object) -> None:
         self.observed = replace(self.observed, gateway=replace(self.gateway, **changes))  # type: ignore[arg-type]
+
+    def move_by_hand(self, slot: Slot) -> None:
+        """Somebody runs a script that a transition left behind."""
+        before = self.gateway.stamp
+        if before is not None:
+            admission = Pair(*(Admission.CLOSED,) * 2).replace(slot, Admission.OPEN)
+            stamp = replace(before, by_hand=True)
+            self.set_gateway(weights=all_on(slot), admission=admission, fallback=None, stamp=stamp)
 
     def reboot(self) -> None:
         """Everything has ended; the gateway's routes are still in its file."""

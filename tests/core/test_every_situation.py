@@ -46,7 +46,7 @@ from reconciler.core.reading import (
     Stamp,
 )
 from reconciler.core.situation import Do, Record, Wait
-from reconciler.core.state import Held, Leftover, State, Transition
+from reconciler.core.state import Held, Leftover, State, Transition, Word
 from reconciler.core.steps import Route, Routing, Start
 
 LEAST = 500_000
@@ -87,6 +87,13 @@ GATEWAYS = (
     *(gateway(share(G, 50), fallback=B), gateway(ON_GREEN, fallback=B), gateway(ON_BLUE, stamp=Stamp("theirs", 1, 1))),
     gateway(ON_BLUE, fallback=G),
 )
+SCRIPT, THEIRS = Stamp("ours", 1, 2, by_hand=True), Stamp("theirs", 1, 2, by_hand=True)
+SHUT = Pair(Admission.CLOSED, Admission.OPEN)
+BY_HAND = (
+    *(gateway(ON_BLUE, admission=CLOSED, stamp=SCRIPT), gateway(ON_GREEN, admission=SHUT, stamp=SCRIPT)),
+    *(gateway(ON_BLUE, admission=CLOSED, stamp=SCRIPT, up=False), gateway(ON_BLUE, admission=CLOSED, stamp=THEIRS)),
+)
+HANDS = tuple(Pair(*slots) for slots in product(tuple(product(FEW_WEB, WORKER)), repeat=2))
 
 Context = tuple[MigrationReading, Desired, State, tuple[GateReading, ...], Pair[bool | None]]
 UNASKED = MigrationReading()
@@ -206,6 +213,24 @@ def migrating() -> Iterator[Context]:
     yield UNASKED, good, remembered(MIGRATES, started=Pair("v1", None), warm=Pair(None, None)), (), silent
 
 
+def moved_by_hand() -> Iterator[Context]:
+    """Somebody has moved all traffic with a script, at each place where that makes a difference."""
+    good, silent = Desired("r2", TO_GREEN, "", TO_GREEN), Pair(None, None)
+    back = {"phase": Phase.ROLLING_BACK, "condition": "AnalysisFailed", "reason": "5 errors", "hold": True}
+    half, soaks = transition(50, 3), transition(100, 6, phase=Phase.SOAKING, handed=frozenset({"worker"}))
+    places = (None, half, soaks, replace(half, one_way=True), replace(soaks, **back))
+    spoken = ({}, {"by_hand": Word.AWAITED, "suspended": "x"}, {"by_hand": Word.AWAITED}, {"by_hand": Word.GIVEN})
+    for t, changes in product((*places, replace(half, **back | {"condition": "Aborted"})), spoken):
+        yield UNASKED, good, remembered(TO_GREEN, transition=t, **changes), (), silent
+    for changes in ({"adopt": G}, {"adopt": B}, {"claim": True}, {"abort": "no"}, {"down": "x"}, {"suspended": "x"}):
+        for place in (None, half):
+            state = remembered(TO_GREEN, transition=place, by_hand=Word.GIVEN, **changes)
+            yield UNASKED, good, state, (), silent
+    yield UNASKED, good, remembered(TO_GREEN, stable=None), (), silent
+    old = Leftover(Release(G, "v2"), -100.0, good=True)
+    yield UNASKED, good, remembered(TO_GREEN, by_hand=Word.GIVEN, leftover=old, closed=Pair(None, 30.0)), (), silent
+
+
 def warm_contexts() -> Iterator[Context]:
     """A worker that can stand by, with gates for its hand-over: where it matters who owns."""
     gate = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
@@ -249,6 +274,8 @@ class Survey:
             self._context(*context, MEMBERS)
         for context in warm_contexts():
             self._context(*context, STAND_BY)
+        for context in moved_by_hand():
+            self._context(*context, HANDS, gateways=BY_HAND)
         for desired, state, gates, changes in (*asking(), *owing()):
             self._context(UNASKED, desired, state, gates, Pair(None, None), FEW, changes)
 
@@ -261,9 +288,10 @@ class Survey:
         serving: Pair[bool | None],
         every: tuple[Pair[tuple[MemberReading, ...]], ...],
         changes: dict[str, object] | None = None,
+        gateways: tuple[GatewayReading | None, ...] = GATEWAYS,
     ) -> None:
         found, decided = standing(desired, state).spec, self.decided
-        for reading, members in product(GATEWAYS, every):
+        for reading, members in product(gateways, every):
             observed = Observed(reading, members, gates, serving, migration, **changes or {})  # type: ignore[arg-type]
             decision = decide(desired, observed, state, NOW)
             decided[decision.rule] += 1
@@ -272,7 +300,7 @@ class Survey:
             kept = self.kept.setdefault(decision.rule, [])
             if len(kept) < KEPT and (not kept or kept[-1][2] is not state):
                 kept.append((desired, observed, state, decision))
-        self.situations += len(GATEWAYS) * len(every)
+        self.situations += len(gateways) * len(every)
 
 
 @cache

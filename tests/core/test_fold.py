@@ -93,6 +93,7 @@ EVENTS = st.one_of(
     st.builds(DriftFound, WEIGHTS, st.none() | WEIGHTS, ADMISSIONS),
     st.builds(events.Retired, SLOTS),
     st.just(events.WentDown()),
+    st.builds(events.MovedByHand, WEIGHTS, ADMISSIONS),
     st.just(events.Watched()),
 )
 HISTORIES = st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.5, 90.0])), max_size=60)

@@ -5,20 +5,28 @@ A test module registers the assertions, subclasses `GatewayExam` under a name th
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
+import re
+import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
+from gateway_load import until
 
 from reconciler.core.model import Admission, Pair, Routing, Slot, all_on, share
 from reconciler.core.reading import GatewayReading, Stamp
-from reconciler.drivers.protocols import Gateway, Road
+from reconciler.drivers.protocols import ByHand, Gateway, Road
 from reconciler.errors import Conflict, Fenced, ReconcilerError, Refused, Unreachable
 
 BLUE, GREEN = Slot.BLUE, Slot.GREEN
@@ -288,6 +296,121 @@ class GatewayExam:
         with pytest.raises(OSError):
             ask(gateway.users())
 
+    # ---- by hand ----
+
+    def test_a_person_moves_all_traffic_without_us_and_the_gateway_says_so(self, rig: Rig, tmp_path: Path) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(share(GREEN, 50), fallback=BLUE), generation=3)
+        done = run(gateway.by_hand(BLUE, "What it is for."), tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "What it is for." in done.stdout
+        assert "Read back from" in done.stdout
+        found = gateway.read()
+        assert (found.weights, found.fallback) == (all_on(BLUE), None)
+        assert found.admission == Pair(Admission.OPEN, Admission.CLOSED)
+        assert found.stamp is not None
+        assert (found.stamp.journal, found.stamp.generation, found.stamp.by_hand) == (JOURNAL, 3, True)
+        assert found.incarnation == before.incarnation
+        assert draw(gateway.users(), 5) == {"blue": 5}
+        with pytest.raises(Conflict):
+            gateway.write(Routing(share(GREEN, 60)), before, 3)
+
+    def test_a_script_that_is_run_twice_is_one_change(self, rig: Rig, tmp_path: Path) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50)))
+        script = gateway.by_hand(GREEN)
+        assert run(script, tmp_path).returncode == 0
+        once = gateway.read()
+        again = run(script, tmp_path)
+        assert (again.returncode, "so already" in again.stdout) == (0, True), again.stderr
+        assert gateway.read() == once
+        assert run(gateway.by_hand(BLUE), tmp_path).returncode == 0
+        assert gateway.read().weights == all_on(BLUE), "another one is another change"
+
+    def test_our_next_write_ends_the_move_by_hand_also_at_the_same_weights(self, rig: Rig, tmp_path: Path) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50)))
+        assert run(gateway.by_hand(BLUE), tmp_path).returncode == 0
+        by_hand = gateway.read()
+        after = put(gateway, Routing(all_on(BLUE), by_hand.admission))
+        assert after.stamp is not None
+        assert not after.stamp.by_hand
+        assert after.stamp != by_hand.stamp
+
+    def test_a_move_by_hand_outlasts_a_restart_and_leaves_the_fence_alone(self, rig: Rig, tmp_path: Path) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50)), generation=1)
+        gateway.seal(4)
+        assert run(gateway.by_hand(BLUE), tmp_path).returncode == 0
+        with pytest.raises(Fenced):
+            gateway.write(Routing(share(GREEN, 50)), gateway.read(), 3)
+        gateway.seal(5)
+        stamp = gateway.read().stamp
+        assert stamp is not None
+        assert stamp.by_hand, "a seal changes nothing about it"
+
+    def test_nothing_is_moved_before_somebody_says_yes(self, rig: Rig, tmp_path: Path) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(share(GREEN, 50)))
+        done = run(gateway.by_hand(BLUE), tmp_path, yes=False, said="no\n")
+        assert (done.returncode, "nothing was changed" in done.stderr) == (2, True)
+        assert gateway.read() == before
+        assert run(gateway.by_hand(BLUE), tmp_path, yes=False, said="yes\n").returncode == 0
+
+    def test_the_wrong_machine_and_a_silent_slot_are_refused(self, rig: Rig, tmp_path: Path) -> None:
+        gateway = rig.open()
+        before = put(gateway, Routing(share(GREEN, 50)))
+        script = gateway.by_hand(BLUE)
+        elsewhere = replace(script, sh=script.sh.replace("\nMACHINE=", "\nMACHINE=another-"))
+        assert "another-" in _refused(run(elsewhere, tmp_path))
+        nobody = replace(script, sh=re.sub(r"(MEMBERS='\w+) [0-9.]+:[0-9]+", r"\1 127.0.0.1:1", script.sh))
+        assert "does not answer" in _refused(run(nobody, tmp_path))
+        assert gateway.read() == before
+        assert run(nobody, tmp_path, "--force").returncode == 0
+        assert gateway.read().weights == all_on(BLUE)
+
+    def test_where_another_reconciler_writes_since_it_is_refused(self, rig: Rig, tmp_path: Path) -> None:
+        script = rig.open(journal="another").by_hand(BLUE)
+        before = put(rig.open(), Routing(share(GREEN, 50)))
+        assert JOURNAL in _refused(run(script, tmp_path))
+        assert rig.open(read_only=True).read() == before
+
+    def test_what_is_down_is_prepared_and_how_to_start_it_is_said(self, rig: Rig, tmp_path: Path) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50)))
+        if not gateway.capabilities.managed:
+            return
+        gateway.close_listener()
+        done = run(gateway.by_hand(BLUE), tmp_path)
+        assert done.returncode == 1
+        assert "nobody is served" in done.stderr
+        down = gateway.read()
+        assert (down.up, down.weights, down.stamp and down.stamp.by_hand) == (False, all_on(BLUE), True)
+        subprocess.run(["sh", "-c", done.stderr.rpartition("start it: ")[2]], check=True)
+        until(lambda: _served(gateway) == "blue", "the start that was typed")
+        with contextlib.suppress(Conflict):  # whoever was started by hand is recognised first
+            put(gateway, Routing(all_on(BLUE)))
+        assert put(gateway, Routing(all_on(BLUE))).up, "and it is ours again"
+
+    @pytest.mark.parametrize("tool", ["python3", "perl", "socat", "nc"])
+    def test_whatever_speaks_to_sockets_is_good_enough(self, rig: Rig, tmp_path: Path, tool: str) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50)))
+        script = gateway.by_hand(BLUE)
+        bare = replace(script, sh=re.sub(r"\nPYTHON=.*", "\nPYTHON=none", script.sh))
+        nothing = run(bare, tmp_path, path=_tools(tmp_path / "none"))
+        assert "install python3, perl, socat" in _refused(nothing)
+        done = run(bare, tmp_path, path=_tools(tmp_path / tool, tool))
+        assert done.returncode == 0, done.stderr
+        assert gateway.read().weights == all_on(BLUE)
+
+    def test_no_script_holds_a_secret_and_making_one_touches_nothing(self, rig: Rig) -> None:
+        put(rig.open(), Routing(all_on(BLUE)))
+        before = rig.fingerprint()
+        script = rig.open(read_only=True).by_hand(GREEN)
+        assert rig.fingerprint() == before
+        assert [secret for secret in rig.secrets() if secret in script.sh + script.ps1] == []
+
     # ---- traffic ----
 
     @pytest.mark.parametrize("slot", list(Slot))
@@ -327,6 +450,52 @@ class GatewayExam:
         assert green is not None
         assert (blue.requests, blue.errors, blue.refused) == (0, 0, 0)
         assert (green.requests, green.errors, green.refused) == (8, 3, 0)
+
+
+NEEDED = (
+    *("cat", "chmod", "cmp", "cp", "cut", "grep", "head", "id", "mv", "paste", "rm", "sed", "sleep", "sort", "tr"),
+    "uname",
+)
+
+
+def run(
+    script: ByHand, folder: Path, *words: str, yes: bool = True, said: str = "", path: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """As a person would."""
+    file = folder / "rollback.sh"
+    file.write_text(script.sh)
+    command = [shutil.which("dash") or "/bin/sh", str(file), *(("--yes",) if yes else ()), *words]
+    environment = {**os.environ, **({"PATH": path} if path else {})}
+    return subprocess.run(command, input=said, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def _refused(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def _tools(folder: Path, *more: str) -> str:
+    """A PATH in which there is nothing but what POSIX has, and `more`."""
+    folder.mkdir(exist_ok=True)
+    for name in (*NEEDED, *more):
+        found = sys.executable if name == "python3" else shutil.which(name)
+        if found is None or (name == "nc" and "-U" not in _help(found)):
+            pytest.skip(f"{name} is not here, or not of the kind that is meant")
+        (folder / name).write_text(f'#!/bin/sh\nexec {found} "$@"\n')
+        (folder / name).chmod(0o755)
+    return str(folder)
+
+
+def _help(nc: str) -> str:
+    told = subprocess.run([nc, "-h"], capture_output=True, text=True, timeout=10)
+    return "-U" if re.search("-[A-Za-z0-9]*U", told.stdout + told.stderr) else ""
+
+
+def _served(gateway: Gateway) -> str:
+    try:
+        return ask(gateway.users()).slot
+    except OSError:
+        return ""
 
 
 def _message(act: Any) -> str:

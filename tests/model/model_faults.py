@@ -16,9 +16,10 @@ from model_laws import unrecorded
 from model_loop import Loop
 from model_misreadings import inconclusive, late_verdict, silent, slow, stale_git, torn, unread
 from model_moves import NAMES, NONE, Move, member_name, set_member
-from model_world import BY_HAND, READY, STANDBY, STOPPED, UNREADY, B, G, Here, Life, Party
+from model_world import BY_HAND, READY, SCRIPT, STANDBY, STOPPED, UNREADY, B, G, Here, Life, Party
 
 from reconciler.core.events import Requested, Verb
+from reconciler.core.model import Admission
 from reconciler.core.steps import Route, StageFiles, Start
 
 # ---- faults ------------------------------------------------------------------------------------------------------
@@ -121,6 +122,15 @@ def moved_by_hand(loop: Loop, here: Here) -> Iterator[Move]:
             if green != here.gateway.green:
                 gateway = here.gateway._replace(green=green, stamp=BY_HAND)
                 yield f"somebody moves green to {green} %", changed(here)._replace(gateway=gateway), NONE
+
+
+def moved_with_a_script(loop: Loop, here: Here) -> Iterator[Move]:
+    """Whoever ran it did not ask whether a reconciler is there, or which transition it is for."""
+    if here.gateway.green is not None and here.gateway.stamp is not None:
+        for green, admission in ((0, (Admission.OPEN, Admission.CLOSED)), (100, (Admission.CLOSED, Admission.OPEN))):
+            gateway = here.gateway._replace(green=green, admission=admission, fallback=None, stamp=SCRIPT)
+            moved = changed(here)._replace(gateway=gateway, busy=busier(here.busy, gateway))
+            yield f"somebody moves green to {green} % with a script", moved, NONE
 
 
 def takeover(loop: Loop, here: Here) -> Iterator[Move]:
@@ -233,6 +243,7 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "gateway dies": gateway_dies,
     "weights lost": weights_lost,
     "moved by hand": moved_by_hand,
+    "moved with a script": moved_with_a_script,
     "stale git": stale_git,
     "silent": silent,
     "unread": unread,

@@ -35,11 +35,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import model_drivers as drivers
-from model_world import BY_HAND, READY, Gateway, Here, Life, Party, of_slot, percent, weights
+from model_world import BY_HAND, READY, SCRIPT, Gateway, Here, Life, Party, of_slot, percent, weights
 
 from reconciler.core.events import Applied, Intended
 from reconciler.core.model import Release, SetWeight, Slot, Traffic, Weights, all_on, share
-from reconciler.core.state import State, Transition
+from reconciler.core.state import State, Transition, Word
 from reconciler.core.steps import Result, Route, Start, Stop
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ def _routing(loop: Loop, before: Here, after: Here, party: Party, state: State, 
         found.append(f"law 20: on record is {act.before} before, the gateway had {weights(was)}")
     if _by_hand(was, state) and state.drift is None and was.up and not state.claim:
         found.append("law 19: a manual change is healed before it is on record")
+    if was.stamp == SCRIPT and state.by_hand is Word.NONE:
+        found.append("law 19: what a script did is overwritten before it is on record")
     for slot in Slot:
         if percent(after.gateway, slot) > percent(was, slot):
             found += _rising(loop, before, after, state, slot)
@@ -187,7 +189,7 @@ def _stopping(loop: Loop, before: Here, state: State, act: Stop) -> list[str]:
     spec, slot, t = loop.scenario.known, act.slot, state.transition
     if not {*act.members} & {*spec.names(Traffic.WEIGHTED)} or not before.gateway.up:
         return []
-    if before.gateway.stamp == BY_HAND:
+    if before.gateway.stamp in (BY_HAND, SCRIPT):
         return []  # moved after our look: no gateway can keep a hand from a host's stop
     if percent(before.gateway, slot):
         return [f"law 10: {slot} is stopped with {percent(before.gateway, slot)} %"]

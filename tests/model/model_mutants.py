@@ -24,6 +24,7 @@ from model_world import GATES, SHORT
 from reconciler.core import (
     arriving,
     back,
+    by_hand,
     diff,
     forward,
     gates,
@@ -241,6 +242,19 @@ MUTANTS = (
         "19",
         rules=instead(rest.drift_at_rest, defects.unrecorded_heal),
         faults=("moved by hand",),
+    ),
+    Mutant(
+        "what a script did is not on record",
+        "by hand",
+        rules=without(by_hand.moved_by_hand),
+        faults=("moved with a script",),
+    ),
+    Mutant(
+        "what was moved by hand is healed",
+        "by hand",
+        rules=without(by_hand.stand_back),
+        faults=("moved with a script", "resume"),
+        budget=2,
     ),
     Mutant("an intent without its revision", "20", spoil(plan, "intended", defects.unsigned)),
     Mutant(

@@ -13,7 +13,7 @@ from typing import Any
 import model_drivers as drivers
 import model_git as git
 from model_loop import Loop
-from model_world import FAILED, SUCCESSFUL, UNKNOWN, Here, of_slot, reading, routed
+from model_world import FAILED, SCRIPT, SUCCESSFUL, UNKNOWN, Here, of_slot, reading, routed
 
 from reconciler.core.model import GateSpec, Outcome, Pin, Routing, Slot
 from reconciler.core.reading import (
@@ -90,7 +90,9 @@ class Real:
         if self.observing and "gateway is silent" in self.look:
             raise Unreachable("silent")
         gateway = self.world.gateway
-        stamp = None if gateway.stamp is None else Stamp(self.journal.id, max(gateway.stamp, 0), self.sequence)
+        stamp, by_hand = None, gateway.stamp == SCRIPT
+        if gateway.stamp is not None:
+            stamp = Stamp(self.journal.id, max(gateway.stamp, 0), self.sequence, by_hand)
         return replace(reading(gateway, self.world.busy), incarnation=str(self.life), stamp=stamp)
 
     def write(self, routing: Routing, expected: GatewayReading, generation: int) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from model_asking import Ballot
 
 BY_HAND = -1  # in a stamp's place: known to the laws only, the core reads the stamp that was there
+SCRIPT = -2  # likewise, by the script of a transition: the core reads that
 UNIT = 5.0  # watched seconds that one waiting look counts
 B, G = Slot.BLUE, Slot.GREEN
 STOPPED, UNREADY, READY = MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.READY
@@ -201,7 +202,7 @@ def weights(gateway: Gateway) -> Weights | None:
 
 @cache
 def reading(gateway: Gateway, busy: tuple[bool, bool]) -> GatewayReading:
-    stamp = None if gateway.stamp is None else Stamp("ours", gateway.stamp, 0)
+    stamp = None if gateway.stamp is None else Stamp("ours", gateway.stamp, 0, by_hand=gateway.stamp == SCRIPT)
     counters = Pair(*(Counters(in_flight=int(one)) for one in busy))
     return GatewayReading(
         gateway.up,

@@ -42,7 +42,7 @@ def test_no_reachable_step_breaks(law: int) -> None:
     assert broken(f"law {law}") == []
 
 
-@pytest.mark.parametrize("law", ["approval", "windows", "git"])
+@pytest.mark.parametrize("law", ["approval", "windows", "git", "by hand"])
 def test_no_reachable_step_breaks_what_was_promised_about(law: str) -> None:
     assert broken(f"law {law}") == []
 

@@ -35,8 +35,8 @@ TURNS = {
     "clock": ("clock-day-ahead", "clock-wall-jumps", "clock-double"),
     "disk": ("disk-full",),
     "gateway": (
-        "gateway-restart-kept", "gateway-restart-lost", "gateway-silent", "gateway-moved-by-hand", "gateway-foreign",
-        "counters-reset", "drain-stuck",
+        "gateway-restart-kept", "gateway-restart-lost", "gateway-silent", "gateway-moved-by-hand",
+        "gateway-moved-with-script", "gateway-foreign", "counters-reset", "drain-stuck",
     ),
     "host": ("host-dies", "slot-dies", "health-flaps", "machine-reboots"),
     "git": (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sim_disk import CrashNow
 
-from reconciler.core.model import Admission, Pair, Routing, Slot
+from reconciler.core.model import Admission, Pair, Routing, Slot, all_on
 from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.protocols import Capabilities, Fence, Road
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
@@ -71,7 +71,8 @@ class Product:
             routing.admission,
             routing.fallback,
         )
-        if same and self.up and found.stamp and (found.stamp.journal, found.stamp.generation) == by:
+        ours = found.stamp and not found.stamp.by_hand and (found.stamp.journal, found.stamp.generation) == by
+        if same and self.up and ours:
             return
         self.place.laws.effect(self.place, found, routing, expected, generation)
         self._become(routing, Stamp(owner.journal_id, generation, self.sequence + 1))
@@ -120,6 +121,14 @@ class Product:
     def move_by_hand(self, weights: Pair[int], stamp: Stamp | None = None) -> None:
         self.by_hand = True
         self._become(Routing(weights), stamp)
+
+    def move_with_script(self, slot: Slot) -> None:
+        """As the script of a transition does it."""
+        stamp = self.routes.stamp
+        if stamp is not None:
+            self.by_hand = True
+            shut = Pair(Admission.OPEN, Admission.OPEN).replace(slot.other, Admission.CLOSED)
+            self._become(Routing(all_on(slot), shut), replace(stamp, by_hand=True, sequence=self.sequence + 1))
 
     def close_listener(self) -> None:
         self._count()

@@ -94,6 +94,13 @@ class Trouble(Orders):
         place.gateway.move_by_hand(share(draw.choice(list(Slot)), draw.choice((0, 10, 30, 80))))
         return True
 
+    def gateway_moved_with_script(self, draw: Random, place: Place) -> bool:
+        """Of the last transition, or of an older one: back to where it once came from."""
+        if not place.gateway.up or place.gateway.routes.stamp is None:
+            return False
+        place.gateway.move_with_script(draw.choice(list(Slot)))
+        return True
+
     def gateway_foreign(self, draw: Random, place: Place) -> bool:
         if not place.gateway.up or draw.random() < 0.7:
             return False

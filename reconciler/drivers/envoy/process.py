@@ -24,11 +24,15 @@ class Process(Supervised):
 
     def start(self, workers: int) -> Identity:
         """Start with the bootstrap in the folder. Raises Refused when there is no Envoy or it cannot be run."""
+        return self.spawn(self.command(workers))
+
+    def command(self, workers: int) -> list[str]:
+        """Raises Refused when there is no Envoy."""
         options = ["-c", str(self._configuration), "--concurrency", str(workers), "--log-level", "warning"]
         options += ["--disable-hot-restart"]  # else shared memory stays behind after every exit
         options += ["--drain-time-s", str(DRAIN_TIME), "--drain-strategy", "immediate"]
         options += ["--file-flush-interval-msec", "200"]
-        return self.spawn([str(program()), *options])
+        return [str(program()), *options]
 
     def notable(self, log: str) -> str:
         found = NOTABLE.findall(log)

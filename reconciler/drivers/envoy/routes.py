@@ -16,6 +16,7 @@ from reconciler.drivers.roads import ROAD_HEADER, UPSTREAM_HEADER, road
 Json = dict[str, Any]
 
 CONFIGURATION = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+BY_HAND = ".by-hand"  # ends a version that a person's script has written
 METADATA = "reconciler"  # beside the routes: what they alone do not tell
 RETRY = {
     "retry_on": "connect-failure,refused-stream,reset-before-request",  # nothing that may have taken effect already
@@ -134,15 +135,15 @@ def _path(endpoint: Endpoint) -> Json:
 
 
 def version(stamp: Stamp) -> str:
-    return f"{stamp.journal}.{stamp.generation}.{stamp.sequence}"
+    return f"{stamp.journal}.{stamp.generation}.{stamp.sequence}{BY_HAND if stamp.by_hand else ''}"
 
 
 def stamp(version: str) -> Stamp | None:
     """Who wrote a version; None when it was none of us."""
-    parts = version.rsplit(".", 2)
+    parts = version.removesuffix(BY_HAND).rsplit(".", 2)
     if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return None
-    return Stamp(parts[0], int(parts[1]), int(parts[2]))
+    return Stamp(parts[0], int(parts[1]), int(parts[2]), version.endswith(BY_HAND))
 
 
 def written(version_info: str, resource: Mapping[str, Any], members: Iterable[str]) -> Written:

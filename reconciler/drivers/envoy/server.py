@@ -109,6 +109,13 @@ class Server:
                 "cannot change under traffic; stop it with 'reconcile down', then it starts with the new ones"
             )
 
+    def command(self) -> list[str]:
+        """How it is started; empty where there is no Envoy."""
+        try:
+            return self._process.command(self._workers)
+        except Refused:
+            return []
+
     def _start(self) -> Identity:
         text = json.dumps(bootstrap.bootstrap(self._plan, self._folder.make_admin()))
         durable.write(self._folder.bootstrap, text)

@@ -8,11 +8,13 @@ its weights. Envoy has no fence of its own, so its writer is the one process tha
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
+from reconciler.drivers.envoy import by_hand
 from reconciler.drivers.envoy.bootstrap import Plan
 from reconciler.drivers.envoy.folder import Folder
 from reconciler.drivers.envoy.routes import Map
@@ -21,7 +23,7 @@ from reconciler.drivers.envoy.settings import Settings
 from reconciler.drivers.local.addresses import host_and_port, url
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.lock import OwnerLock
-from reconciler.drivers.protocols import Capabilities, Fence, Gateway, GatewayContext, Road
+from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, GatewayContext, Road
 from reconciler.drivers.roads import ROAD_HEADER, STICKY_COOKIE, road
 from reconciler.errors import Refused
 
@@ -111,12 +113,16 @@ class Envoy:
     def _done_already(self, look: Look, routing: Routing, generation: int) -> bool:
         if look.identity is None or look.written is None or look.written.stamp is None:
             return False
-        by = (look.written.stamp.journal, look.written.stamp.generation)
-        return look.written.holds(routing) and by == (self._context.journal, generation)
+        stamp = look.written.stamp
+        ours = not stamp.by_hand and (stamp.journal, stamp.generation) == (self._context.journal, generation)
+        return ours and look.written.holds(routing)
 
     def _last_sequence(self, look: Look) -> int:
         """Of whatever was written last, accepted or not: every version is used once."""
         return max(look.written.stamp.sequence if look.written and look.written.stamp else 0, self._folder.sequence())
+
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+        return by_hand.scripts(self._context, slot, title, undone, self._folder, self._cookie, self._server.command())
 
     # ---- the end ----
 

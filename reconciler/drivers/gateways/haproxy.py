@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
-from reconciler.drivers.haproxy import names, process, sections
+from reconciler.drivers.haproxy import by_hand, names, process, sections
 from reconciler.drivers.haproxy.counters import counters, ejected
 from reconciler.drivers.haproxy.entry import STRANGE, Entry
 from reconciler.drivers.haproxy.files import Folder, MapFile
@@ -28,7 +29,7 @@ from reconciler.drivers.haproxy.settings import Settings
 from reconciler.drivers.haproxy.table import Table
 from reconciler.drivers.local.addresses import host_and_port, url
 from reconciler.drivers.local.deadline import Deadline
-from reconciler.drivers.protocols import Capabilities, Fence, Gateway, GatewayContext, Road
+from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, GatewayContext, Road
 from reconciler.drivers.roads import ROAD_HEADER, STICKY_COOKIE, road
 from reconciler.errors import Conflict, Refused, Unreachable
 
@@ -131,7 +132,7 @@ class HAProxy:
         sealed = max(found.sealed, kept.sealed)  # a reload may have begun with a file from just before the seal
         check_fence(self._context.environment, sealed, generation)
         check_same(self._reading(look), expected)
-        by = (found.stamp.journal, found.stamp.generation) if found.stamp else None
+        by = (found.stamp.journal, found.stamp.generation) if found.stamp and not found.stamp.by_hand else None
         if look.incarnation and found.routing == routing and by == (self._context.journal, generation):
             return found
         used = max(one.stamp.sequence if one.stamp else 0 for one in (found, kept))
@@ -191,6 +192,11 @@ class HAProxy:
             raise Refused(f"the gateway of '{self._context.environment}' was opened to be looked at only")
         if self._server is None and self._map is not None:
             self._map.check()
+
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+        folder = self._folder if self._server else None
+        map_ = self._map.path if self._map else None
+        return by_hand.scripts(self._context, slot, title, undone, self._socket(), map_, folder)
 
     # ---- one look ----
 

@@ -2,6 +2,8 @@
 reader ever sees half of it.
 
     routing  BLUE/GREEN/ADMISSION/ADMISSION/FALLBACK/SEALED/GENERATION/SEQUENCE/JOURNAL
+
+and `/by-hand` behind that where the script of a transition has written it.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from reconciler.core.reading import Stamp
 
 KEY = "routing"
 NONE = "-"
+BY_HAND = "by-hand"
 CLOSED = Pair(Admission.CLOSED, Admission.CLOSED)
 
 
@@ -38,8 +41,9 @@ class Entry:
         weights = (str(routing.weights.blue), str(routing.weights.green)) if routing else (NONE, NONE)
         admission = routing.admission if routing else CLOSED
         fallback = (routing.fallback if routing else None) or NONE
+        hand = (BY_HAND,) if stamp and stamp.by_hand else ()
         by = (str(stamp.generation), str(stamp.sequence), quote(stamp.journal, safe="")) if stamp else ("0", "0", NONE)
-        return "/".join((*weights, admission.blue, admission.green, fallback, str(self.sealed), *by))
+        return "/".join((*weights, admission.blue, admission.green, fallback, str(self.sealed), *by, *hand))
 
 
 STRANGE = Entry(Routing(Pair(0, 0)))  # what none of us wrote: it equals nothing that we ever did
@@ -48,6 +52,7 @@ STRANGE = Entry(Routing(Pair(0, 0)))  # what none of us wrote: it equals nothing
 def parse(text: str) -> Entry:
     """Raises ValueError for what none of us wrote, or somebody changed past recognition."""
     parts = text.split("/")
+    by_hand = len(parts) == 10 and parts.pop() == BY_HAND
     if len(parts) != 9:
         raise ValueError(f"not an entry of ours: {text[:100]!r}")
     blue, green, *rest = parts
@@ -56,7 +61,7 @@ def parse(text: str) -> Entry:
     if (blue, green) != (NONE, NONE):
         routing = Routing(_weights(blue, green), admission, Slot(fallback) if fallback != NONE else None)
     generation, sequence, journal = int(rest[4]), int(rest[5]), unquote(rest[6])
-    stamp = Stamp(journal, generation, sequence) if journal != NONE else None
+    stamp = Stamp(journal, generation, sequence, by_hand) if journal != NONE else None
     return Entry(routing, stamp, int(rest[3]))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from reconciler.drivers.process.health import Health
 from reconciler.drivers.process.lives import Lives
 from reconciler.drivers.process.log import last_words
 from reconciler.drivers.process.record import Record
-from reconciler.drivers.protocols import HostContext
+from reconciler.drivers.protocols import HostContext, Typed
 from reconciler.errors import Refused
 
 STOPPED, UNREADY = MemberStatus.STOPPED, MemberStatus.UNREADY
@@ -130,6 +131,13 @@ class ProcessHost:
             record.save(self._path(slot), replace(known, release_asked=now))
         elif not 0 <= now - known.release_asked < self.app.stop_timeout:
             end(self._lives, known)
+
+    def by_hand(self, slot: Slot, pin: Pin) -> Typed:
+        """The command itself is not told: an argument or a variable may hold a secret."""
+        record = shlex.quote(str(self._path(slot).absolute()))
+        pid = rf"""$(sed -n 's/.*"pid": \([0-9]*\), "identity".*/\1/p' {record})"""
+        started = f"as [apps.{self.name}] of the operator's file says, for {slot} and version {pin.version}"
+        return Typed(f'kill -TERM "{pid}"', started)
 
     def close(self) -> None:
         for health in self._health.values():

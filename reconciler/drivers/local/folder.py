@@ -21,8 +21,8 @@ class Folder:
         self.log = self.path / f"{product}.log"
         self.access_log = self.path / "access.log"
         self.lock = self.path / "owner.lock"
-        self._secret = self.path / "road.secret"
-        self._elsewhere = self.path / "admin.path"
+        self.secret_file = self.path / "road.secret"
+        self.elsewhere = self.path / "admin.path"  # holds where the admin socket is, if not here
 
     def prepare(self) -> None:
         """Raises Refused when the folder cannot be made."""
@@ -35,7 +35,7 @@ class Folder:
 
     def secret(self) -> str | None:
         try:
-            return self._secret.read_text(encoding="ascii").strip() or None
+            return self.secret_file.read_text(encoding="ascii").strip() or None
         except (OSError, ValueError):
             return None
 
@@ -46,12 +46,12 @@ class Folder:
             return found
         self.prepare()
         try:
-            durable.create(self._secret, secrets.token_urlsafe(24))
+            durable.create(self.secret_file, secrets.token_urlsafe(24))
         except OSError as error:
-            raise Refused(f"cannot write {self._secret}: {error.strerror}") from error
+            raise Refused(f"cannot write {self.secret_file}: {error.strerror}") from error
         found = self.secret()
         if found is None:
-            raise Refused(f"{self._secret} cannot be read; remove it, and a new one is made")
+            raise Refused(f"{self.secret_file} cannot be read; remove it, and a new one is made")
         return found
 
     # ---- the admin socket ----
@@ -62,7 +62,7 @@ class Folder:
         if len(bytes(here)) <= self._longest:
             return here
         try:
-            return Path(self._elsewhere.read_text(encoding="utf-8"))
+            return Path(self.elsewhere.read_text(encoding="utf-8"))
         except OSError:
             return here
 
@@ -74,5 +74,5 @@ class Folder:
                 here = Path(tempfile.mkdtemp(prefix="reconciler-")) / "admin.sock"  # readable by its owner only
             except OSError as error:
                 raise Refused(f"cannot make a folder for the admin socket: {error.strerror}") from error
-            durable.write(self._elsewhere, str(here))
+            durable.write(self.elsewhere, str(here))
         return here

@@ -11,7 +11,8 @@ PLAN = "plan.json"
 REQUESTS, GATEWAY, READINGS = "requests.jsonl.gz", "gateway.jsonl.gz", "gates.jsonl.gz"
 STREAMS = (REQUESTS, GATEWAY, READINGS)
 STEPS = "steps.jsonl"
-SCRIPTS = ("rollback.sh", "rollback.ps1")  # by which a person goes back when the reconciler is gone
+ROLLBACK_SH, ROLLBACK_PS1 = "rollback.sh", "rollback.ps1"
+SCRIPTS = (ROLLBACK_SH, ROLLBACK_PS1)  # by which a person goes back when the reconciler is gone
 MANIFEST = "manifest.json"
 _TRANSITION = re.compile(r"[0-9]{6,}-(?:blue|green)-.+")
 

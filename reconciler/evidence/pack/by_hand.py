@@ -1,0 +1,67 @@
+"""The scripts by which a person goes back from a transition when no reconciler does.
+
+They are made as it begins, and lie in its pack from then on: no journal and no stream would give them again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+
+from reconciler.core.model import Release, Spec, Traffic
+from reconciler.core.state import Transition
+from reconciler.drivers.protocols import Gateway, MemberHost, Typeable, Typed
+from reconciler.evidence.pack.place import ROLLBACK_PS1, ROLLBACK_SH, Pack
+from reconciler.evidence.pack.plan import replace_file
+
+UNKNOWN_TO_US = "a reconciler knows only of what it has started itself: stop this again before `reconcile resume`"
+
+
+def scripts(
+    gateway: Gateway, hosts: Mapping[str, MemberHost], spec: Spec, transition: Transition
+) -> Mapping[str, bytes]:
+    """File names and contents. `hosts` by the members' names."""
+    stable, newcomer = transition.stable, transition.newcomer
+    title = (
+        f"Transition {transition.id} of {spec.environment}: {stable} serves, {newcomer} comes. "
+        f"This leads all users back to {stable}."
+    )
+    made = gateway.by_hand(stable.slot, title, tuple(_undone(hosts, spec, transition)))
+    return {ROLLBACK_SH: made.sh.encode(), ROLLBACK_PS1: made.ps1.encode()}
+
+
+def keep(pack: Pack, made: Mapping[str, bytes]) -> None:
+    """Write what is not there yet; the shell's one may be run. Raises OSError."""
+    for name, content in made.items():
+        if not pack.file(name).exists():
+            replace_file(pack.file(name), content)
+        os.chmod(pack.file(name), 0o700 if name == ROLLBACK_SH else 0o600)
+
+
+def _undone(hosts: Mapping[str, MemberHost], spec: Spec, t: Transition) -> Iterator[str]:
+    """What a gateway's script cannot do, line by line."""
+    for name in spec.names(Traffic.EXCLUSIVE):
+        yield from _handed_back(hosts.get(name), name, spec, t)
+    if spec.migration:
+        works = "works with" if spec.migration.old_version_works else "DOES NOT WORK WITH"
+        yield f"data: '{spec.migration.command}' may have been run for {t.newcomer}; {t.stable} {works} what it makes"
+    yield f"data: what {t.newcomer} has written into databases, folders and queues stays"
+    yield f"git: it still asks for {t.newcomer}; set activeSlot back, or pin another version"
+
+
+def _handed_back(host: MemberHost | None, name: str, spec: Spec, t: Transition) -> Iterator[str]:
+    """An exclusive member, which no gateway moves."""
+    back, away = t.stable, t.newcomer
+    alone = f"{name} has one owner at a time. Where that is {away.slot}'s,"
+    if name in spec.standbys:
+        yield f"{alone} `reconcile resume` hands it back to {back.slot}"
+        return
+    yield f"{alone} it must have ended there before it starts in {back.slot}"
+    stop, start = _typed(host, spec, away), _typed(host, spec, back)
+    if stop and start:
+        yield f"  stop it in {away.slot}: {stop.stop}"
+        yield f"  start it in {back.slot}: {start.start}; {UNKNOWN_TO_US}"
+
+
+def _typed(host: MemberHost | None, spec: Spec, release: Release) -> Typed | None:
+    pin = spec.pins[release.slot]
+    return host.by_hand(release.slot, pin) if pin and isinstance(host, Typeable) else None
