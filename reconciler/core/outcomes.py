@@ -9,7 +9,7 @@ from reconciler.core.bearing import begun
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
 from reconciler.core.state import Refusal, Repeated, State, Transition
-from reconciler.core.steps import Act, Migrate, Note, PutBack, Result, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.steps import Act, Migrate, Note, PutBack, Result, Route, StageFiles, Start, Stop, TakeSnapshot, Warm
 
 
 def at_step(transition: Transition, cursor: int, now: float) -> Transition:
@@ -70,6 +70,8 @@ def applied(state: State, event: Applied) -> State:
         return state
     if isinstance(intent.act, Migrate) and event.result in (Result.DONE, Result.UNKNOWN):
         state = begun(state, intent.act)
+    if isinstance(intent.act, TakeSnapshot) and state.transition and event.result in (Result.DONE, Result.UNKNOWN):
+        state = replace(state, transition=replace(state.transition, saving=True))
     if isinstance(intent.act, PutBack | Note):
         return _told(state, intent.act, event)
     if event.result is Result.DONE:
