@@ -46,7 +46,10 @@ def used_up(t: Transition, act: Act | None = None) -> Transition:
 def _first(t: Transition, stage: Stage, act: Act) -> bool:
     """Is this what an approval of the stage was for? Healing, and keeping stable up, is not."""
     match stage, act:
-        case ((Stage.PREFLIGHT | Stage.MIGRATE), (StageFiles() | Start() | Stop() | Warm() | Migrate() | TakeSnapshot())):
+        case (
+            (Stage.PREFLIGHT | Stage.MIGRATE),
+            (StageFiles() | Start() | Stop() | Warm() | Migrate() | TakeSnapshot()),
+        ):
             return act.slot is t.newcomer.slot
         case Stage.SHIFT, Route(advance=advance):
             return advance

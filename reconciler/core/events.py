@@ -6,7 +6,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Admission, Migration, Outcome, Pair, Release, Slot, Snapshot, Stage, StrategyStep, Weights
+from reconciler.core.model import (
+    Admission,
+    Migration,
+    Outcome,
+    Pair,
+    Release,
+    Slot,
+    Snapshot,
+    Stage,
+    StrategyStep,
+    Weights,
+)
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.steps import Act, Result
 

@@ -63,8 +63,8 @@ def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> S
 
 
 def _spend(state: State, transition: Transition, elapsed: float) -> Transition:
-    """The progress deadline counts no pause, freeze, approval or hold, no work on the data, no soak, and not the way back;
-    that of an approval no pause, freeze or hold."""
+    """The progress deadline counts no pause, freeze, approval or hold, no work on the data, no soak, and not the way
+    back; that of an approval no pause, freeze or hold."""
     if state.halted or transition.going_back:
         return transition
     if transition.waiting and transition.waiting not in transition.admitted:

@@ -9,7 +9,19 @@ from reconciler.core.bearing import begun
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
 from reconciler.core.state import Refusal, Repeated, State, Transition
-from reconciler.core.steps import Act, Migrate, Note, PutBack, Result, Route, StageFiles, Start, Stop, TakeSnapshot, Warm
+from reconciler.core.steps import (
+    Act,
+    Migrate,
+    Note,
+    PutBack,
+    Result,
+    Route,
+    StageFiles,
+    Start,
+    Stop,
+    TakeSnapshot,
+    Warm,
+)
 
 
 def at_step(transition: Transition, cursor: int, now: float) -> Transition:

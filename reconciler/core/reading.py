@@ -1,4 +1,5 @@
-"""What was read from the world: gateway, members, gates, the migration, the recovery point. `Observed` is one look at all of it."""
+"""What was read from the world: gateway, members, gates, the migration, the recovery point. `Observed` is one look at
+all of it."""
 
 from __future__ import annotations
 

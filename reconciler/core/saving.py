@@ -1,7 +1,7 @@
 """The rule of the recovery point: the data are saved before anything of the newcomer touches them, and never after.
 
-Taking one changes nothing, so it may be repeated: an unknown outcome is found out by taking it again, which looks at the
-archives first. Without a recovery point where one is asked for nothing goes on: that is a failure, like a gate's.
+Taking one changes nothing, so it may be repeated: an unknown outcome is found out by taking it again, which looks at
+the archives first. Without a recovery point where one is asked for nothing goes on: that is a failure, like a gate's.
 """
 
 from __future__ import annotations

@@ -317,7 +317,8 @@ def approved(edge: Edge) -> str:
         return f"{spec.target} is started, and nobody was asked" if early else ""
     started = isinstance(step, Start) and step.slot is t.newcomer.slot
     begun = {
-        Stage.PREFLIGHT: (started or isinstance(step, Migrate | TakeSnapshot)) and not (t.rung or Stage.PREFLIGHT in t.passed),
+        Stage.PREFLIGHT: (started or isinstance(step, Migrate | TakeSnapshot))
+        and not (t.rung or Stage.PREFLIGHT in t.passed),
         Stage.MIGRATE: isinstance(step, Migrate) and not t.begun,
         Stage.SHIFT: climbs(edge),
         Stage.HAND_OVER: isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot,

@@ -28,7 +28,15 @@ from reconciler.core.model import (
     share,
 )
 from reconciler.core.plan import RULES, Rule
-from reconciler.core.reading import Closed, MemberStatus, MigrationReading, MigrationStatus, SnapshotReading, SnapshotStatus, Vote
+from reconciler.core.reading import (
+    Closed,
+    MemberStatus,
+    MigrationReading,
+    MigrationStatus,
+    SnapshotReading,
+    SnapshotStatus,
+    Vote,
+)
 from reconciler.core.situation import Do, Wait
 from reconciler.core.steps import Route
 
