@@ -30,6 +30,8 @@ class Manifest:
     environment: str
     transition: str
     journal: str
+    slot: str  # the newcomer's, before which it was taken
+    version: str
     taken: str  # ISO 8601, UTC
     folders: tuple[str, ...]
     command: str
@@ -85,6 +87,13 @@ class Archive:
                     target.write(piece)
             if (size, digest.hexdigest()) != (entry.size, entry.digest):
                 raise Refused(f"{entry} is not what its digest says")
+
+    def sizes(self, check: Check) -> dict[str, int]:
+        """Tree -> the bytes of its files."""
+        found: dict[str, int] = {}
+        for entry in self.entries(check):
+            found[entry.tree] = found.get(entry.tree, 0) + entry.size
+        return found
 
     def verify(self, check: Check) -> None:
         """Everything that is listed is there, whole; and nothing else is."""

@@ -141,7 +141,8 @@ class Taking:
             "transition": self.transition,
             "journal": self.journal,
             "taken": self.clock.wall(),
-            "newcomer": f"{self.values['slot']}@{self.values['version']}",
+            "slot": self.values["slot"],
+            "version": self.values["version"],
             "folders": list(self.snapshot.folders),
             "command": self.snapshot.command,
         }

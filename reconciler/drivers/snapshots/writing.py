@@ -24,8 +24,8 @@ _TYPES = {Kind.FOLDER: stat.S_IFDIR, Kind.FILE: stat.S_IFREG, Kind.LINK: stat.S_
 
 
 class Writer:
-    """Fills one archive. `scratch`: a folder for the list while it grows. `changing`: a file that changes each time it is
-    read is kept as it was read last, and named; else there is no archive with it."""
+    """Fills one archive. `scratch`: a folder for the list while it grows. `changing`: a file that changes each time it
+    is read is kept as it was read last, and named; else there is no archive with it."""
 
     def __init__(self, file: IO[bytes], scratch: Path, check: Check, *, changing: bool = False) -> None:
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1)
