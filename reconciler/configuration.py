@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
 
-from reconciler.drivers.snapshots.policy import SnapshotsSection
+from reconciler.durations import Duration
 from reconciler.errors import InvalidConfiguration
 from reconciler.operator_file import find, read, refuse_missing, refuse_tracked, tell
 from reconciler.operator_tables import TABLES, defined
@@ -86,6 +86,17 @@ class Security(Section):
 
     allow_hosts: tuple[Text, ...] = LOOPBACK
     listen: tuple[Text, ...] = LOOPBACK
+
+
+class SnapshotsSection(Section):
+    """Where recovery points lie, how many are kept and for how long, and what a file that changes meanwhile means."""
+
+    folder: Text | None = None  # without: `snapshots` in the state's folder
+    keep: Annotated[int, Field(ge=1, le=1000, strict=True)] = 5
+    keep_for: Annotated[Duration, Field(gt=0)] | None = None
+    changing: Literal["refuse", "record"] = "refuse"
+    timeout: Annotated[Duration, Field(gt=0)] = 3600.0
+    restore: dict[Name, Name] = {}  # the command that makes a dump -> the one that loads it
 
 
 class Configuration(Section):

@@ -147,6 +147,7 @@ def _migrating(manifest: Manifest, configuration: Configuration, act: Migrate) -
 
 
 def _saving(manifest: Manifest, configuration: Configuration, journal: str, clock: Clock, act: TakeSnapshot) -> Taking:
+    from reconciler.drivers.snapshots.policy import Policy
     from reconciler.drivers.snapshots.shelf import Shelf
     from reconciler.drivers.snapshots.taking import Taking
 
@@ -158,7 +159,9 @@ def _saving(manifest: Manifest, configuration: Configuration, journal: str, cloc
         raise Refused(str(error)) from error
     values = named(manifest.name, Release(act.slot, act.version), act.transition)
     shelf = Shelf(configuration.snapshots_dir / manifest.name)
-    return Taking(wanted, folders, command, values, shelf, configuration.snapshots, journal, clock)
+    said = configuration.snapshots
+    policy = Policy(said.keep, said.keep_for, said.changing == "record", said.timeout)
+    return Taking(wanted, folders, command, values, shelf, policy, journal, act.version, clock)
 
 
 def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:

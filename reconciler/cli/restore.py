@@ -192,11 +192,11 @@ def _in_place(config: str | None, name: str, path: Path, digest: str, *, yes: bo
         work = _work(session.configuration, archive, f"{session.clock.now():%Y%m%d-%H%M%S}")
         session.journal.append(name, RestoreBegan(path.name, digest, reason), actor=actor())
         done = work.run(archive, Watch().check)
-        session.journal.append(name, Restored(path.name, digest, done), actor=actor())
+        session.journal.append(name, Restored(path.name, digest, done, archive.manifest.label), actor=actor())
         session.journal.wake(name)
     say(f"{name}: {done}")
-    say(f"go on with: reconcile resume {name}; if the data were migrated since, say which slot works with them:")
-    say(f"reconcile adopt {name} --stable blue|green")
+    say(f"if the release from before is to serve these data again: reconcile rollback {name}")
+    say(f"then: reconcile resume {name}")
     return 0
 
 

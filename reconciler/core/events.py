@@ -240,11 +240,13 @@ class RestoreBegan:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """It is in its place; `detail` says what was put back, and where what was there lies now."""
+    """It is in its place; `detail` says what was put back, and where what was there lies now. `version`: the newcomer's
+    before which it was taken: what was made of the data for it, and for none before it, is undone."""
 
     name: str
     digest: str
     detail: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

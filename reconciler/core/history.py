@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.agreeing import answered, unapproved, used_up
-from reconciler.core.bearing import migrated, noted
+from reconciler.core.bearing import migrated, noted, restored
 from reconciler.core.endings import ended, since
 from reconciler.core.events import (
     Accepted,
@@ -109,8 +109,10 @@ def _fold(state: State, event: Event) -> State:
         case PausedByRule(reason):
             t = state.transition
             return replace(state, paused=reason, paused_by_rule=True, transition=unapproved(t) if t else None)
-        case Watched() | RestoreBegan() | Restored():
+        case Watched() | RestoreBegan():
             return state
+        case Restored(version=version):
+            return restored(state, version)
         case _ if state.transition is None:
             return state
         case Ended():

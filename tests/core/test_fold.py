@@ -96,7 +96,7 @@ EVENTS = st.one_of(
     st.builds(events.Migrated, VERSIONS, TEXT, st.booleans()),
     st.builds(events.SnapshotTaken, TEXT, TEXT, st.integers(0, 9), st.just(SHARED), TEXT),
     st.builds(events.RestoreBegan, TEXT, TEXT, TEXT),
-    st.builds(events.Restored, TEXT, TEXT, TEXT),
+    st.builds(events.Restored, TEXT, TEXT, TEXT, VERSIONS),
     st.builds(LetGo, st.just(("worker",))),
     st.builds(StepPassed, st.integers(0, 9), TEXT, MEMBERS),
     st.just(SoakBegan()),

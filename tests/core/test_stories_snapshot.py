@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from core_story import BOTH_WORK, FAILED, SHARED, acts, asked, happened, later, saving, shares
-from core_world import ON_BLUE, READY, STOPPED, B, G, World, at, serving, spec
+from core_story import BOTH_WORK, FAILED, SHARED, acts, asked, happened, later, outgrowing, saving, shares
+from core_world import ON_BLUE, READY, STABLE, STOPPED, B, G, World, at, serving, spec
 
 from reconciler.core.conditions import status
-from reconciler.core.events import Intended, Phase, RollbackBegan, SnapshotTaken, Verb
+from reconciler.core.events import Intended, Phase, Restored, RollbackBegan, SnapshotTaken, Verb
 from reconciler.core.model import GateSpec, Mode, OnFailure, Snapshot, Stage
 from reconciler.core.plan import decide
 from reconciler.core.preview import preview
@@ -211,3 +211,40 @@ def test_the_preview_says_it_at_its_place() -> None:
     assert "take a recovery point: folders shared; the dump of db-backup" in told
     kinds = [type(planned.what) for planned in road.steps]
     assert kinds.index(TakeSnapshot) < kinds.index(Migrate) < kinds.index(Start)
+
+
+def test_what_was_left_behind_by_a_migration_is_not_when_the_data_of_before_are_put_back() -> None:
+    world = outgrowing(snapshot=SHARED)
+    assert world.ended() is Phase.SUCCEEDED
+    world.settled()
+    assert not world.state.bears(STABLE)
+    world.fold(Restored("a.zip", "d", "", "v3"))
+    assert not world.state.bears(STABLE)
+    world.fold(Restored("a.zip", "d", "", "v2"))
+    assert world.state.bears(STABLE)
+    world.data.clear()
+    world.say(Verb.ROLLBACK)
+    assert world.ended() is Phase.ROLLED_BACK
+    assert world.weights == ON_BLUE
+    assert world.state.stable == STABLE
+
+
+def test_put_back_in_the_midst_of_a_transition_nobody_knows() -> None:
+    world = outgrowing(snapshot=SHARED)
+    world.until(lambda w: bool(w.state.transition and w.state.transition.migrated))
+    world.fold(Restored("a.zip", "d", "", "v2"))
+    assert not world.state.bears(STABLE)
+
+
+def test_down_then_data_and_release_of_before_come_back_by_rollback_and_resume() -> None:
+    world = saving()
+    world.ended()
+    world.settled()
+    world.say(Verb.DOWN)
+    world.waits("Down")
+    world.fold(Restored("a.zip", "d", "", "v2"))
+    world.say(Verb.ROLLBACK)
+    world.slow.add("v2")  # it does not work with the data of before
+    world.say(Verb.RESUME)
+    assert world.ended() is Phase.ROLLED_BACK
+    assert world.weights == ON_BLUE

@@ -14,7 +14,7 @@ from reconciler.core.model import Snapshot
 from reconciler.core.reading import SnapshotReading
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.folders.folder import Folder
-from reconciler.drivers.snapshots.policy import SnapshotsSection
+from reconciler.drivers.snapshots.policy import Policy
 from reconciler.drivers.snapshots.shelf import Shelf
 from reconciler.drivers.snapshots.taking import Taking
 from reconciler.drivers.snapshots.watch import Watch
@@ -50,10 +50,12 @@ def dumping(base: Path, code: str = DUMP, **keys: object) -> Command:
 def taking(tmp_path: Path, *names: str, command: Command | None = None, **changes: Any) -> Taking:
     """Of the folders of these names in `tmp_path`."""
     folders = {name: Folder(path=name, base=tmp_path) for name in names}
-    policy = SnapshotsSection.model_validate(changes.pop("policy", {}))
+    policy = Policy(**changes.pop("policy", {}))
     snapshot = Snapshot(names, "db-backup" if command else "")
     shelf = Shelf(tmp_path / "snapshots" / "demo")
-    made = Taking(snapshot, folders, command, VALUES, shelf, policy, "a-journal", Shown(2026, 11, 29, 19, 16, 33))
+    made = Taking(
+        snapshot, folders, command, VALUES, shelf, policy, "a-journal", "2.0", Shown(2026, 11, 29, 19, 16, 33)
+    )
     return replace(made, **changes)
 
 

@@ -102,7 +102,15 @@ def forged(tmp_path: Path, *entries: Entry, said: tuple[str, ...] = ("x",)) -> P
     """An archive whose list is consistent in itself, whatever it says."""
     path = tmp_path / "forged.zip"
     lines = b"".join(entry.line for entry in entries)
-    known = {"environment": "demo", "transition": "t", "journal": "j", "slot": "green", "version": "2", "taken": ""}
+    known = {
+        "environment": "demo",
+        "transition": "t",
+        "journal": "j",
+        "slot": "green",
+        "version": "2",
+        "label": "2",
+        "taken": "",
+    }
     manifest = {**known, "folders": said, "command": "", "digests": hashlib.sha256(lines).hexdigest(), "entries": {}}
     with zipfile.ZipFile(path, "w") as archive:
         for entry in entries:

@@ -257,7 +257,7 @@ def test_one_that_changes_each_time_is_named_and_there_is_no_recovery_point(tmp_
 
 
 def test_where_the_operator_says_so_it_is_kept_as_it_was_read_and_named(tmp_path: Path) -> None:
-    adds, made = Adds(tmp_path / "logs" / "log", 1000), taking(tmp_path, "logs", policy={"changing": "record"})
+    adds, made = Adds(tmp_path / "logs" / "log", 1000), taking(tmp_path, "logs", policy={"record": True})
     found = made.run(adds)
     kept, changed = content(made, found.name)
     assert adds.log.read_bytes().startswith(kept)
@@ -368,7 +368,7 @@ def test_something_that_was_added_to_an_archive_is_found(tmp_path: Path) -> None
         archive.verify(never)
 
 
-def several(tmp_path: Path, count: int, **policy: object) -> list[str]:
+def several(tmp_path: Path, count: int, **policy: float) -> list[str]:
     """So many, a day apart; what is left, the oldest first."""
     (tmp_path / "few").mkdir()
     made = taking(tmp_path, "few", policy=policy)
@@ -383,12 +383,12 @@ def test_the_latest_few_are_kept(tmp_path: Path) -> None:
 
 
 def test_what_is_too_old_goes_too(tmp_path: Path) -> None:
-    assert [name[:8] for name in several(tmp_path, 4, keep_for="36h")] == ["20261103", "20261104"]
+    assert [name[:8] for name in several(tmp_path, 4, keep_for=36 * 3600.0)] == ["20261103", "20261104"]
 
 
 def test_the_last_good_one_never_goes_whatever_the_clock_says(tmp_path: Path) -> None:
     before = several(tmp_path, 3, keep=1)
-    made = taking(tmp_path, "few", policy={"keep": 1, "keep_for": "1ms"}, clock=Shown(2020, 1, 1))
+    made = taking(tmp_path, "few", policy={"keep": 1, "keep_for": 0.001}, clock=Shown(2020, 1, 1))
     found = take(made)
     assert found.name.startswith("20200101")
     assert found.name in left(made)

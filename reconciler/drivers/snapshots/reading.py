@@ -32,6 +32,7 @@ class Manifest:
     journal: str
     slot: str  # the newcomer's, before which it was taken
     version: str
+    label: str  # of its pin: the version, and its configuration's digest
     taken: str  # ISO 8601, UTC
     folders: tuple[str, ...]
     command: str

@@ -13,7 +13,7 @@ from pathlib import Path
 from reconciler.core.model import Snapshot
 from reconciler.drivers.local.durable import sync_folder
 from reconciler.drivers.local.lock import OwnerLock
-from reconciler.drivers.snapshots.policy import SnapshotsSection
+from reconciler.drivers.snapshots.policy import Policy
 from reconciler.drivers.snapshots.reading import Archive
 from reconciler.errors import Refused
 
@@ -76,7 +76,7 @@ class Shelf:
             os.rename(half, whole)
             sync_folder(self.folder)
 
-    def prune(self, policy: SnapshotsSection, good: str, now: datetime) -> list[str]:
+    def prune(self, policy: Policy, good: str, now: datetime) -> list[str]:
         """Too many, and too old, ones go; `good` never does, which was found whole a moment ago. Which went."""
         oldest = now - timedelta(seconds=policy.keep_for) if policy.keep_for else None
         later = enumerate(self.names())

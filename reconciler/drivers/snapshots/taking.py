@@ -19,7 +19,7 @@ from reconciler.drivers.commands.run import run
 from reconciler.drivers.folders.folder import Folder, Tree
 from reconciler.drivers.snapshots import room
 from reconciler.drivers.snapshots.entry import DUMP, FOLDERS, Kind
-from reconciler.drivers.snapshots.policy import SnapshotsSection
+from reconciler.drivers.snapshots.policy import Policy
 from reconciler.drivers.snapshots.reading import Archive, digest_of
 from reconciler.drivers.snapshots.shelf import HALF, Shelf, writing
 from reconciler.drivers.snapshots.tree import Check
@@ -38,8 +38,9 @@ class Taking:
     command: Command | None
     values: Mapping[str, str]  # what the command's placeholders stand for
     shelf: Shelf
-    policy: SnapshotsSection
+    policy: Policy
     journal: str
+    label: str  # of the newcomer's pin
     clock: Clock = SYSTEM
     free: room.Free = room.free
 
@@ -124,7 +125,7 @@ class Taking:
     def _written(self, half: Path, dump: Path | None, check: Check) -> None:
         handle = os.open(half, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         with open(handle, "w+b") as file:
-            writer = Writer(file, half.parent, check, changing=self.policy.changing == "record")
+            writer = Writer(file, half.parent, check, changing=self.policy.record)
             try:
                 for name, folder in self.folders.items():
                     writer.add(FOLDERS + name, folder.root)
@@ -143,6 +144,7 @@ class Taking:
             "taken": self.clock.wall(),
             "slot": self.values["slot"],
             "version": self.values["version"],
+            "label": self.label,
             "folders": list(self.snapshot.folders),
             "command": self.snapshot.command,
         }
