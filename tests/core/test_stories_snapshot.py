@@ -10,11 +10,11 @@ from core_world import ON_BLUE, READY, STABLE, STOPPED, B, G, World, at, serving
 
 from reconciler.core.conditions import status
 from reconciler.core.events import Intended, Phase, Restored, RollbackBegan, SnapshotTaken, Verb
-from reconciler.core.model import GateSpec, Mode, OnFailure, Snapshot, Stage
+from reconciler.core.model import Admission, GateSpec, Mode, OnFailure, Snapshot, Stage
 from reconciler.core.plan import decide
 from reconciler.core.preview import preview
 from reconciler.core.reading import Observed, SnapshotReading, SnapshotStatus
-from reconciler.core.steps import Migrate, StageFiles, Start, TakeSnapshot
+from reconciler.core.steps import Migrate, Route, StageFiles, Start, TakeSnapshot
 from reconciler.wording import describe
 
 DRY_RUN = GateSpec("dry-run", "migration", Stage.MIGRATE, Mode.ENFORCE)
@@ -248,3 +248,4 @@ def test_down_then_data_and_release_of_before_come_back_by_rollback_and_resume()
     world.say(Verb.RESUME)
     assert world.ended() is Phase.ROLLED_BACK
     assert world.weights == ON_BLUE
+    assert all(act.after.admission[B] is Admission.OPEN for act in acts(world, Route) if act.after.weights[B])

@@ -169,8 +169,9 @@ def test_without_a_recovery_point_nobody_is_moved(ground: Playground) -> None:
 
 
 def test_the_preview_says_what_will_be_saved(ground: Playground) -> None:
-    ground.commit("green", "1.0.0", "1.1.0", gates=SAVES, more=("windows: [{deny: '* * * * *', duration: 1h}]",))
-    said = ground.reconcile("--once").stdout
-    assert said
-    listed = ground.reconcile("restore", ENVIRONMENT, "--list")
-    assert "there is none in" in listed.stdout
+    ground.stop_run()
+    ground.commit("green", "1.0.0", "1.1.0", gates=MIGRATES)
+    steps = [line for line in ground.reconcile("--once").stdout.splitlines() if line.startswith("  +")]
+    (saves,) = (at for at, line in enumerate(steps) if "folders shared; the dump of db-backup" in line)
+    assert saves < min(at for at, line in enumerate(steps) if "migrate the data" in line)
+    assert not shelf(ground).exists()
