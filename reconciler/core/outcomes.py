@@ -25,7 +25,7 @@ from reconciler.core.steps import (
 
 
 def at_step(transition: Transition, cursor: int, now: float) -> Transition:
-    moved = replace(transition, cursor=cursor, since=now, starts=0, let_go=False)
+    moved = replace(transition, cursor=cursor, since=now, starts=0, let_go=False, saving=False)
     handing = isinstance(moved.step, HandOver)
     return replace(moved, phase=Phase.HANDING_OVER if handing else Phase.PROGRESSING)
 
@@ -49,7 +49,7 @@ def intended(state: State, event: Intended) -> State:
             state = replace(state, leftover=left, started=started, warm=warm, forced=forced)
             t = state.transition
             if t and t.newcomer.slot is slot:
-                state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
+                state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner, saving=False))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
     state = _owned_again(state, event.act)

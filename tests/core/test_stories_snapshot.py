@@ -249,3 +249,15 @@ def test_down_then_data_and_release_of_before_come_back_by_rollback_and_resume()
     assert world.ended() is Phase.ROLLED_BACK
     assert world.weights == ON_BLUE
     assert all(act.after.admission[B] is Admission.OPEN for act in acts(world, Route) if act.after.weights[B])
+
+
+def test_where_git_asks_for_none_any_more_it_is_not_waited_for_and_the_deadline_counts_again() -> None:
+    world = saving()
+    world.saves = SnapshotStatus.RUNNING
+    world.until(lambda w: bool(w.snapshots))
+    world.slow.add("v2")
+    world.commit(spec(G, green="v2"))
+    world.until(lambda w: bool(w.state.transition and w.state.transition.starts))
+    assert world.ended() is Phase.ROLLED_BACK
+    (back,) = happened(world, RollbackBegan)
+    assert back.condition == "ProgressDeadlineExceeded"

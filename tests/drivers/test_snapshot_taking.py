@@ -471,3 +471,16 @@ def test_two_at_once_are_not_taken(tmp_path: Path) -> None:
     made = taking(tmp_path, "shared")
     with made.shelf.held(), pytest.raises(Refused, match="is owned by"):
         take(made)
+
+
+def test_a_dump_that_is_given_up_ends_at_once_and_so_does_what_it_started(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    code = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(600)"
+    saver, made = Saver(), taking(tmp_path, command=dumping(tmp_path, code, timeout="1h"))
+    saver.begin(made)
+    while not started.exists():
+        assert saver.read().status is SnapshotStatus.RUNNING, saver.read().detail
+    saver.close()
+    assert saver.read().status is SnapshotStatus.FAILED
+    assert "given up" in saver.read().detail
+    assert left(made) == []

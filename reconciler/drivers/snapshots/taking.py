@@ -114,7 +114,7 @@ class Taking:
         target = scratch / DUMP / name
         with writing(self.shelf.folder):
             target.parent.mkdir(mode=0o700)
-        ended = run(command, {**self.values, DUMP: str(target.absolute())}, self.clock)
+        ended = run(command, {**self.values, DUMP: str(target.absolute())}, self.clock, check=check)
         if ended.code != command.expect:
             raise Refused(f"'{name}' {told(ended)}")
         if not os.path.lexists(target) or (target.is_file() and not target.stat().st_size):
