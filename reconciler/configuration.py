@@ -10,11 +10,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
 
+from reconciler.durations import Duration
 from reconciler.errors import InvalidConfiguration
 from reconciler.operator_file import find, read, refuse_missing, refuse_tracked, tell
 from reconciler.operator_tables import TABLES, defined
@@ -93,6 +95,17 @@ class Security(Section):
     listen: tuple[Text, ...] = LOOPBACK
 
 
+class SnapshotsSection(Section):
+    """Where recovery points lie, how many are kept and for how long, and what a file that changes meanwhile means."""
+
+    folder: Text | None = None  # without: `snapshots` in the state's folder
+    keep: Annotated[int, Field(ge=1, le=1000, strict=True)] = 5
+    keep_for: Annotated[Duration, Field(gt=0)] | None = None
+    changing: Literal["refuse", "record"] = "refuse"
+    timeout: Annotated[Duration, Field(gt=0)] = 3600.0
+    restore: dict[Name, Name] = {}  # the command that makes a dump -> the one that loads it
+
+
 class Configuration(Section):
     """What the operator has decided."""
 
@@ -107,6 +120,7 @@ class Configuration(Section):
     folders: Tables = {}
     alerts: Tables = {}
     security: Security = Security()
+    snapshots: SnapshotsSection = SnapshotsSection()
 
     _file: Path | None = PrivateAttr(None)
     _base: Path = PrivateAttr(Path())
@@ -161,6 +175,11 @@ class Configuration(Section):
         return self._named(self.evidence.folder) or self.state_dir / "evidence"
 
     @property
+    def snapshots_dir(self) -> Path:
+        """Where recovery points lie, in a folder for each environment."""
+        return self._base / self.snapshots.folder if self.snapshots.folder else self.state_dir / "snapshots"
+
+    @property
     def journal_url(self) -> str:
         """With an absolute path, where the journal is a file."""
         url = self.journal.url
@@ -193,6 +212,20 @@ class Configuration(Section):
         if name in known:
             return ""
         return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
+
+    def dump_problem(self, name: str, *, dumps: bool) -> str:
+        """Why this command may not be named where it is told `{dump}`, or where it is not; empty when it may."""
+        told = "{dump}" in self.named("commands", name).argv
+        if told == dumps:
+            return ""
+        if told:
+            return f"command '{name}' asks for `{{dump}}`, which only the command of a `snapshot` is told"
+        place = self._place("commands", name)
+        return f"command '{name}' is not told where to write its dump; add the word `{{dump}}` to argv of {place}"
+
+    def loads_problem(self, name: str) -> str:
+        """Why this command can neither write nor load a dump; empty when it can."""
+        return self.problem("commands", name) or self.dump_problem(name, dumps=True)
 
     def app_problem(self, name: str, *, weighted: bool = False, standby: bool = False) -> str:
         """Why a manifest may not name this app for such a member; empty when it may."""
@@ -253,7 +286,12 @@ def parse(text: str, file: Path) -> Configuration:
     if wrong:
         raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))
     configuration._defined = named
-    return _placed(configuration, file, file.parent)
+    placed = _placed(configuration, file, file.parent)
+    if wrong := [
+        one for name in chain(*configuration.snapshots.restore.items()) if (one := placed.loads_problem(name))
+    ]:
+        raise InvalidConfiguration("\n".join(f"{file}: snapshots.restore: {one}" for one in wrong))
+    return placed
 
 
 def _placed(configuration: Configuration, file: Path | None, base: Path) -> Configuration:

@@ -43,6 +43,7 @@ def observe(
         gates=gates,
         serving=serving(previous, reading),
         migration=world.migrator.read(),
+        snapshot=world.saver.read(),
         detail=why,
     )
 

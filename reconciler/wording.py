@@ -30,8 +30,11 @@ from reconciler.core.events import (
     Rebound,
     Requested,
     RequestRefused,
+    RestoreBegan,
+    Restored,
     Retired,
     RollbackBegan,
+    SnapshotTaken,
     SoakBegan,
     StagePassed,
     StepPassed,
@@ -47,10 +50,23 @@ from reconciler.core.model import (
     Routing,
     SetWeight,
     Slot,
+    Snapshot,
     StrategyStep,
     Weights,
 )
-from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.steps import (
+    Act,
+    CloseGateway,
+    Migrate,
+    Note,
+    PutBack,
+    Route,
+    StageFiles,
+    Start,
+    Stop,
+    TakeSnapshot,
+    Warm,
+)
 
 LINE_END = "\n"
 
@@ -67,6 +83,22 @@ def duration(seconds: float) -> str:
 
 def weights(found: Weights | None) -> str:
     return f"blue {found.blue} %, green {found.green} %" if found else "unknown"
+
+
+def size(count: int) -> str:
+    """`1536` -> `1.5 KB`."""
+    if count < 1024:
+        return f"{count} bytes"
+    number, units = count / 1024, ["KB", "MB", "GB", "TB"]
+    while number >= 1024 and len(units) > 1:
+        number, units = number / 1024, units[1:]
+    return f"{number:.1f} {units[0]}"
+
+
+def saved(snapshot: Snapshot) -> str:
+    """What a recovery point holds."""
+    folders = f"folders {', '.join(snapshot.folders)}" if snapshot.folders else ""
+    return "; ".join(one for one in (folders, snapshot.command and f"the dump of {snapshot.command}") if one)
 
 
 def describe(what: Act | Event | StrategyStep) -> str:
@@ -90,6 +122,8 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"ask what became of the data for {version}"
         case Migrate(_, version):
             return f"migrate the data for {version}"
+        case TakeSnapshot(_, _, _, snapshot):
+            return f"take a recovery point: {saved(snapshot)}"
         case Warm(slot, version):
             return f"warm {slot} up: first requests to {version}"
         case Route(before, after):
@@ -137,6 +171,9 @@ def _decided(what: Act | Event | StrategyStep) -> str:
             return f"the migration is {status}{_because(detail)}"
         case Migrated(version, evidence):
             return f"the data is migrated for {version}{_because(evidence)}"
+        case SnapshotTaken(name, digest, bytes_, snapshot, detail):
+            archive = f" {name}, {size(bytes_)}, SHA-256 {digest[:12]}" if name else ""
+            return f"there is a recovery point{archive}: {detail or saved(snapshot)}"
         case StepPassed(cursor, evidence, handed):
             passed = f"{', '.join(handed)} handed over" if handed else f"step {cursor + 1} passed"
             return f"{passed}{_because(evidence)}"
@@ -186,6 +223,10 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"holding in place{_because(reason)}"
         case RequestRefused(verb, reason):
             return f"{verb} refused{_because(reason)}"
+        case RestoreBegan(name, digest, reason):
+            return f"recovery point {name} (SHA-256 {digest[:12]}) is being put back{_because(reason)}"
+        case Restored(name, _, detail):
+            return f"recovery point {name} was put back{_because(detail)}"
         case WentDown():
             return "everything has stopped"
         case Watched():

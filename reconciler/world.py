@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration
 from reconciler.core.model import Pair, Release, Slot
-from reconciler.core.steps import Migrate
+from reconciler.core.steps import Migrate, TakeSnapshot
 from reconciler.desired.manifest import GateDriver, Manifest, MemberDriver
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.protocols import (
@@ -27,12 +28,16 @@ from reconciler.drivers.protocols import (
 )
 from reconciler.drivers.registry import driver
 from reconciler.drivers.roads import UPSTREAM_HEADER
+from reconciler.drivers.snapshots.saver import Saver
 from reconciler.drivers.words import named
 from reconciler.errors import InvalidConfiguration, Refused, Unreachable
 from reconciler.measure.ledger import Ledger
 from reconciler.measure.rounds import Rounds
 from reconciler.measure.sampler import Tape
 from reconciler.measure.samplers import Samplers
+
+if TYPE_CHECKING:  # loaded when a recovery point is taken
+    from reconciler.drivers.snapshots.taking import Taking
 
 WARMING = 3  # requests per weighted member
 GATE_DEADLINE = 60.0  # seconds; gates have time-outs of their own, and never keep the loop waiting
@@ -52,14 +57,21 @@ class World:
         ledger: Ledger,
         migrator: Migrator,
         migrating: Callable[[Migrate], Migrating],
+        saver: Saver,
+        saving: Callable[[TakeSnapshot], Taking],
     ) -> None:
         self.manifest, self.gateway, self.hosts = manifest, gateway, hosts
         self.endpoints, self.gates, self.samplers, self.ledger = endpoints, gates, samplers, ledger
         self.migrator, self._migrating = migrator, migrating
+        self.saver, self._saving = saver, saving
 
     def migrate(self, act: Migrate) -> None:
         """Begin a migration, by the commands that the intent names. Raises Refused, and Conflict: not now."""
         self.migrator.begin(self._migrating(act), act.transition, only_ask=act.only_ask)
+
+    def save(self, act: TakeSnapshot) -> None:
+        """Begin a recovery point of what the intent names. Raises Refused, and Conflict: not now."""
+        self.saver.begin(self._saving(act))
 
     def warm(self, slot: Slot) -> None:
         """First requests to each weighted member of a slot, by the forced road. Raises Unreachable until then."""
@@ -116,7 +128,12 @@ def open_world(
     gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers, ledger) for gate in manifest.gates}
     migrator = previous.migrator if previous else Migrator(state)
     migrating = partial(_migrating, manifest, configuration)
-    return World(manifest, gateway, hosts, endpoints, Rounds(gates, clock), samplers, ledger, migrator, migrating)
+    saver = previous.saver if previous else Saver()
+    saving = partial(_saving, manifest, configuration, journal, clock)
+    rounds = Rounds(gates, clock)
+    return World(
+        manifest, gateway, hosts, endpoints, rounds, samplers, ledger, migrator, migrating, saver, saving
+    )  # fmt: skip
 
 
 def _migrating(manifest: Manifest, configuration: Configuration, act: Migrate) -> Migrating:
@@ -129,6 +146,24 @@ def _migrating(manifest: Manifest, configuration: Configuration, act: Migrate) -
         raise Refused(str(error)) from error
     values = named(manifest.name, Release(act.slot, act.version), act.transition)
     return Migrating(wanted, command, check, values)
+
+
+def _saving(manifest: Manifest, configuration: Configuration, journal: str, clock: Clock, act: TakeSnapshot) -> Taking:
+    from reconciler.drivers.snapshots.policy import Policy
+    from reconciler.drivers.snapshots.shelf import Shelf
+    from reconciler.drivers.snapshots.taking import Taking
+
+    wanted = act.snapshot
+    try:
+        folders = {name: configuration.named("folders", name) for name in wanted.folders}
+        command = configuration.named("commands", wanted.command) if wanted.command else None
+    except InvalidConfiguration as error:
+        raise Refused(str(error)) from error
+    values = named(manifest.name, Release(act.slot, act.version), act.transition)
+    shelf = Shelf(configuration.snapshots_dir / manifest.name)
+    said = configuration.snapshots
+    policy = Policy(said.keep, said.keep_for, said.changing == "record", said.timeout)
+    return Taking(wanted, folders, command, values, shelf, policy, journal, act.version, clock)
 
 
 def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:

@@ -65,7 +65,7 @@ def front() -> Iterator[Front]:
 
 def world(front: Front) -> World:
     nothing: Any = SimpleNamespace()
-    return World(nothing, front, {}, ENDPOINTS[:1], nothing, nothing, nothing, nothing, nothing)  # type: ignore[arg-type]
+    return World(nothing, front, {}, ENDPOINTS[:1], *(nothing,) * 7)  # type: ignore[arg-type]
 
 
 def test_a_slot_is_warm_when_its_own_members_answered(front: Front) -> None:

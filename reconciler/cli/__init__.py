@@ -39,6 +39,7 @@ COMMANDS = {
     "adopt": "Say which slot is good, where nobody else can know.",
     "handover": "Say that an owner which cannot be read has stopped.",
     "down": "Stop an environment: its gateway, then both slots.",
+    "restore": "Put a recovery point back, into its place or beside it.",
     "demo": "Watch it work, in a folder of its own.",
 }
 

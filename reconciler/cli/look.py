@@ -69,6 +69,7 @@ def as_json(found: Look) -> dict[str, Any]:
         "last": dataclasses.asdict(found.state.last) if found.state.last else None,
         "refused": found.state.request_refused,
         "waits": _asked_since(found),
+        "recoveryPoint": _saved(found),
         "attended": found.attended,
         "error": found.error,
         "next": next_step(found),
@@ -101,6 +102,7 @@ def lines(found: Look) -> list[str]:
         "traffic": _traffic(found),
         "stable": f"{s.stable or 'none yet'}    git asks for {s.target or 'nothing usable'}",
         "newcomer": f"{s.newcomer} at {s.rung} %" if s.newcomer else "",
+        "saved": _saved(found),
         "last": _last(found) if not s.newcomer else "",
         "held": _held(found),
         "why": _why(found, s),
@@ -154,6 +156,12 @@ def _waits(found: Look) -> str:
     if found.reason != "WaitingApproval" or found.until is None:
         return since
     return f"{since}; if nobody answers it goes back in {duration(max(0.0, found.until - found.state.watched))}"
+
+
+def _saved(found: Look) -> str:
+    """The recovery point of the transition that is under way."""
+    t = found.state.transition
+    return t.saved.name if t and t.saved else ""
 
 
 def _last(found: Look) -> str:

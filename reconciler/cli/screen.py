@@ -9,7 +9,7 @@ from reconciler.cli.layout import paint, table
 from reconciler.core.events import StepPassed
 from reconciler.core.model import Spec
 from reconciler.core.preview import Planned, Preview
-from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.steps import CloseGateway, Migrate, Route, StageFiles, Start, Stop, TakeSnapshot, Warm
 from reconciler.wording import describe, duration
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def steps_table(road: Preview, spec: Spec | None) -> list[str]:
 
 
 def _acts(planned: Planned) -> bool:
-    return isinstance(planned.what, StageFiles | Start | Stop | Warm | Route | CloseGateway)
+    return isinstance(planned.what, StageFiles | TakeSnapshot | Migrate | Start | Stop | Warm | Route | CloseGateway)
 
 
 def _row(planned: Planned, spec: Spec | None) -> tuple[str, str, str, str, str]:

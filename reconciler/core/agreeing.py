@@ -11,7 +11,7 @@ from dataclasses import replace
 from reconciler.core.events import Admitted, ApprovalAsked, ApprovalVoided, Approved
 from reconciler.core.model import Stage
 from reconciler.core.state import Agreed, Question, Transition
-from reconciler.core.steps import Act, Migrate, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.steps import Act, Migrate, Route, StageFiles, Start, Stop, TakeSnapshot, Warm
 
 Word = ApprovalAsked | Approved | ApprovalVoided | Admitted
 LATEST = 100  # approvals of one question that are kept
@@ -46,7 +46,10 @@ def used_up(t: Transition, act: Act | None = None) -> Transition:
 def _first(t: Transition, stage: Stage, act: Act) -> bool:
     """Is this what an approval of the stage was for? Healing, and keeping stable up, is not."""
     match stage, act:
-        case ((Stage.PREFLIGHT | Stage.MIGRATE), (StageFiles() | Start() | Stop() | Warm() | Migrate())):
+        case (
+            (Stage.PREFLIGHT | Stage.MIGRATE),
+            (StageFiles() | Start() | Stop() | Warm() | Migrate() | TakeSnapshot()),
+        ):
             return act.slot is t.newcomer.slot
         case Stage.SHIFT, Route(advance=advance):
             return advance

@@ -7,6 +7,7 @@ from reconciler.core.gates import pending
 from reconciler.core.members import at_rest, owned, prepare, shared, vacate, whole
 from reconciler.core.model import Release, Slot, Weights, all_on
 from reconciler.core.reading import MemberStatus
+from reconciler.core.saving import unsafe
 from reconciler.core.situation import RUNNING, Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
 from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop
@@ -166,7 +167,7 @@ def _alone(s: Situation, t: Transition, stable: Release) -> bool:
 def _reopen_alone(s: Situation, t: Transition) -> Answer | None:
     """Stable does not work with the data any more: the newcomer, or nobody. One that had no users yet is brought up
     behind the closed listener, where no gate can judge it; so a person says whether it may have them."""
-    if t.migrating:
+    if t.migrating or unsafe(s, t):
         return None
     closed = f"the gateway stays closed until {t.newcomer} is ready: {t.stable} does not work with its data"
     if not t.rung:

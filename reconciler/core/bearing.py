@@ -1,8 +1,8 @@
 """What is remembered of the data: what was made of them, or may have been, and which release they have left behind.
 
 One law: from when a migration that the old version does not work with was run, or may have been, that version counts as
-left behind, whatever becomes of the transition, until the same check says that it is not applied, or another release
-is stable.
+left behind, whatever becomes of the transition, until the same check says that it is not applied, another release is
+stable, or what the data were before is put back.
 """
 
 from __future__ import annotations
@@ -68,6 +68,14 @@ def _as_it_was(state: State, t: Transition, migration: Migration | None) -> Stat
     left = tuple(behind for behind in state.behind if (behind.version, behind.check) != (t.newcomer.version, check))
     state = replace(state, behind=left)
     return replace(state, transition=replace(t, ran=False, one_way=not state.bears(t.stable)))
+
+
+def restored(state: State, version: str) -> State:
+    """The data are as they were before a transition to this version: by what was made of them for it, nothing is left
+    behind any more. In the midst of one nobody knows."""
+    if state.transition:
+        return state
+    return replace(state, behind=tuple(behind for behind in state.behind if behind.version != version))
 
 
 def what_became(t: Transition) -> str:

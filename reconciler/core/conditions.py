@@ -118,7 +118,10 @@ def _waiting(decision: Decision) -> Wait | None:
 
 
 def _as_noted(decision: Decision, spec: Spec | None, transition: Transition | None) -> Wait | None:
-    """Nor does it know of a migration: what was known last is on record, and holds until that is another."""
+    """Nor does it know of a migration, or of a recovery point: what was known last is on record, and holds until that
+    is another."""
+    if transition and transition.saving and decision.rule == "take-snapshot":
+        return Wait("TakingSnapshot", _doing(decision))
     known = transition.noted if transition and decision.rule == "migrate" else None
     if spec is None or known is None or known.migration != spec.migration or known.status not in OPEN:
         return None

@@ -6,7 +6,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Admission, Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep, Weights
+from reconciler.core.model import (
+    Admission,
+    Migration,
+    Outcome,
+    Pair,
+    Release,
+    Slot,
+    Snapshot,
+    Stage,
+    StrategyStep,
+    Weights,
+)
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.steps import Act, Result
 
@@ -208,6 +219,37 @@ class Migrated:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """There is a recovery point: an archive of this name and SHA-256, read back and verified."""
+
+    name: str
+    digest: str
+    size: int  # bytes
+    snapshot: Snapshot
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreBegan:
+    """Somebody puts a recovery point back into its place. On record before anything is moved for it."""
+
+    name: str
+    digest: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """It is in its place; `detail` says what was put back, and where what was there lies now. `version`: the newcomer's
+    before which it was taken: what was made of the data for it, and for none before it, is undone."""
+
+    name: str
+    digest: str
+    detail: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StepPassed:
     """A strategy step that needs no act of its own is over; `handed` members have a new owner."""
 
@@ -363,4 +405,7 @@ Event = (
     | WentDown
     | Watched
     | MovedByHand
+    | SnapshotTaken
+    | RestoreBegan
+    | Restored
 )

@@ -44,7 +44,7 @@ def asks_first(spec: Spec) -> bool:
 
 def untouched(t: Transition) -> bool:
     """Nothing was done for it yet, but perhaps agreed to."""
-    return not (t.rung or t.starts or t.begun or t.cursor or t.passed)
+    return not (t.rung or t.starts or t.begun or t.cursor or t.passed or t.saving or t.saved)
 
 
 def closed(s: Situation, needed: float) -> Closed | None:

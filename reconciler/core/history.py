@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.agreeing import answered, unapproved, used_up
-from reconciler.core.bearing import migrated, noted
+from reconciler.core.bearing import migrated, noted, restored
 from reconciler.core.endings import ended, overtaken, since
 from reconciler.core.events import (
     Accepted,
@@ -36,8 +36,11 @@ from reconciler.core.events import (
     Rebound,
     Requested,
     RequestRefused,
+    RestoreBegan,
+    Restored,
     Retired,
     RollbackBegan,
+    SnapshotTaken,
     SoakBegan,
     StagePassed,
     StepPassed,
@@ -61,13 +64,13 @@ def fold(state: State, event: Event, *, elapsed: float = 0.0, seq: int = 0) -> S
 
 
 def _spend(state: State, transition: Transition, elapsed: float) -> Transition:
-    """The progress deadline counts no pause, freeze, approval or hold, no migration, no soak, and not the way back;
-    that of an approval no pause, freeze or hold."""
+    """The progress deadline counts no pause, freeze, approval or hold, no work on the data, no soak, and not the way
+    back; that of an approval no pause, freeze or hold."""
     if state.halted or transition.going_back:
         return transition
     if transition.waiting and transition.waiting not in transition.admitted:
         transition = replace(transition, waited=transition.waited + elapsed)
-    idle = transition.asking or transition.migrating or transition.phase is Phase.SOAKING
+    idle = transition.asking or transition.at_data or transition.phase is Phase.SOAKING
     if idle or isinstance(transition.step, Pause):
         return transition
     return replace(transition, spent=transition.spent + elapsed)
@@ -111,8 +114,10 @@ def _fold(state: State, event: Event) -> State:
         case PausedByRule(reason):
             t = state.transition
             return replace(state, paused=reason, paused_by_rule=True, transition=unapproved(t) if t else None)
-        case Watched():
+        case Watched() | RestoreBegan():
             return state
+        case Restored(version=version):
+            return restored(state, version)
         case _ if state.transition is None:
             return state
         case Ended():
@@ -176,6 +181,8 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             return noted(state, transition, event)
         case Migrated():
             return migrated(state, transition, event)
+        case SnapshotTaken():  # what comes now has a time of its own
+            transition = replace(transition, saving=False, saved=event, opened=now, since=now)
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})
@@ -198,7 +205,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
         case Thawed():  # what has a time of its own gets all of it in an open window
             transition = replace(transition, frozen="", since=now)
         case HoldBegan(reason):
-            transition = replace(unapproved(transition), holding_since=now, reason=reason)
+            transition = replace(unapproved(transition), holding_since=now, reason=reason, saving=False)
         case RollbackBegan(ends, condition, reason, hold):
             transition = replace(transition, phase=Phase.ROLLING_BACK, since=now, asked=None, agreed=(), frozen="")
             transition = replace(transition, ends=ends, condition=condition, reason=reason, hold=hold)

@@ -8,6 +8,7 @@ from reconciler.core.gates import lacking, pending, verdict
 from reconciler.core.migrating import answer
 from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot
 from reconciler.core.reading import MemberStatus, MigrationStatus
+from reconciler.core.saving import unsaved
 from reconciler.core.situation import IDLE, Situation
 from reconciler.core.state import Transition
 
@@ -19,7 +20,8 @@ def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
     """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
     if t.restarts:
         return _never_ready(s, t, s.having(t.newcomer.slot, MemberStatus.STOPPED)) or _late(s, t)
-    return _broken(s, t) or _unmigrated(s, t) or _condemned(s, t) or _blind(s, t) or overdue(s, t) or _late(s, t)
+    data = unsaved(s, t) or _unmigrated(s, t)
+    return _broken(s, t) or data or _condemned(s, t) or _blind(s, t) or overdue(s, t) or _late(s, t)
 
 
 def _broken(s: Situation, t: Transition) -> tuple[str, str] | None:
@@ -93,9 +95,9 @@ def _blind(s: Situation, t: Transition) -> tuple[str, str] | None:
 
 def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     """The progress deadline, in watched time without pauses; after the soak it applies to the last verdict. While data
-    are migrated there is none, however short it was made meanwhile."""
+    are saved or migrated there is none, however short it was made meanwhile."""
     deadline = s.spec.progress_deadline
-    if t.migrating:
+    if t.at_data:
         return None
     if t.phase is Phase.SOAKING:
         late = not (s.state.paused or t.asking) and s.now >= t.since + s.spec.soak + t.waited + deadline

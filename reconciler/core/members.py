@@ -209,6 +209,8 @@ def at_rest(s: Situation, stable: Release) -> Routing:
     left, alone = s.state.leftover, whole(stable.slot)
     if left is None or not left.good or left.stopped or not s.state.bears(left.release):
         return alone
+    if left.release.slot is stable.slot:
+        return alone  # on the way back to it, behind a gateway that is down
     if s.state.started[left.release.slot] != left.release.version:
         return alone
     return Routing(alone.weights, alone.admission.replace(left.release.slot, Admission.DRAINING))

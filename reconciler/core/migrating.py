@@ -48,17 +48,17 @@ def migrate(s: Situation) -> Answer | None:
     t = s.transition
     if t is None or t.going_back or not pending(t):
         return None
-    return _files(s, t) or _allowed(s, t) or _applied(s, t)
+    return files(s, t) or allowed(s, t) or _applied(s, t)
 
 
-def _files(s: Situation, t: Transition) -> Do | None:
+def files(s: Situation, t: Transition) -> Do | None:
     """Missing files are found out before anything is changed for them."""
     slot, version = t.newcomer.slot, t.newcomer.version
     there = version in (s.state.files[slot], s.state.started[slot])
     return None if there else Do(StageFiles(slot, version), f"stage the files of {t.newcomer}")
 
 
-def _allowed(s: Situation, t: Transition) -> Record | Wait | None:
+def allowed(s: Situation, t: Transition) -> Record | Wait | None:
     """What the gates before a migration say, on record before it begins."""
     if Stage.MIGRATE in t.passed:
         return None

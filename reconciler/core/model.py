@@ -169,6 +169,14 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a recovery point holds: named folders of the operator's file, and what a named command writes."""
+
+    folders: tuple[str, ...] = ()
+    command: str = ""  # makes a dump, of a database say; empty: none
+
+
+@dataclass(frozen=True, slots=True)
 class Approvals:
     """Who has to agree before a stage begins. Where names count, so do signatures: `signed`."""
 
@@ -227,6 +235,7 @@ class Spec:
     migration: Migration | None = None
     approvals: Approvals | None = None
     git_after: GitAfter = GitAfter.REVERT
+    snapshot: Snapshot | None = None
 
     @property
     def target(self) -> Release:

@@ -9,11 +9,23 @@ from reconciler.core.bearing import begun
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
 from reconciler.core.state import Refusal, Repeated, State, Transition, Word
-from reconciler.core.steps import Act, Migrate, Note, PutBack, Result, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.steps import (
+    Act,
+    Migrate,
+    Note,
+    PutBack,
+    Result,
+    Route,
+    StageFiles,
+    Start,
+    Stop,
+    TakeSnapshot,
+    Warm,
+)
 
 
 def at_step(transition: Transition, cursor: int, now: float) -> Transition:
-    moved = replace(transition, cursor=cursor, since=now, starts=0, let_go=False)
+    moved = replace(transition, cursor=cursor, since=now, starts=0, let_go=False, saving=False)
     handing = isinstance(moved.step, HandOver)
     return replace(moved, phase=Phase.HANDING_OVER if handing else Phase.PROGRESSING)
 
@@ -37,7 +49,7 @@ def intended(state: State, event: Intended) -> State:
             state = replace(state, leftover=left, started=started, warm=warm, forced=forced)
             t = state.transition
             if t and t.newcomer.slot is slot:
-                state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner))
+                state = replace(state, transition=replace(t, starts=t.starts + 1, up=t.up and owner, saving=False))
         case Stop(slot, owner=False):
             state = replace(state, warm=state.warm.replace(slot, None))
     state = _owned_again(state, event.act)
@@ -70,6 +82,8 @@ def applied(state: State, event: Applied) -> State:
         return state
     if isinstance(intent.act, Migrate) and event.result in (Result.DONE, Result.UNKNOWN):
         state = begun(state, intent.act)
+    if isinstance(intent.act, TakeSnapshot) and state.transition and event.result in (Result.DONE, Result.UNKNOWN):
+        state = replace(state, transition=replace(state.transition, saving=True))
     if isinstance(intent.act, PutBack | Note):
         return _told(state, intent.act, event)
     if event.result is Result.DONE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from reconciler.core import approving, arriving, back, by_hand, forward, freezing, migrating, rest, telling
+from reconciler.core import approving, arriving, back, by_hand, forward, freezing, migrating, rest, saving, telling
 from reconciler.core.diff import standing
 from reconciler.core.events import Accepted, Applied, Intended
 from reconciler.core.model import Desired, Pair, Slot
@@ -94,6 +94,7 @@ RULES: tuple[Rule, ...] = (
     forward.stand_still,
     approving.approve_start,
     freezing.freeze,
+    saving.take_snapshot,
     migrating.migrate,
     forward.bring_up,
     forward.pass_stage,

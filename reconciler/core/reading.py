@@ -1,11 +1,12 @@
-"""What was read from the world: gateway, members, gates, the migration. `Observed` is one look at all of it."""
+"""What was read from the world: gateway, members, gates, the migration, the recovery point. `Observed` is one look at
+all of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reconciler.core.model import Admission, Migration, Outcome, Pair, Release, Slot, Stage, Weights
+from reconciler.core.model import Admission, Migration, Outcome, Pair, Release, Slot, Snapshot, Stage, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,28 @@ class MigrationReading:
     migration: Migration | None = None  # which one: a commit may ask for another in the midst of it
 
 
+class SnapshotStatus(StrEnum):
+    """What is known of a recovery point. After a restart of ours that is nothing, and the archives are looked at."""
+
+    UNASKED = "unasked"
+    RUNNING = "running"
+    TAKEN = "taken"  # whole, on disk, read back and verified
+    FAILED = "failed"  # there is none
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotReading:
+    """How the recovery point stands that was begun in `transition`."""
+
+    status: SnapshotStatus = SnapshotStatus.UNASKED
+    transition: str = ""
+    snapshot: Snapshot | None = None  # of what: a commit may ask for another in the midst of it
+    name: str = ""  # of the archive
+    digest: str = ""  # SHA-256 of the archive's bytes, hexadecimal
+    size: int = 0  # bytes of the archive
+    detail: str = field(default="", compare=False)  # for people: why there is none, or what is in it
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
     """Somebody's word on a question, as it lies in git: an input, like the desired state."""
@@ -162,3 +185,4 @@ class Observed:
     closed: tuple[Closed, ...] = ()  # by windows and freezes, in order
     git: GitReading | None = None  # None: nothing to be told to git, or nobody looked
     detail: str = field(default="", compare=False)  # why the gateway is unknown
+    snapshot: SnapshotReading = SnapshotReading()

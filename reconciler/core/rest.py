@@ -152,9 +152,9 @@ def stage_idle(s: Situation) -> Answer | None:
 
 
 def _unstarted(s: Situation, release: Release) -> bool:
-    """Its files may be there, and no more: it starts on migrated data only; or it is what is to serve, and then not
-    before somebody has approved its beginning, and a window is open."""
-    if s.spec.migration is not None:
+    """Its files may be there, and no more: it starts on migrated data only, or on saved ones; or it is what is to
+    serve, and then not before somebody has approved its beginning, and a window is open."""
+    if s.spec.migration is not None or s.spec.snapshot is not None:
         return True
     return release == s.spec.target and (asks_first(s.spec) or closed(s, length(s.spec)) is not None)
 

@@ -14,10 +14,12 @@ from reconciler.core.reading import (
     MigrationReading,
     MigrationStatus,
     Observed,
+    SnapshotReading,
+    SnapshotStatus,
     Stamp,
 )
 from reconciler.core.state import State
-from reconciler.core.steps import Act, CloseGateway, Migrate, PutBack, Route, Start, Stop
+from reconciler.core.steps import Act, CloseGateway, Migrate, PutBack, Route, Start, Stop, TakeSnapshot
 
 SETTLED = {MemberStatus.UNREADY: MemberStatus.READY, MemberStatus.STOPPING: MemberStatus.STOPPED}
 STANDBY = MemberStatus.STANDBY
@@ -45,6 +47,8 @@ def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
         case Migrate(_, _, transition, migration, only_ask):
             told = MigrationReading(MigrationStatus.APPLIED, transition, ran=not only_ask, migration=migration)
             return replace(observed, migration=told)
+        case TakeSnapshot(_, _, transition, snapshot):
+            return replace(observed, snapshot=SnapshotReading(SnapshotStatus.TAKEN, transition, snapshot))
         case PutBack() if observed.git:
             return replace(observed, git=replace(observed.git, asks=False))
         case CloseGateway() if observed.gateway:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase
+from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase, SnapshotTaken
 from reconciler.core.model import Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
 from reconciler.core.reading import Window
-from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop
+from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop, TakeSnapshot
 
 
 class Word(StrEnum):
@@ -92,6 +92,8 @@ class Transition:
     noted: MigrationNoted | None = None  # what was known of one last
     restarts: bool = False  # after `down` or a hold: until it is up again, what has ended is not held against it
     branch: str = ""  # on which it was asked for
+    saving: bool = False  # its recovery point was begun, and nothing is known to have come of it yet
+    saved: SnapshotTaken | None = None  # its recovery point
 
     @property
     def step(self) -> StrategyStep | None:
@@ -110,6 +112,11 @@ class Transition:
     def migrating(self) -> bool:
         """Its data are being made ready: that has a time of its own, and no deadline of the transition counts."""
         return self.migrates and not self.migrated and Stage.MIGRATE in self.passed
+
+    @property
+    def at_data(self) -> bool:
+        """What is done now is done to the data, or for them: it takes as long as they are large."""
+        return self.migrating or self.saving
 
     @property
     def alone(self) -> bool:
@@ -198,7 +205,7 @@ class Duty:
         return f"{self.text}\nput back: {done}" if done else self.text
 
 
-Repeated = Start | Stop | Migrate | CloseGateway | PutBack | Note
+Repeated = Start | Stop | Migrate | CloseGateway | PutBack | Note | TakeSnapshot
 NEITHER: Pair[str | None] = Pair(None, None)
 NEVER: Pair[float | None] = Pair(None, None)
 NOTHING: Pair[Accepted | None] = Pair(None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Migration, Routing, Slot, Weights
+from reconciler.core.model import Migration, Routing, Slot, Snapshot, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,17 @@ class Stop:
     slot: Slot
     members: tuple[str, ...]
     owner: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakeSnapshot:
+    """Make a recovery point of the data as they are before the newcomer; a later reading says how it went. Nothing is
+    changed by it, so it may be repeated: one that is whole already is found, half of one is thrown away."""
+
+    slot: Slot
+    version: str
+    transition: str
+    snapshot: Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +103,7 @@ class Note:
     over: bool = False  # nothing more is to be said of it, or done about it
 
 
-Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note
+Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note | TakeSnapshot
 
 
 class Result(StrEnum):

@@ -30,6 +30,7 @@ def check(data: Any) -> Saying:
     yield from _one_version_only(_mapping(spec.get("migrate")), steps)
     yield from _never_asked(spec, gates, [member for _, member in members])
     yield from _gate_names(gates)
+    yield from _saved(spec)
     yield from _approvals(spec, [member for _, member in members])
     yield from check_windows(_list(spec.get("windows")))
 
@@ -165,6 +166,18 @@ def _approvals(spec: dict[str, Any], members: list[dict[str, Any]]) -> Saying:
         if stage == "handOver" and not any(member.get("traffic") == "exclusive" for member in members):
             text = "no member is exclusive, so nothing is handed over and this would never be asked; take it out"
             yield (*path, "before", index), False, text
+
+
+def _saved(spec: dict[str, Any]) -> Saying:
+    """A recovery point of nothing, or of the same thing twice."""
+    snapshot = spec.get("snapshot")
+    if snapshot == {}:
+        text = "nothing would be saved; name `folders`, or a `command` that writes a dump, or take it out"
+        yield ("spec", "snapshot"), True, text
+    folders = _list(_mapping(snapshot).get("folders"))
+    for index, name in enumerate(folders):
+        if isinstance(name, str) and name in folders[:index]:
+            yield ("spec", "snapshot", "folders", index), False, f"'{clip(name)}' stands here twice; remove one"
 
 
 def _gate_names(gates: dict[str, Any]) -> Saying:

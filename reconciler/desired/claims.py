@@ -29,6 +29,8 @@ class Operator(Protocol):
 
     def problem(self, section: str, name: str) -> str: ...
 
+    def dump_problem(self, name: str, *, dumps: bool) -> str: ...
+
     def signers_problem(self) -> str: ...
 
 
@@ -103,7 +105,10 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
         if (address := _address(one)) and (text := operator.listen_problem(address)):
             yield one.problem(_LISTEN, text)
         for path, section, name in _named(one):
-            if text := operator.problem(section, name):
+            text = operator.problem(section, name)
+            if not text and section == "commands":
+                text = operator.dump_problem(name, dumps=path[:2] == ("spec", "snapshot"))
+            if text:
                 yield one.problem(path, text)
         if (place := _signed(one)) and (text := operator.signers_problem()):
             yield one.problem(place, text)
@@ -127,6 +132,7 @@ def _named(manifest: Manifest) -> Iterator[tuple[Path, str, str]]:
     """What a manifest names of the operator's file: where, in which section, and the name."""
     places: list[tuple[Path, BaseModel]] = [(("spec", "gateway"), manifest.gateway.settings)]
     places += [(gate.path, gate.settings) for gate in manifest.gates]
+    places += [(("spec", "snapshot"), manifest.snapshot)] if manifest.snapshot else []
     places += [(("spec", "migrate"), manifest.migrate)] if manifest.migrate else []
     for place, settings in places:
         yield from (((*place, *at), section, name) for at, section, name in names(settings))

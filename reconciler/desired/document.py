@@ -1,6 +1,6 @@
 """A manifest as it is written: the models from which the published schema is generated.
 
-What comes later (snapshot, drill, ...) is not here, and therefore refused: a key that is silently ignored
+What comes later (drill, ...) is not here, and therefore refused: a key that is silently ignored
 would be a promise not kept.
 """
 
@@ -13,6 +13,8 @@ from pydantic.alias_generators import to_camel
 
 from reconciler.core.model import DriftMode, GitAfter, Mode, OnFailure, Slot, Traffic
 from reconciler.drivers.commands.name import CommandName
+from reconciler.drivers.named import Name as OperatorsName
+from reconciler.drivers.named import Named
 from reconciler.durations import Duration
 
 Name = Annotated[
@@ -176,6 +178,21 @@ class Migrate(Part):
     old_version_works: Annotated[bool, Field(strict=True)]
 
 
+class Snapshot(Part):
+    """What is saved before anything of a newcomer touches it: folders and a dump, by names of the operator's file."""
+
+    folders: Annotated[
+        tuple[OperatorsName, ...],
+        Named("folders"),
+        Field(min_length=1, max_length=20, description="[folders.NAME] of the operator's file."),
+    ] = ()
+    command: Annotated[
+        OperatorsName | None,
+        Named("commands"),
+        Field(description="[commands.NAME] of the operator's file: writes a dump, of a database say, to `{dump}`."),
+    ] = None
+
+
 class DriftDetection(Part):
     mode: DriftMode = DriftMode.ENABLED
 
@@ -225,6 +242,7 @@ class Body(Part):
     members: Annotated[tuple[MemberEntry, ...], Field(min_length=1, max_length=100)]
     strategy: Strategy = Strategy()
     gates: Gates = Gates()
+    snapshot: Snapshot | None = None
     migrate: Migrate | None = None
     approvals: Approvals | None = None
     windows: Annotated[tuple[WindowEntry, ...], Field(max_length=50)] = ()

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler.core.model import Mode, Spec, Stage
 from reconciler.desired import schema
 from reconciler.desired.checks import check
-from reconciler.desired.document import Chosen, Document, Migrate, WindowEntry
+from reconciler.desired.document import Chosen, Document, Migrate, Snapshot, WindowEntry
 from reconciler.desired.explain import Found, explain
 from reconciler.desired.spec import named_gates, to_spec
 from reconciler.desired.yaml_strict import MOST_PROBLEMS, Parsed, Path, parse
@@ -66,6 +66,7 @@ class Manifest:
     gateway: GatewayDriver
     members: tuple[MemberDriver, ...]
     gates: tuple[GateDriver, ...]
+    snapshot: Snapshot | None
     migrate: Migrate | None
     windows: tuple[WindowEntry, ...]
     parsed: Parsed = field(compare=False, repr=False)  # for the places of what is found wrong later
@@ -202,6 +203,7 @@ def _manifest(document: Document, settings: dict[Path, Any], parsed: Parsed) -> 
             MemberDriver(one.name, one.prefix, one.host.kind, chosen, one.standby) for one, chosen in members
         ),
         gates=tuple(GateDriver(gate.name, gate.choice.kind, chosen, gate.path) for gate, chosen in gates),
+        snapshot=body.snapshot,
         migrate=body.migrate,
         windows=body.windows,
         parsed=parsed,

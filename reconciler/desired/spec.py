@@ -26,6 +26,7 @@ from reconciler.core.model import (
     Pause,
     Pin,
     SetWeight,
+    Snapshot,
     Spec,
     Stage,
     StrategyStep,
@@ -33,6 +34,7 @@ from reconciler.core.model import (
 )
 from reconciler.desired.document import Approvals as Asked
 from reconciler.desired.document import Body, Document, GateChoice, Gates, Migrate, SlotPin, Step
+from reconciler.desired.document import Snapshot as Saved
 from reconciler.desired.yaml_strict import Path
 
 Settings = Mapping[Path, BaseModel]
@@ -95,6 +97,7 @@ def to_spec(document: Document, settings: Settings) -> Spec:
         migration=_migration(body.migrate),
         approvals=_approvals(body.approvals),
         git_after=body.rollback.git,
+        snapshot=_snapshot(body.snapshot),
     )
 
 
@@ -109,6 +112,10 @@ def _migration(migrate: Migrate | None) -> Migration | None:
     if migrate is None:
         return None
     return Migration(migrate.command, migrate.check, migrate.old_version_works)
+
+
+def _snapshot(saved: Saved | None) -> Snapshot | None:
+    return Snapshot(saved.folders, saved.command or "") if saved else None
 
 
 def _approvals(asked: Asked | None) -> Approvals | None:

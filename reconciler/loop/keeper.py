@@ -173,7 +173,9 @@ class Keeper:
             return Observed(None, Pair((), ()), detail=desired.problem)
         try:
             asked = state if gates else replace(state, transition=None)
-            observed = observe(self.world(spec), spec, asked, self._gateway, self._pool, self._judged_from)
+            world = self.world(spec)
+            world.saver.only_for(t.id if (t := state.transition) and not t.going_back else "")
+            observed = observe(world, spec, asked, self._gateway, self._pool, self._judged_from)
         except (InvalidDesired, Fenced):
             raise
         except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer
@@ -208,6 +210,7 @@ class Keeper:
     def close(self) -> None:
         """Let go of handles; the data plane goes on."""
         if self._world:
+            self._world.saver.close()
             self._world.migrator.wait()
             self._world.close()
         self.watcher.close()

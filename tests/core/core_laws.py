@@ -26,7 +26,7 @@ from reconciler.core.model import Admission, Mode, Outcome, Release, SetWeight, 
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import Word
-from reconciler.core.steps import CloseGateway, Migrate, Route, Start, Stop
+from reconciler.core.steps import CloseGateway, Migrate, Route, Start, Stop, TakeSnapshot
 
 READY, STOPPED, UNKNOWN = MemberStatus.READY, MemberStatus.STOPPED, MemberStatus.UNKNOWN
 STANDBY = MemberStatus.STANDBY
@@ -256,6 +256,25 @@ def migrated_first(edge: Edge) -> str:
     return "users go back onto data that stable does not work with" if t.one_way and begins else ""
 
 
+def saved_first(edge: Edge) -> str:
+    """Where a recovery point is asked for nothing of a newcomer starts, nobody gets it and its data are not migrated
+    before there is one; and none is made of what the newcomer may have been at."""
+    t, step, wanted = edge.state.transition, act(edge), edge.spec.snapshot if edge.spec else None
+    if t is None or t.going_back:
+        early = wanted is not None and starts_target(edge)
+        return f"{edge.spec.target} is started before the data are saved" if early and edge.spec else _pointless(step)
+    if isinstance(step, TakeSnapshot):
+        late = t.rung or t.begun or wanted is None
+        return "a recovery point of what the newcomer may have been at, or that nobody asks for" if late else ""
+    saved = wanted is None or (t.saved is not None and t.saved.snapshot == wanted) or t.rung or t.begun
+    touched = isinstance(step, Migrate) or (isinstance(step, Start) and step.slot is t.newcomer.slot) or climbs(edge)
+    return "" if saved or not touched else f"{t.newcomer} is at data that were not saved"
+
+
+def _pointless(step: object) -> str:
+    return "a recovery point without a transition that goes forward" if isinstance(step, TakeSnapshot) else ""
+
+
 def left_behind(edge: Edge) -> str:
     """Whatever came before: nobody is led to a stable that does not work with the data, and nothing of it works on them
     once the newcomer has all users. What becomes of it again is a person's word (`abort`, another commit)."""
@@ -311,7 +330,8 @@ def approved(edge: Edge) -> str:
         return f"{spec.target} is started, and nobody was asked" if early else ""
     started = isinstance(step, Start) and step.slot is t.newcomer.slot
     begun = {
-        Stage.PREFLIGHT: (started or isinstance(step, Migrate)) and not (t.rung or Stage.PREFLIGHT in t.passed),
+        Stage.PREFLIGHT: (started or isinstance(step, Migrate | TakeSnapshot))
+        and not (t.rung or Stage.PREFLIGHT in t.passed),
         Stage.MIGRATE: isinstance(step, Migrate) and not t.begun,
         Stage.SHIFT: climbs(edge),
         Stage.HAND_OVER: isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot,
@@ -363,7 +383,7 @@ def in_time(edge: Edge) -> str:
     if t is None:
         return "a target is started in a closed window" if starts_target(edge) else ""
     owner = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot
-    ahead = climbs(edge) or isinstance(step, Migrate) or (owner and not t.handed)
+    ahead = climbs(edge) or isinstance(step, Migrate | TakeSnapshot) or (owner and not t.handed)
     return "a step forward in a closed window" if ahead else ""
 
 
@@ -400,6 +420,7 @@ LAWS = {
     "migration": migrated_first, "left behind": left_behind, "approval": approved, "windows": in_time,
     "git": asked_for,
     "by hand": handled,
+    "recovery point": saved_first,
 }  # fmt: skip
 FOR_FACTS = (
     "4",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from core_world import G, World, at, serving, spec, switching
 
 from reconciler.core.events import Intended, Phase
-from reconciler.core.model import Approvals, HandOver, Migration, Outcome, SetWeight, Stage
+from reconciler.core.model import Approvals, HandOver, Migration, Outcome, SetWeight, Snapshot, Stage
 from reconciler.core.steps import Route
 
 FAILED, INCONCLUSIVE = Outcome.FAILED, Outcome.INCONCLUSIVE
 BLIND_STRATEGY = (SetWeight(10), SetWeight(100))
 BOTH_WORK, ONE_WAY = Migration("migrate", "migrated", True), Migration("migrate", "migrated", False)
+SHARED = Snapshot(("shared",), "db-backup")
 AT_ONCE = (SetWeight(100), HandOver(("worker",)))
 
 PLACES = [at(10), at(50), at(100), at(100, Phase.HANDING_OVER), at(100, Phase.SOAKING), lambda w: w.state.transition]
@@ -63,3 +64,8 @@ def migrating(migration: Migration = BOTH_WORK, **changes: object) -> World:
 def outgrowing(**changes: object) -> World:
     """The same, and blue@v1 will not work with what is made of it."""
     return migrating(**{"migration": ONE_WAY, "steps": AT_ONCE} | changes)  # type: ignore[arg-type]
+
+
+def saving(**changes: object) -> World:
+    """At rest on blue@v1, and a commit asks for green@v2, before which the data are to be saved."""
+    return switching(**{"snapshot": SHARED} | changes)  # type: ignore[arg-type]

@@ -22,16 +22,26 @@ from reconciler.core.model import (
     Pause,
     SetWeight,
     Slot,
+    Snapshot,
     Stage,
     all_on,
     share,
 )
 from reconciler.core.plan import RULES, Rule
-from reconciler.core.reading import Closed, MemberStatus, MigrationReading, MigrationStatus, Vote
+from reconciler.core.reading import (
+    Closed,
+    MemberStatus,
+    MigrationReading,
+    MigrationStatus,
+    SnapshotReading,
+    SnapshotStatus,
+    Vote,
+)
 from reconciler.core.situation import Do, Wait
 from reconciler.core.steps import Route
 
 BOTH_WORK, ONE_WAY = (Migration("migrate", "migrated", works) for works in (True, False))
+SHARED = Snapshot(("shared",))
 EVERY = tuple(stage for stage in Stage if stage is not Stage.POSTFLIGHT)
 ASKED = Approvals((Stage.PREFLIGHT, Stage.HAND_OVER), deadline=500.0)
 BOTH_ASKED = Approvals(EVERY, approvers=("ann", "bob"), minimum=2, self_approval=False)
@@ -41,6 +51,7 @@ HEADS = (
     *(spec(G, green="v2", on_failure=OnFailure.HOLD), spec(G, green="v2", drift=DriftMode.DISABLED)),
     *(spec(G, green="v2", steps=(SetWeight(25), Pause(None), SetWeight(100))), spec(G, green="v2", gateway="other")),
     *(spec(G, green="v2", approvals=ASKED), spec(G, green="v3", approvals=BOTH_ASKED, on_failure=OnFailure.HOLD)),
+    *(spec(G, green="v2", snapshot=SHARED), spec(G, green="v3", snapshot=SHARED, migration=BOTH_WORK, approvals=ASKED)),
     *(spec(G, green="v2", migration=BOTH_WORK), spec(G, green="v3", migration=ONE_WAY, steps=(SetWeight(100),))),
 )
 VERSIONS = ("v1", "v2", "v3")
@@ -80,6 +91,7 @@ class Walk:
             self.blind, self.judge, self.commit, self.verb, self.reboot, self.counters, self.frail, self.jump,
             self.take_generation, self.rewrite, self.migration, self.vote, self.calendar, self.git,
             self.move_by_hand,
+            self.snapshot,
         )  # fmt: skip
 
     def _fault(self) -> None:
@@ -151,6 +163,9 @@ class Walk:
         ends = (MigrationStatus.APPLIED, MigrationStatus.FAILED, MigrationStatus.UNKNOWN)
         self.world.migrates = self.random.choice(ends)
 
+    def snapshot(self) -> None:
+        self.world.saves = self.random.choice((SnapshotStatus.TAKEN, SnapshotStatus.FAILED))
+
     def vote(self) -> None:
         t, pick = self.world.state.transition, self.random.choice
         plan = t.asked.plan if t and t.asked and pick((True, True, False)) else "of yesterday"
@@ -170,7 +185,8 @@ class Walk:
         self.world.gone, self.world.obstacle = self.random.choice(((True, ""), (False, "a merge"), (False, "")))
 
     def take_generation(self) -> None:
-        self.world.observed = replace(self.world.observed, migration=MigrationReading())  # a new process knows of none
+        unread = {"migration": MigrationReading(), "snapshot": SnapshotReading()}  # a new process knows of none
+        self.world.observed = replace(self.world.observed, **unread)
         self.world.fold(GenerationTaken(self.world.state.generation + 1))
 
     # ---- and then nothing does
@@ -180,6 +196,7 @@ class Walk:
         world.deaf, world.crash, world.serving = False, "", Pair(None, None)
         world.unreadable, world.verdicts, world.frail, world.slow = set(), {}, set(), set()
         world.migrates, world.closed, world.gone, world.obstacle = MigrationStatus.APPLIED, (), False, ""
+        world.saves = SnapshotStatus.TAKEN
 
     def _come_to_rest(self, limit: int = 1500) -> int:
         """Decisions until it waits for a named person, or for a timer at rest; -1 with a breach if it never does."""

@@ -30,6 +30,7 @@ from reconciler.core.model import (
     Release,
     SetWeight,
     Slot,
+    Snapshot,
     Spec,
     Stage,
     Traffic,
@@ -49,12 +50,14 @@ from reconciler.core.reading import (
     MigrationReading,
     MigrationStatus,
     Observed,
+    SnapshotReading,
+    SnapshotStatus,
     Vote,
 )
 from reconciler.core.simulate import perform, settle
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, Stop
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, Stop, TakeSnapshot
 
 B, G = Slot.BLUE, Slot.GREEN
 API, WORKER = Member("api", Traffic.WEIGHTED), Member("worker", Traffic.EXCLUSIVE)
@@ -117,6 +120,9 @@ class World:
     data: set[str] = field(default_factory=set)  # versions whose migration was applied
     migrations: list[str] = field(default_factory=list)  # every run of the command itself
     migrates: MigrationStatus = MigrationStatus.APPLIED  # how it ends
+    archives: set[tuple[str, Snapshot]] = field(default_factory=set)  # recovery points that are whole, per transition
+    snapshots: list[str] = field(default_factory=list)  # transitions: every time that one was written
+    saves: SnapshotStatus = SnapshotStatus.TAKEN  # how it ends
     votes: list[Vote] = field(default_factory=list)
     votes_unread: str = ""
     closed: tuple[Closed, ...] = ()
@@ -212,7 +218,7 @@ class World:
         self.fold(intended(decision, self.desired))
         crash, self.crash = self.crash, ""
         if crash:  # what was begun ends with us, and a new process knows nothing of it
-            self.observed = replace(self.observed, migration=MigrationReading())
+            self.observed = replace(self.observed, migration=MigrationReading(), snapshot=SnapshotReading())
         if crash == "before":
             return
         assert isinstance(decision.answer, Do)
@@ -250,6 +256,8 @@ class World:
                 self.notes[revision] = text
             case Migrate():
                 self._migrate(act)
+            case TakeSnapshot():
+                self._save(act)
             case _:
                 self.observed = perform(self.observed, found, self.state, act)  # type: ignore[arg-type]
                 counters = Counters()
@@ -263,6 +271,24 @@ class World:
             self.data |= {act.version} if self.migrates is MigrationStatus.APPLIED else set()
         begun = MigrationReading(MigrationStatus.RUNNING, act.transition, ran, migration=act.migration)
         self.observed = replace(self.observed, migration=begun)
+
+    def _save(self, act: TakeSnapshot) -> None:
+        """The driver's word: an archive that is whole already is found."""
+        there = (act.transition, act.snapshot) in self.archives
+        status = SnapshotStatus.TAKEN if there else SnapshotStatus.RUNNING
+        self.snapshots += [] if there else [act.transition]
+        name = f"{act.transition}.zip"
+        self.observed = replace(
+            self.observed, snapshot=SnapshotReading(status, act.transition, act.snapshot, name, "d1", 7)
+        )
+
+    def _end_snapshot(self) -> None:
+        found = self.observed.snapshot
+        if found.status is SnapshotStatus.RUNNING and found.snapshot:
+            if self.saves is SnapshotStatus.TAKEN:
+                self.archives.add((found.transition, found.snapshot))
+            ended = replace(found, status=self.saves, detail=f"it ended {self.saves}")
+            self.observed = replace(self.observed, snapshot=ended)
 
     def _end_migration(self) -> None:
         found, t = self.observed.migration, self.state.transition
@@ -281,6 +307,7 @@ class World:
     def _settle(self) -> None:
         """What is on its way arrives, but for versions that never do."""
         self._end_migration()
+        self._end_snapshot()
         found = standing(self.desired, self.state).spec
         if found is None:
             return

@@ -15,7 +15,7 @@ from core_world import API, NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, WARM, B
 from core_world import WEB as WEB_GATE
 
 from reconciler.core.diff import standing
-from reconciler.core.events import Accepted, DriftFound, Event, Intended, Phase
+from reconciler.core.events import Accepted, DriftFound, Event, Intended, Phase, SnapshotTaken
 from reconciler.core.gates import due
 from reconciler.core.model import (
     Admission,
@@ -29,6 +29,7 @@ from reconciler.core.model import (
     Outcome,
     Pair,
     Release,
+    Snapshot,
     Spec,
     Stage,
     share,
@@ -43,6 +44,8 @@ from reconciler.core.reading import (
     MigrationReading,
     MigrationStatus,
     Observed,
+    SnapshotReading,
+    SnapshotStatus,
     Stamp,
 )
 from reconciler.core.situation import Do, Record, Wait
@@ -56,6 +59,7 @@ NOW = 50.0
 TO_GREEN, TO_BLUE = spec(G, green="v2"), spec(B, green="v2")
 ASKS = spec(G, green="v2", gates=(replace(WEB_GATE, limits=Limits(critical=False)),))
 MIGRATES = spec(G, green="v2", migration=Migration("migrate", "migrated", old_version_works=False))
+SAVES = spec(G, green="v2", snapshot=Snapshot(("shared",)))
 WARN, HOLD = spec(G, green="v2", drift=DriftMode.WARN), spec(G, green="v2", on_failure=OnFailure.HOLD)
 
 WEB = (
@@ -231,6 +235,19 @@ def moved_by_hand() -> Iterator[Context]:
     yield UNASKED, good, remembered(TO_GREEN, by_hand=Word.GIVEN, leftover=old, closed=Pair(None, 30.0)), (), silent
 
 
+def saving() -> Iterator[tuple[Desired, State, tuple[GateReading, ...], dict[str, object]]]:
+    """Before, in and after the taking of a recovery point; and too late for one."""
+    good, taken = Desired("r2", SAVES, "", SAVES), SnapshotTaken("a.zip", "d", 1, Snapshot(("shared",)))
+    before = replace(transition(0, 0, up=False), digest=SAVES.digest)
+    back = replace(before, phase=Phase.ROLLING_BACK, condition="Aborted", reason="no")
+    for t in (before, replace(before, saving=True), replace(before, saved=taken), back, transition(10, 2)):
+        state = remembered(SAVES, transition=replace(t, digest=SAVES.digest))
+        for status in SnapshotStatus:
+            found = SnapshotReading(status, t.id, SAVES.snapshot, "a.zip", "d", 1)
+            yield good, state, readings(SAVES, state, Outcome.SUCCESSFUL), {"snapshot": found}
+    yield good, remembered(SAVES, started=Pair("v1", None), warm=Pair(None, None)), (), {}
+
+
 def warm_contexts() -> Iterator[Context]:
     """A worker that can stand by, with gates for its hand-over: where it matters who owns."""
     gate = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
@@ -276,7 +293,7 @@ class Survey:
             self._context(*context, STAND_BY)
         for context in moved_by_hand():
             self._context(*context, HANDS, gateways=BY_HAND)
-        for desired, state, gates, changes in (*asking(), *owing()):
+        for desired, state, gates, changes in (*asking(), *owing(), *saving()):
             self._context(UNASKED, desired, state, gates, Pair(None, None), FEW, changes)
 
     def _context(

@@ -35,7 +35,19 @@ from reconciler.core.events import (
 )
 from reconciler.core.gates import due
 from reconciler.core.history import fold
-from reconciler.core.model import Admission, Outcome, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
+from reconciler.core.model import (
+    Admission,
+    Outcome,
+    Pair,
+    Pause,
+    Release,
+    Routing,
+    SetWeight,
+    Slot,
+    Snapshot,
+    Stage,
+    share,
+)
 from reconciler.core.outcomes import cursor_at
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.state import State
@@ -48,6 +60,7 @@ WEIGHTS = st.builds(share, SLOTS, SHARES)
 PINS = st.builds(Pair, st.none() | VERSIONS, st.none() | VERSIONS)
 ADMISSIONS = st.builds(Pair, st.sampled_from(Admission), st.sampled_from(Admission))
 LADDERS = st.sampled_from([LADDER, (), (SetWeight(100),), (Pause(None), SetWeight(30), SetWeight(100))])
+SHARED = Snapshot(("shared",), "dump")
 MEMBERS = st.sampled_from([("api",), ("worker",), ("api", "worker"), ()])
 ACTS = st.one_of(
     st.builds(StageFiles, SLOTS, VERSIONS),
@@ -57,6 +70,7 @@ ACTS = st.one_of(
     st.builds(steps.Migrate, SLOTS, VERSIONS, TEXT),
     st.builds(Route, st.none() | WEIGHTS, st.builds(Routing, WEIGHTS, ADMISSIONS, st.none() | SLOTS), st.booleans()),
     st.just(CloseGateway()),
+    st.builds(steps.TakeSnapshot, SLOTS, VERSIONS, TEXT, st.just(SHARED)),
     st.builds(steps.PutBack, TEXT, TEXT, TEXT, TEXT, TEXT),
     st.builds(steps.Note, TEXT, TEXT, TEXT),
 )
@@ -80,6 +94,9 @@ EVENTS = st.one_of(
     st.builds(StagePassed, st.sampled_from(Stage)),
     st.builds(events.MigrationNoted, st.sampled_from(MigrationStatus), st.booleans(), TEXT),
     st.builds(events.Migrated, VERSIONS, TEXT, st.booleans()),
+    st.builds(events.SnapshotTaken, TEXT, TEXT, st.integers(0, 9), st.just(SHARED), TEXT),
+    st.builds(events.RestoreBegan, TEXT, TEXT, TEXT),
+    st.builds(events.Restored, TEXT, TEXT, TEXT, VERSIONS),
     st.builds(LetGo, st.just(("worker",))),
     st.builds(StepPassed, st.integers(0, 9), TEXT, MEMBERS),
     st.just(SoakBegan()),

@@ -20,6 +20,7 @@ from reconciler.core.migrating import migrate
 from reconciler.core.model import Approvals, Outcome, Pair, Release, Routing, SetWeight, Stage, share
 from reconciler.core.plan import RULES, Rule, close_intent, decide, intended, suspended
 from reconciler.core.reading import Closed, Counters, Observed
+from reconciler.core.saving import take_snapshot
 from reconciler.core.simulate import perform
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.steps import Act, CloseGateway, Route, Start, Stop
@@ -321,6 +322,11 @@ def test_law_20_every_change_of_weight_is_on_record(monkeypatch: Patch) -> None:
 def test_the_data_is_migrated_before_anything_starts_on_it() -> None:
     """Without the rule newcomers start on data that were not made for them."""
     assert walked("migration", without(migrate))
+
+
+def test_the_data_are_saved_before_anything_is_at_them() -> None:
+    """Without the rule newcomers start on data that were not saved."""
+    assert walked("recovery point", without(take_snapshot))
 
 
 def test_law_21_one_owner(monkeypatch: Patch) -> None:

@@ -18,6 +18,7 @@ from reconciler.core.model import (
     Release,
     SetWeight,
     Slot,
+    Snapshot,
     Stage,
     Traffic,
 )
@@ -240,9 +241,36 @@ def test_a_mistake_is_told_with_place_expectation_and_nearest_name(
     )
 
 
-@pytest.mark.parametrize("key", ["snapshot", "drill", "critical"])
+@pytest.mark.parametrize("key", ["drill", "critical"])
 def test_what_only_comes_later_is_refused_and_not_ignored(manifest: str, key: str) -> None:
     assert told(with_spec(manifest, f"{key}: {{}}"))[0].startswith(f"20:3: unknown key '{key}'")
+
+
+def test_a_recovery_point_becomes_part_of_the_spec(manifest: str) -> None:
+    assert good(manifest).spec.snapshot is None
+    said = "snapshot: {folders: [shared, uploads], command: db-backup}"
+    found = good(with_spec(manifest, said))
+    assert found.spec.snapshot == Snapshot(("shared", "uploads"), "db-backup")
+    assert found.spec.digest != good(manifest).spec.digest
+    assert good(with_spec(manifest, "snapshot: {folders: [shared]}")).spec.snapshot == Snapshot(("shared",))
+    assert good(with_spec(manifest, "snapshot: {command: dump}")).spec.snapshot == Snapshot((), "dump")
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("{}", "20:3: nothing would be saved; name `folders`"),
+        ("{folders: []}", "20:23: expected at least 1"),
+        ("{folders: [a, a]}", "20:27: 'a' stands here twice"),
+        ("{folders: [/etc]}", "20:24: '/etc', expected the name of something in the operator's file"),
+        ("{folders: [../x]}", "20:24: '../x', expected the name of something in the operator's file"),
+        ("{command: [pg_dump]}", "20:23: expected text"),
+        ("{folder: [a]}", "20:14: unknown key 'folder'; did you mean 'folders'?"),
+    ],
+)
+def test_a_recovery_point_of_nothing_or_of_a_path_is_refused(manifest: str, said: str, problem: str) -> None:
+    found = told(with_spec(manifest, f"snapshot: {said}"))
+    assert any(one.startswith(problem) for one in found), found
 
 
 def test_a_migration_becomes_part_of_the_spec(manifest: str) -> None:

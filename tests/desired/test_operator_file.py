@@ -134,6 +134,37 @@ def test_without_a_word_nothing_is_verified_and_nobody_is_known() -> None:
     assert parsed('[repository.verify]\nkeyring = "x"\n').signers_problem() == ""
 
 
+DUMPS = """
+[commands.db-backup]
+argv = ["pg_dump", "--file", "{dump}"]
+[commands.db-restore]
+argv = ["pg_restore", "{dump}"]
+[commands.plain]
+argv = ["true"]
+"""
+
+
+def test_recovery_points_lie_in_the_states_folder_or_where_the_operator_says() -> None:
+    assert parsed("").snapshots_dir == parsed("").state_dir / "snapshots"
+    found = parsed('[snapshots]\nfolder = "/backup"\nkeep = 9\nkeep_for = "720h"\nchanging = "record"\n')
+    assert found.snapshots_dir == Path("/backup")
+    assert (found.snapshots.keep, found.snapshots.keep_for, found.snapshots.changing) == (9, 720 * 3600.0, "record")
+
+
+def test_only_the_commands_of_a_snapshot_are_told_where_a_dump_is() -> None:
+    found = parsed(DUMPS)
+    assert not found.dump_problem("db-backup", dumps=True)
+    assert not found.dump_problem("plain", dumps=False)
+    assert "asks for `{dump}`" in found.dump_problem("db-backup", dumps=False)
+    assert "add the word `{dump}` to argv of [commands.plain]" in found.dump_problem("plain", dumps=True)
+
+
+def test_what_loads_a_dump_is_a_command_that_is_told_it() -> None:
+    assert parsed(DUMPS + '[snapshots]\nrestore = {db-backup = "db-restore"}\n').snapshots.restore
+    for wrong in ('{db-backup = "db-restor"}', '{db-backup = "plain"}', '{nobody = "db-restore"}'):
+        assert "snapshots.restore: " in told(f"{DUMPS}[snapshots]\nrestore = {wrong}\n")[0]
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "api.corp.example", "API.CORP.EXAMPLE.", "a.b.corp.example"])
 def test_a_host_that_the_operator_named_is_allowed(host: str) -> None:
     assert parsed(FULL).allowed(host)

@@ -191,6 +191,9 @@ class Strict:
     def problem(self, section: str, name: str) -> str:
         return f"nothing called '{name}' in {section}" if name == "missing" else ""
 
+    def dump_problem(self, name: str, *, dumps: bool) -> str:
+        return f"'{name}' writes no dump" if dumps and name == "db-backup" else ""
+
     def signers_problem(self) -> str:
         return "nobody's keys are known"
 

@@ -24,7 +24,7 @@ from loop_world import FakeGateway, FakeHost, FakeRounds
 from reconciler.configuration import load
 from reconciler.core.events import Ended, Phase, Requested, Verb
 from reconciler.core.model import all_on
-from reconciler.core.reading import MigrationReading
+from reconciler.core.reading import MigrationReading, SnapshotReading
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.tick import tick
 from reconciler.measure.ledger import Ledger
@@ -84,6 +84,7 @@ class Living:
             gates=FakeRounds(),
             ledger=Ledger(()),
             migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),
+            saver=SimpleNamespace(read=SnapshotReading, only_for=lambda _: None, close=lambda: None),
             close=int,
             warm=str,
         )

@@ -32,6 +32,7 @@ from reconciler.core.reading import (
     MemberReading,
     MemberStatus,
     MigrationReading,
+    SnapshotReading,
     Stamp,
     Window,
 )
@@ -190,6 +191,7 @@ class Stand:
             gates=self.rounds,
             ledger=Ledger(()),
             migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),
+            saver=SimpleNamespace(read=SnapshotReading, only_for=lambda _: None, close=lambda: None),
             warm=lambda _slot: None,
             close=lambda: None,
         )

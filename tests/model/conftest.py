@@ -7,6 +7,7 @@ How to read it, from the nouns to the verdict:
     model_memory     the journal as a number: State normalised; one look settled by the shipped functions
     model_drivers    the world's side of the contracts: gateway with seal and compare-and-set, hosts
     model_loop       the tick in micro-steps, line by line beside loop/tick.py, loop/keeper.py and apply.py
+    model_saving     what a process knows of a recovery point, and whether there is one
     model_migration  what a process knows of a migration, and what the data really are
     model_asking     ballots that lie in git, windows that close; model_asking_laws, _scenarios and _mutants about them
     model_git        git beside the desired state: the file that is put back, the notes

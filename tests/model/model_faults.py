@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import model_migration as migration
+import model_saving as saving
 from model_asking import VOTES, WINDOWS
 from model_drivers import ALIVE, UNSURE, busier, changed, pinned
 from model_git import GIT, OVERRIDE
@@ -222,6 +223,11 @@ def migration_fails(loop: Loop, here: Here) -> Iterator[Move]:
             yield f"{NAMES[who]}'s migration fails", migration.ended(here, who, "failed", applied=False), NONE
 
 
+def snapshot_fails(loop: Loop, here: Here) -> Iterator[Move]:
+    for who in saving.under_way(here):
+        yield f"{NAMES[who]}'s recovery point fails", saving.ended(here, who, taken=False), NONE
+
+
 def migration_in_doubt(loop: Loop, here: Here) -> Iterator[Move]:
     """The check cannot tell, whatever was done."""
     for who, _, _ in migration.under_way(here):
@@ -267,6 +273,7 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "suspend": asking(Verb.SUSPEND),
     "migration fails": migration_fails,
     "migration in doubt": migration_in_doubt,
+    "snapshot fails": snapshot_fails,
     **VOTES,
     **WINDOWS,
     **OVERRIDE,

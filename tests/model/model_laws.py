@@ -97,7 +97,12 @@ def of_effect(loop: Loop, before: Here, after: Here, party: Party, *, whole: boo
 def _starting(loop: Loop, before: Here, state: State, act: Start) -> list[str]:
     """What core_laws says of the decision, on what the data really are."""
     t = state.transition
-    if t is None or t.going_back or not t.migrates or act.owner:
+    if t is None or t.going_back or act.owner:
+        return []
+    late = loop.scenario.known.snapshot and not t.rung and not before.saved
+    if late and act.slot is t.newcomer.slot:
+        return [f"law recovery point: {t.newcomer} starts, and the data were not saved"]
+    if not t.migrates:
         return []
     ready = t.newcomer != Release(act.slot, act.version) or act.version in before.data
     return [] if ready else [f"law migration: {t.newcomer} starts on data that were not made for it"]

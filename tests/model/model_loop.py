@@ -33,6 +33,7 @@ import model_asking as asking
 import model_drivers as drivers
 import model_git as git
 import model_migration as migration
+import model_saving as saving
 from model_asking_laws import of_git, of_record
 from model_drivers import Fenced
 from model_laws import of_effect, of_outcome, of_writing, unrecorded
@@ -43,7 +44,7 @@ from reconciler.core.events import Applied, Began, Ended
 from reconciler.core.model import Spec
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Record
-from reconciler.core.steps import Migrate, Note, PutBack, Result, Route
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, TakeSnapshot
 
 Step = tuple[Here, tuple[str, ...]]  # what is then, and the laws that this broke
 NONE: tuple[str, ...] = ()
@@ -125,7 +126,9 @@ class Loop:
         return here, NONE
 
     def plain(self, party: Party) -> Party:
-        return Party("idle", party.generation, party.opened, party.sealed, migration=party.migration)
+        return Party(
+            "idle", party.generation, party.opened, party.sealed, migration=party.migration, saving=party.saving
+        )
 
     def look(
         self, here: Here, who: int, *, head: int | None = None, gateway: Gateway | str | None = "",
@@ -147,13 +150,14 @@ class Loop:
         verdict, known = gates or self.verdict(here), party.migration[0]
         look = Look(
             seen, read, members or here.members, verdict, here.busy, known,  # type: ignore[arg-type]
-            **self.memories.around(here, beside),
+            saving=party.saving, **self.memories.around(here, beside),
         )  # fmt: skip
         elapsed = party.elapsed + int((party.waited or slow) and read is not None)
         here = here._replace(owner=max(here.owner, party.generation))
         party = Party(
             "looked", party.generation, opened if opened >= 0 else party.opened, sealed, False,
             self.memories.worn(memory, elapsed), memory, True, look, migration=party.migration,
+            saving=party.saving,
         )  # fmt: skip
         return self.with_party(here, who, party), NONE
 
@@ -182,9 +186,9 @@ class Loop:
         here = self.written(here, who, memory)._replace(turns=min(turns, self.scenario.turns + 1))
         here = asking.asked_no_more(here, found.events, earlier, self.memories.states[memory])
         if any(isinstance(event, Began) for event in found.events):
-            here = here._replace(made=("", -1), restored="")
+            here = here._replace(made=("", -1), restored="", saved=False)
         if any(isinstance(event, Began | Ended) for event in found.events):
-            party, idle = migration.outdated(party), migration.outdated(idle)
+            party, idle = (saving.outdated(migration.outdated(one)) for one in (party, idle))
         if found.intent < 0:
             waited = not any(isinstance(one.answer, Record) for one in found.decisions)
             return self.with_party(here, who, idle._replace(elapsed=0, waited=waited)), breaches
@@ -231,6 +235,8 @@ class Loop:
             raise Fenced
         if isinstance(act, Migrate):
             return migration.begin(here, party, act)
+        if isinstance(act, TakeSnapshot):
+            return saving.begin(here, party)
         if isinstance(act, PutBack | Note):
             return git.perform(self.scenario, here, act)
         return drivers.perform(here, act, party, self.spec(party))

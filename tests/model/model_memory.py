@@ -23,10 +23,17 @@ from reconciler.core.events import Accepted, Applied, Began, Created, Event, Int
 from reconciler.core.gates import due
 from reconciler.core.model import Analysis, Approvals, Desired, Outcome, Pair, Pause, Slot, Spec
 from reconciler.core.plan import Decision
-from reconciler.core.reading import GateReading, MigrationReading, MigrationStatus, Observed
+from reconciler.core.reading import (
+    GateReading,
+    MigrationReading,
+    MigrationStatus,
+    Observed,
+    SnapshotReading,
+    SnapshotStatus,
+)
 from reconciler.core.situation import REPEAT_AFTER, Do, Record, Wait
 from reconciler.core.state import Duty, Last, Refusal, State, Transition
-from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, TakeSnapshot
 from reconciler.loop.tick import RECORDS, heartbeat
 
 FAR = 1000.0  # seconds
@@ -71,7 +78,7 @@ def normal(state: State, spec: Spec, beside: bool = False) -> State:
 def _nameless(act: Any) -> Any:
     """A migration's transition says nothing: there is one at a time. Of what git is told, the beginning says it all."""
     match act:
-        case Migrate():
+        case Migrate() | TakeSnapshot():
             return replace(act, transition="t")
         case PutBack():
             return replace(act, subject="", reason="")
@@ -254,6 +261,11 @@ class Memories:
         before = state.last.transition if state.last else ""
         return replace(event, transition=("t1" if before == "t0" else "t0") if other else "t")
 
+    def _snapshot(self, look: Look, state: State) -> SnapshotReading:
+        stale, t = look.saving == "stale", state.transition
+        status, whose = SnapshotStatus("running" if stale else look.saving), "old" if stale else t.id if t else "t"
+        return SnapshotReading(status, whose, self.scenario.known.snapshot)
+
     def observed(self, memory: int, look: Look, spec: Spec, now: float = 0.0) -> Observed:
         members = Pair(*(slot_readings(of_slot(look.members, slot)) for slot in Slot))
         gateway = reading(look.gateway, look.busy) if look.gateway else None
@@ -262,7 +274,8 @@ class Memories:
         t, status = state.transition, MigrationStatus("running" if stale else look.migration)
         which, whose = self.scenario.known.migration, "old" if stale else t.id if t else "t"
         migration = MigrationReading(status, whose, ran=True, migration=which)
-        seen = Observed(gateway, members, gates, migration=migration)
+        snapshot = self._snapshot(look, state)
+        seen = Observed(gateway, members, gates, migration=migration, snapshot=snapshot)
         policy = told(self.scenario)
         seen = replace(seen, votes=tuple(vote(one, policy) for one in look.ballots))
         if t and t.asked and look.beside == "unread":

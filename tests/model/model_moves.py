@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import model_asking as asking
 import model_migration as migration
+import model_saving as saving
 from model_drivers import Fenced, arrived, write
 from model_laws import of_effect
 from model_loop import Loop
@@ -33,6 +34,8 @@ def world_moves(loop: Loop, here: Here, prompt: bool | None = None) -> Iterator[
             yield f"{slot} is drained", here._replace(busy=busy), NONE
     for who, _, version in migration.under_way(here) if prompt is not False else ():
         yield f"{NAMES[who]}'s data are ready for {version}", migration.ended(here, who, "applied", applied=True), NONE
+    for who in saving.under_way(here) if prompt is not False else ():
+        yield f"{NAMES[who]}'s recovery point is whole", saving.ended(here, who, taken=True), NONE
     yield from asking.calendar(here) if not prompt else ()
     if here.wire and not prompt:
         yield deliver(loop, here)

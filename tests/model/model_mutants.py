@@ -18,7 +18,7 @@ from model_defects import Patch, all_of, before, instead, spoil, without
 from model_explore import Graph, explore
 from model_liveness import judge
 from model_loop import Loop
-from model_scenarios import AT_ONCE, BOTH_WORK, HANDED, ONE_WAY, scenario
+from model_scenarios import AT_ONCE, BOTH_WORK, HANDED, ONE_WAY, SAVED, scenario
 from model_world import GATES, SHORT
 
 from reconciler.core import (
@@ -35,6 +35,7 @@ from reconciler.core import (
     outcomes,
     plan,
     rest,
+    saving,
 )
 from reconciler.core.gates import Verdict
 from reconciler.core.model import Outcome
@@ -269,6 +270,12 @@ MUTANTS = (
         "21",
         spoil(Situation, "reading", defects.absent_if_unread),
         faults=("unread",),
+    ),
+    Mutant(
+        "a newcomer does not wait for a recovery point",
+        "recovery point",
+        rules=without(saving.take_snapshot),
+        options=SAVED,
     ),
     Mutant("a newcomer does not wait for its data", "migration", rules=without(migrating.migrate), options=BOTH_WORK),
     Mutant(

@@ -22,6 +22,7 @@ from reconciler.core.reading import (
     GitReading,
     MemberReading,
     MigrationReading,
+    SnapshotReading,
     Stamp,
     Vote,
     Window,
@@ -65,7 +66,8 @@ class Real:
             gateway=self,
             hosts=hosts,
             gates=self,
-            migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),  # no migration in the model
+            migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),  # neither of these in the model
+            saver=SimpleNamespace(read=SnapshotReading, only_for=lambda _: None, close=lambda: None),
             ledger=Ledger(()),
             warm=self.warm,
             close=lambda: None,

@@ -10,12 +10,13 @@ from model_faults import FAULTS
 from model_git import GIT, OVERRIDE
 from model_world import API, DRAINED, GATES, LADDER, SHORT, UNIT, WARM, WEB, WORKER, B, G, Scenario, wish
 
-from reconciler.core.model import DriftMode, HandOver, Migration, OnFailure, SetWeight
+from reconciler.core.model import DriftMode, HandOver, Migration, OnFailure, SetWeight, Snapshot
 from reconciler.core.model import Spec as Commit
 
 OF_DATA = {"migration fails", "migration in doubt"}  # where there is a migration
+OF_POINT = {"snapshot fails"}  # where a recovery point is asked for
 OF_PEOPLE = {*VOTES, *WINDOWS, *OVERRIDE, *GIT}  # where somebody is asked, or told: see model_asking_scenarios
-EVERY = frozenset(FAULTS) - OF_DATA - OF_PEOPLE
+EVERY = frozenset(FAULTS) - OF_DATA - OF_POINT - OF_PEOPLE
 OWN = (
     "from_rest",
     "hosts_fenced",
@@ -61,8 +62,10 @@ FENCES = ("crash", "takeover", "delayed", "late", "duplicate", "reply lost", "ab
 FLAPPING = ("flap", "turns bad", "turns good")
 # One of two members, and what holds it up.
 BOTH_WORK, ONE_WAY = ({"migration": Migration("migrate", "migrated", works)} for works in (True, False))
+SAVED = {"snapshot": Snapshot(("shared",))}
 AT_ONCE = (SetWeight(100), HandOver(("worker",)))
 MIGRATING = ("crash", "takeover", "reply lost", "request lost", "abort", "commit", "machine dies", *sorted(OF_DATA))
+SAVING = ("crash", "takeover", "reply lost", "request lost", "abort", "commit", "member dies", *sorted(OF_POINT))
 NO_WAY_BACK = (*MIGRATING, "turns bad", "member dies", "slot dies", "gateway dies")
 HALVES = ("partial", "torn", "member dies", "redeployed", "request lost")
 
@@ -90,6 +93,7 @@ SMALL = (
     scenario("any two faults of crash and fence", FENCES[:4], 2, prompt=True, steps=SHORT),
     scenario("any two faults that part two web members", HALVES, 2, prompt=True, steps=SHORT, **TWO_WEB),
     scenario("health that flaps, from bad", FLAPPING, 2, **BAD, prompt=True, steps=SHORT),
+    scenario("a recovery point", SAVING, prompt=True, steps=SHORT, **SAVED),
     scenario("a migration", MIGRATING, prompt=True, steps=SHORT, **BOTH_WORK),
     scenario("a migration without a way back", NO_WAY_BACK, prompt=True, steps=AT_ONCE, **ONE_WAY),
     scenario("any fault, a member that stands by", LONE, prompt=True, steps=SHORT, **HANDED),
@@ -102,6 +106,10 @@ LARGE = (  # the largest first, so that two processes end together
     scenario("three faults around the fences", FENCES, 3, prompt=True, steps=SHORT),
     scenario("any two faults, a member that stands by", PAIRED, 2, prompt=True, steps=SHORT, **HANDED),
     scenario("any fault, a member that stands by, a slow world", SLOW, steps=SHORT, **HANDED),
+    scenario("any two faults of a recovery point", SAVING, 2, prompt=True, steps=SHORT, **SAVED),
+    scenario(
+        "a recovery point before a migration", (*MIGRATING, *OF_POINT), prompt=True, steps=SHORT, **SAVED, **BOTH_WORK
+    ),
     scenario("any two faults of a migration", MIGRATING, 2, prompt=True, steps=SHORT, **BOTH_WORK),
     scenario("any two faults of a migration without a way back", NO_WAY_BACK, 2, prompt=True, steps=AT_ONCE, **ONE_WAY),
     scenario("any fault, a migration, a slow world", SLOW | OF_DATA, steps=SHORT, **BOTH_WORK),

@@ -77,6 +77,7 @@ class Look(NamedTuple):
     ballots: tuple[Ballot, ...] = ()
     window: str = ""  # see model_asking
     made: tuple[str, int] = ("", -1)  # the head, if it is the commit that put the file back, and for which transition
+    saving: str = "unasked"  # a SnapshotStatus, or "stale": one of an earlier transition is being given up
     beside: str = ""  # "obstacle" to putting the file back, or "unread": git beside cannot be read at all
 
 
@@ -98,6 +99,7 @@ class Party(NamedTuple):
     intent: int = -1  # what it is about to do
     result: str = ""  # known before any reading back: refused, conflict, unknown
     migration: tuple[str, str] = ("unasked", "")  # what this process knows of one, and for which version
+    saving: str = "unasked"  # and of a recovery point, as in Look
 
 
 class Command(NamedTuple):
@@ -133,6 +135,7 @@ class Here(NamedTuple):
     notes: tuple[tuple[int, str], ...] = ()  # commit, and what is noted there
     made: tuple[str, int] = ("", -1)  # the file that was put back last: for which transition, by which commit
     restored: str = ""  # the transition of which that is on record
+    saved: bool = False  # there is a recovery point of the transition that is under way
 
 
 API, WEB, WORKER = (

@@ -19,7 +19,10 @@ CALLS = {
         "host-slow-start", "host-slow-stop", "host-unreadable", "host-late", "start-lost", "start-reply-lost",
         "start-refused", "start-partial", "stop-lost", "stage-refused", "warm-fails",
     ),
-    "data": ("migration-fails", "migration-check-unknown", "migration-check-late", "migration-slow"),
+    "data": (
+        "migration-fails", "migration-check-unknown", "migration-check-late", "migration-slow", "snapshot-fails",
+        "snapshot-slow",
+    ),
     "gate": ("gate-late", "gate-error", "gate-raises", "gate-missing", "gate-nan", "gate-reset", "gate-inconclusive"),
     "git": ("git-missing-object", "git-corrupt-object", "git-stale-read"),
     "beside": (

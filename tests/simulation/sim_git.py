@@ -53,7 +53,7 @@ spec:
     holdTimeout: 8s
   onFailure: {on_failure}
   driftDetection: {{mode: {drift}}}{gates}
-{migrate}{orders}
+{snapshot}{migrate}{orders}
 """
 INVALID = (
     (b"activeSlot:", b"activeSlt:"),
@@ -92,6 +92,7 @@ class Wish:
             gates=(GATES + (HANDED if warm else "")) if self.policy % 4 else "",
             standby=", standby: true" if warm else "",
             migrate=self._migrate(one_step=ladder == LADDERS[-1]),
+            snapshot="  snapshot: {folders: [shared]}\n" if self.policy % 5 == 2 else "",
             orders=ORDERS[self.orders],
         )
         return filled.encode()

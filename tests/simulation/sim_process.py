@@ -16,10 +16,11 @@ from sim_gateway import Handle
 from sim_git import Reader
 from sim_members import Host
 from sim_migration import Migrator
+from sim_saving import Saver
 from sim_world import Place
 
 from reconciler.core.model import Slot
-from reconciler.core.steps import Migrate
+from reconciler.core.steps import Act
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.errors import ReconcilerError, Unreachable
@@ -69,7 +70,10 @@ class Opened(World):
         rounds = open_rounds(place, manifest, process.clock)
         samplers: Any = SimpleNamespace(close=lambda: None)
         migrator: Any = previous.migrator if previous else Migrator(place, process)
-        super().__init__(manifest, gateway, hosts, (), rounds, samplers, Ledger(()), migrator, _itself)  # type: ignore[arg-type]
+        saver: Any = previous.saver if previous else Saver(place, process)
+        super().__init__(
+            manifest, gateway, hosts, (), rounds, samplers, Ledger(()), migrator, _itself, saver, _itself,  # type: ignore[arg-type]
+        )  # fmt: skip
         self._place, self._process = place, process
 
     def warm(self, slot: Slot) -> None:
@@ -78,8 +82,8 @@ class Opened(World):
             raise Unreachable(f"{slot} does not answer through the gateway")
 
 
-def _itself(act: Migrate) -> Migrate:
-    """What names a migration needs no file of an operator here."""
+def _itself(act: Act) -> Act:
+    """What names a migration, or a recovery point, needs no file of an operator here."""
     return act
 
 

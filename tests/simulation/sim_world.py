@@ -12,7 +12,7 @@ from sim_members import Members, Releases
 from sim_migration import Data
 from sim_time import Timeline
 
-from reconciler.core.model import Slot
+from reconciler.core.model import Slot, Snapshot
 from reconciler.core.reading import GateReading, MemberStatus
 from reconciler.drivers.protocols import Fence
 
@@ -42,6 +42,7 @@ class Place:
         self.good: list[GateReading] = []  # what gates really said, when it was Successful
         self.members = Members(self)
         self.data = Data()
+        self.archives: set[tuple[str, Snapshot]] = set()  # recovery points that are whole, per transition
         self.gateway = Product(self, fence, managed=draw.random() < 0.8)
 
     def say(self, who: str, what: Callable[[], str]) -> None:

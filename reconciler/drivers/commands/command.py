@@ -14,9 +14,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from reconciler.durations import Duration
+from reconciler.errors import Refused
 from reconciler.spelling import unknown
 
-PLACEHOLDERS = ("python", "version", "slot", "environment", "transition")
+PLACEHOLDERS = ("python", "version", "slot", "environment", "transition", "dump")
 _WHOLE = re.compile(r"\{([A-Za-z_]\w*)\}")
 _WITHIN = re.compile("|".join(rf"\{{{name}\}}" for name in PLACEHOLDERS))
 
@@ -46,8 +47,13 @@ class Command(BaseModel):
         return self.base / (self.cwd or "")
 
     def filled(self, values: Mapping[str, str]) -> list[str]:
-        """The words, each as long as it is: no value is ever split, or read by a shell."""
+        """The words, each as long as it is: no value is ever split, or read by a shell. Raises Refused for a word that
+        stands for nothing here."""
         known = {"python": sys.executable, **values}
+        if strange := [word for word in self.argv if (found := _WHOLE.fullmatch(word)) and found[1] not in known]:
+            raise Refused(
+                f"{strange[0]} stands for nothing here: only what a snapshot dumps, or a restore loads, has one"
+            )
         return [known[whole[1]] if (whole := _WHOLE.fullmatch(word)) else word for word in self.argv]
 
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -44,15 +44,22 @@ class Ended:
     stopped: str = ""
 
 
-def run(command: Command, values: Mapping[str, str], clock: Clock = SYSTEM, token: str = "") -> Ended:
-    """`token`: what its processes are to be known by; one of its own, when nobody says.
+def run(
+    command: Command,
+    values: Mapping[str, str],
+    clock: Clock = SYSTEM,
+    token: str = "",
+    check: Callable[[], None] = lambda: None,
+) -> Ended:
+    """`token`: what its processes are to be known by; one of its own, when nobody says. `check` is called often: what
+    it raises ends the command, and goes on.
 
     Raises Refused when it cannot be started, naming the program and never its arguments; Unreachable when not even
     force ends it."""
     began = clock.monotonic()
     tail = Tail(command.env.values())
     with _started(command, values, token or secrets.token_hex(16)) as (child, leader):
-        stopped = _follow(child, leader, tail, command.timeout, clock)
+        stopped = _follow(child, leader, tail, command.timeout, clock, check)
     return Ended(None if stopped else child.returncode, clock.monotonic() - began, tail.text(), stopped)
 
 
@@ -120,7 +127,9 @@ def _end(child: Child, leader: Identity | None, token: str) -> None:
 # ---- its output ------------------------------------------------------------------------------------------------------
 
 
-def _follow(child: Child, leader: Identity | None, tail: Tail, timeout: float, clock: Clock) -> str:
+def _follow(
+    child: Child, leader: Identity | None, tail: Tail, timeout: float, clock: Clock, check: Callable[[], None]
+) -> str:
     """Read until it ends. Why it must be stopped; empty when it ended by itself.
 
     It may end without its output doing so: whoever it started and left behind holds that, and is not waited for."""
@@ -130,6 +139,7 @@ def _follow(child: Child, leader: Identity | None, tail: Tail, timeout: float, c
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
         while leader and leader.alive():
+            check()
             left = until - clock.monotonic()
             if left <= 0:
                 return f"did not end within {write(timeout)}, and was ended by force"

@@ -1,0 +1,177 @@
+"""A recovery point before a switch, and put back after it: a real folder, a real database, real crashes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from e2e_laws import assert_lawful
+from e2e_manifest import RUNGS, SEARCH
+from e2e_playground import Playground, until
+from e2e_users import assert_nothing_lost
+
+from reconciler.core.events import Intended, Phase, RestoreBegan, Restored, RollbackBegan, SnapshotTaken
+from reconciler.core.steps import Migrate, Start, TakeSnapshot
+from reconciler.demo.place import ENVIRONMENT, sample
+
+pytestmark = pytest.mark.real
+
+BACKUP = """
+import sqlite3, sys, time
+time.sleep(float(sys.argv[3]))
+source, target = sqlite3.connect(sys.argv[1]), sqlite3.connect(sys.argv[2])
+source.backup(target)
+target.close()
+"""
+SAVES = SEARCH + "  snapshot: {folders: [shared], command: db-backup}\n"
+MIGRATES = SAVES + "  migrate: {command: migrate, check: migrated, oldVersionWorks: true}\n"
+
+
+@pytest.fixture
+def ground(playground: Playground) -> Playground:
+    """1.0.0 serves; its users' data are a folder and a database, and the operator has said how they are saved."""
+    playground.release("1.0.0", schema=1)
+    shared = playground.root / "shared"
+    (shared / "empty").mkdir(parents=True)
+    (shared / "logo.txt").write_text("of before")
+    database = str(playground.place.data / "notes.db")
+    with playground.place.config.open("a", encoding="utf-8") as file:
+        file.write(f"\n[folders.shared]\npath = {json.dumps(str(shared))}\n")
+        file.write('\n[snapshots]\nrestore = {db-backup = "db-restore"}\n')
+    playground.command("db-backup", "{python}", "-c", BACKUP, database, "{dump}", "0.5")
+    playground.command("db-restore", "{python}", "-c", BACKUP, "{dump}", database, "0")
+    words = ("{python}", str(sample() / "migrate.py"), str(playground.place.data), str(playground.root / "releases"))
+    for name, option in (("migrate", ()), ("migrated", ("--check",))):
+        playground.command(name, *words, "{version}", *option)
+    playground.commit("blue", "1.0.0", "1.0.0")
+    playground.run()
+    playground.until(lambda state: state.warm.green == "1.0.0")
+    return playground
+
+
+def shelf(ground: Playground) -> Path:
+    return ground.place.state / "snapshots" / ENVIRONMENT
+
+
+def archives(ground: Playground) -> list[str]:
+    return sorted(path.name for path in shelf(ground).iterdir() if path.name != ".lock")
+
+
+def note(ground: Playground, text: str = "") -> list[str]:
+    url = f"http://127.0.0.1:{ground.place.port}/api/notes"
+    if text:
+        urllib.request.urlopen(urllib.request.Request(url, data=text.encode(), method="POST"), timeout=5).close()
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return [one["text"] for one in json.load(answer)["notes"]]
+
+
+def kinds(ground: Playground) -> list[type]:
+    """What was done for green after the commit that asks for it, each kind once."""
+    begun = next(e.seq for e in ground.entries() if isinstance(e.event, Intended) and _takes(e.event))
+    done = [e.event.act for e in ground.entries() if e.seq >= begun and isinstance(e.event, Intended)]
+    return list(dict.fromkeys(type(act) for act in done))
+
+
+def _takes(event: Any) -> bool:
+    return isinstance(event, Intended) and isinstance(event.act, TakeSnapshot)
+
+
+def test_what_is_saved_before_a_switch_can_be_put_back_after_it(ground: Playground) -> None:
+    note(ground, "before")
+    ground.release("2.0.0", schema=2)
+    users = ground.users()
+    ground.commit("green", "1.0.0", "2.0.0", gates=MIGRATES)
+    ground.until_stable("green", "2.0.0")
+    assert_nothing_lost(users.stop())
+    assert_lawful(ground.entries(), RUNGS)
+    assert [kind for kind in kinds(ground) if kind in (TakeSnapshot, Migrate, Start)] == [TakeSnapshot, Migrate, Start]
+    (taken,) = ground.events(SnapshotTaken)
+    assert archives(ground) == [taken.name]
+    with zipfile.ZipFile(shelf(ground) / taken.name) as archive:
+        assert archive.read("folders/shared/logo.txt") == b"of before"
+
+    note(ground, "after")
+    (ground.root / "shared" / "logo.txt").write_text("of after")
+    refused = ground.reconcile("restore", ENVIRONMENT, "--in-place", "--yes")
+    assert refused.returncode == 64
+    assert "api in green is ready" in refused.stderr
+    assert f"reconcile down {ENVIRONMENT}" in refused.stderr
+
+    beside = ground.reconcile("restore", ENVIRONMENT, "--into", str(ground.root / "looked-at"))
+    assert beside.returncode == 0, beside.stderr
+    assert (ground.root / "looked-at" / "folders" / "shared" / "logo.txt").read_text() == "of before"
+    assert (ground.root / "shared" / "logo.txt").read_text() == "of after"
+
+    assert ground.reconcile("down", ENVIRONMENT, "--yes").returncode == 0
+    done = ground.reconcile("restore", ENVIRONMENT, "--in-place", "--yes", "-m", "the new notes are wrong")
+    assert done.returncode == 0, done.stderr
+    assert (ground.root / "shared" / "logo.txt").read_text() == "of before"
+    (kept,) = ground.root.glob("shared.before-*")
+    assert (kept / "logo.txt").read_text() == "of after"
+    (began,), (restored,) = ground.events(RestoreBegan), ground.events(Restored)
+    assert began.digest == restored.digest == taken.digest
+    assert began.reason == "the new notes are wrong"
+    assert "reconcile rollback demo" in done.stdout
+    ground.ask("rollback", "-m", "with the data of before")
+    ground.ask("resume")
+    ground.until_stable("blue", "1.0.0")
+    assert note(ground) == ["before"]
+    history = ground.reconcile("history", ENVIRONMENT).stdout
+    assert f"there is a recovery point {taken.name}" in history
+    assert f"recovery point {taken.name} was put back" in history
+
+
+def test_a_reconciler_killed_while_it_is_taken_leaves_no_half_of_one(ground: Playground) -> None:
+    ground.commit("green", "1.0.0", "1.1.0", gates=SAVES)
+    until(lambda: [p for p in ground.processes() if "source.backup(target)" in " ".join(p)], "the dump", ground.story)
+    ground.stop_run(signal.SIGKILL)
+    halves = [name for name in archives(ground) if name.startswith(".half-")]
+    assert halves
+    assert not ground.events(SnapshotTaken)
+    ground.run()
+    ground.until_stable("green", "1.1.0")
+    (taken,) = ground.events(SnapshotTaken)
+    assert archives(ground) == [taken.name]
+
+
+def test_a_reconciler_killed_when_it_is_whole_finds_it(ground: Playground) -> None:
+    """It has its name, and nobody lived to write that down."""
+    ground.stop_run()
+    ground.commit("green", "1.0.0", "1.1.0", gates=SAVES)
+    run = ground.run_until_struck("outcome-written", 2)  # the files are staged; the snapshot is begun
+    run.wait(30)
+    ground.run()
+    ground.until_stable("green", "1.1.0")
+    (taken,) = ground.events(SnapshotTaken)
+    assert archives(ground) == [taken.name]
+
+
+def test_without_a_recovery_point_nobody_is_moved(ground: Playground) -> None:
+    users = ground.users()
+    (ground.place.data / "notes.db").rename(ground.place.data / "gone.db")
+    (ground.place.data / "notes.db").mkdir()
+    ground.commit("green", "1.0.0", "1.1.0", gates=SAVES, more=("rollback: {git: note}",))
+    state = ground.until(lambda state: state.last is not None)
+    assert state.last
+    assert state.last.phase is Phase.ROLLED_BACK
+    (back,) = ground.events(RollbackBegan)
+    assert back.condition == "SnapshotFailed"
+    assert "'db-backup' ended with exit code 1" in back.reason
+    assert archives(ground) == []
+    assert {request.slot for request in users.stop()} == {"blue"}
+    said = ground.status()
+    assert said["reason"] == "RevisionHeld"
+
+
+def test_the_preview_says_what_will_be_saved(ground: Playground) -> None:
+    ground.stop_run()
+    ground.commit("green", "1.0.0", "1.1.0", gates=MIGRATES)
+    steps = [line for line in ground.reconcile("--once").stdout.splitlines() if line.startswith("  +")]
+    (saves,) = (at for at, line in enumerate(steps) if "folders shared; the dump of db-backup" in line)
+    assert saves < min(at for at, line in enumerate(steps) if "migrate the data" in line)
+    assert not shelf(ground).exists()
