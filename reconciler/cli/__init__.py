@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Where every environment stands, why, and what to type next.",
     "diff": "What the world is, against what it should be.",
     "history": "Every decision and step, from the journal.",
+    "kpi": "Downtime, failed requests, rollbacks: by month, from the journal.",
     "gates": "Ask an environment's gates now; changes nothing.",
     "alerts": "Who is told what, what is pending; try one.",
     "gateway": "What an HAProxy of your own must include.",

@@ -9,6 +9,7 @@ from enum import StrEnum
 from reconciler.core.model import Admission, Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep, Weights
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.steps import Act, Result
+from reconciler.core.tally import Tally
 
 
 class Phase(StrEnum):
@@ -316,7 +317,10 @@ class WentDown:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash."""
+    """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash. `tally`: what
+    users got since the last one that told it; None in entries of earlier versions."""
+
+    tally: Tally | None = None
 
 
 Event = (

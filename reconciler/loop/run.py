@@ -92,6 +92,7 @@ class Runner:
         for thread in self._threads:
             thread.join()
         for keeper in self._keepers.values():
+            leave(keeper)
             keeper.close()
 
     def _work(self) -> None:
@@ -137,6 +138,14 @@ class Runner:
             log.warning("%s: %s", name, text)
         elif before and not text:
             log.info("%s: over: %s", name, before.partition(":")[0])
+
+
+def leave(keeper: Keeper) -> None:
+    """What cannot be written at the end stays unknown."""
+    try:
+        keeper.leave()
+    except ReconcilerError as error:
+        log.warning("%s: what users got last is not on record: %s", keeper.name, error)
 
 
 def pace(found: Tick, keeper: Keeper) -> float:

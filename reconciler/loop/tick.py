@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from reconciler.core.conditions import Status, status
-from reconciler.core.events import Accepted, Applied, Watched
+from reconciler.core.events import Accepted, Applied, Began, Ended
 from reconciler.core.model import Desired
 from reconciler.core.plan import Decision, decide, intended
 from reconciler.core.reading import Observed
@@ -49,10 +49,14 @@ def tick(keeper: Keeper) -> Tick:
 def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
     """Record what needs no act; the observation stays valid, because the world was not touched."""
     moved = False
+    if keeper.meter.due:
+        keeper.beat()
     for _ in range(RECORDS):
         decision = decide(desired, observed, keeper.state, keeper.now)
         match decision.answer:
             case Record(event):
+                if isinstance(event, Began | Ended):
+                    keeper.beat()  # what users got before it, and in it, are told apart
                 keeper.note(event, decision.rule)
                 moved = True
                 if isinstance(event, Accepted) and not keeper.world_fits(desired):
@@ -88,7 +92,7 @@ def _heartbeat(keeper: Keeper) -> None:
     """While a timer runs, watched time goes on record now and then, so that a crash costs little of it."""
     interval = heartbeat(keeper.state)
     if interval is not None and keeper.stopwatch.elapsed >= interval:
-        keeper.note(Watched(), "heartbeat")
+        keeper.beat()
 
 
 def heartbeat(state: State) -> float | None:
