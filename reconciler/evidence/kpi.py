@@ -53,6 +53,10 @@ class Lasting:
     def add(self, seconds: float) -> None:
         self.count, self.total, self.longest = self.count + 1, self.total + seconds, max(self.longest, seconds)
 
+    def join(self, other: Lasting) -> None:
+        self.count, self.total = self.count + other.count, self.total + other.total
+        self.longest = max(self.longest, other.longest)
+
     @property
     def mean(self) -> float | None:
         return self.total / self.count if self.count else None
@@ -96,6 +100,17 @@ class Figures:
         requests, failed = self.tally.requests
         return 1e6 * failed / requests if requests else None
 
+    def join(self, other: Figures) -> None:
+        """Several months together."""
+        self.span, self.watched, self.tally = (
+            self.span + other.span,
+            self.watched + other.watched,
+            self.tally.plus(other.tally),
+        )
+        self.switches, self.rollbacks = self.switches + other.switches, self.rollbacks + other.rollbacks
+        self.aborted, self.superseded = self.aborted + other.aborted, self.superseded + other.superseded
+        self.to_safety.join(other.to_safety)
+
     def count(self, phase: Phase) -> None:
         self.switches += phase is Phase.SUCCEEDED
         self.rollbacks += phase is Phase.ROLLED_BACK
@@ -138,6 +153,14 @@ class Kpi:
             case Ended(phase):
                 figures.count(phase)
 
+    def totals(self) -> dict[str, Figures]:
+        """By environment, all that was counted; without `span`."""
+        found = {name: Figures() for name in self._courses}
+        for name, course in self._courses.items():
+            for month in course.months.values():
+                found[name].join(month)
+        return found
+
     def figures(self, now: datetime) -> Iterator[tuple[str, Month, Figures]]:
         """By environment and month, every month from the first to the last; also those in which nobody wrote."""
         for name, course in sorted(self._courses.items()):
@@ -154,6 +177,8 @@ class Kpi:
         begin = max(course.first, self._since or course.first)
         end = now if now - course.last > SLACK else course.last
         end = min(end, self._until or end)
+        if begin == end:  # one moment, so far
+            yield begin, end
         while begin < end:
             border = Month.of(begin, self.zone).next.begins(self.zone)
             yield begin, min(border, end)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from reconciler.core.events import Phase
 from reconciler.core.situation import Answer, Do, Wait
+from reconciler.core.state import State
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
@@ -33,19 +34,27 @@ class Source(Protocol):
 
 
 Tell = Callable[[str, Wait], None]
+Show = Callable[[str, State, Tick], None]
 
 
 def to_nobody(name: str, wait: Wait) -> None:
     """Where no alerts are configured."""
 
 
+def unseen(name: str, state: State, found: Tick) -> None:
+    """Where nothing is shown."""
+
+
 class Runner:
     """Workers over a queue, a watcher that wakes it, and a way to stop that leaves the data plane alone.
 
-    `tell` is told what an environment waits for, at every look that ends so; it takes no time and never raises."""
+    `tell` is told what an environment waits for, at every look that ends so; `show`, what every look found. Both take
+    no time and never raise."""
 
-    def __init__(self, source: Source, keep: Callable[[str], Keeper], tell: Tell = to_nobody) -> None:
-        self._source, self._keep, self._report = source, keep, tell
+    def __init__(
+        self, source: Source, keep: Callable[[str], Keeper], tell: Tell = to_nobody, show: Show = unseen
+    ) -> None:
+        self._source, self._keep, self._report, self._show = source, keep, tell, show
         self._keepers: dict[str, Keeper] = {}
         self._queue = WorkQueue()
         self._looking = threading.Lock()
@@ -112,6 +121,7 @@ class Runner:
                 keeper.take()
             found = tick(keeper)
             keeper.insist()
+            self._show(keeper.name, keeper.state, found)
             self._tell(keeper.name, found.decision.answer)
         except Fenced as error:
             log.error("%s: %s", keeper.name, error)

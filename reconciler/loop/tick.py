@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass
 
 from reconciler.core.conditions import Status, status
+from reconciler.core.diff import standing
 from reconciler.core.events import Accepted, Applied, Began, Ended
-from reconciler.core.model import Desired
+from reconciler.core.model import Desired, Spec
 from reconciler.core.plan import Decision, decide, intended
 from reconciler.core.reading import Observed
 from reconciler.core.situation import Do, Record, Wait
@@ -30,6 +31,8 @@ class Tick:
     status: Status
     moved: bool
     unsure: bool = False  # the act's outcome is not known, or it was refused: do not hurry
+    observed: Observed | None = None  # what it rests on, for whoever shows it
+    spec: Spec | None = None  # likewise, what is in force
 
 
 def tick(keeper: Keeper) -> Tick:
@@ -110,4 +113,5 @@ def _look_again(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
 def _told(
     keeper: Keeper, desired: Desired, observed: Observed, decision: Decision, moved: bool, unsure: bool = False
 ) -> Tick:
-    return Tick(decision, status(desired, observed, keeper.state, decision), moved, unsure)
+    found = status(desired, observed, keeper.state, decision)
+    return Tick(decision, found, moved, unsure, observed, standing(desired, keeper.state).spec)

@@ -138,6 +138,10 @@ def test_a_month_with_a_change_of_the_clock_is_as_long_as_it_was() -> None:
     assert told(entries, Kpi(zone))[("demo", "2026-10")].span == 31 * 86400.0 + 3600.0
 
 
+def test_an_environment_that_has_just_begun_has_a_month_already() -> None:
+    assert figures(Created("j"), Ended(Phase.SUCCEEDED)).switches == 1
+
+
 def test_what_lies_outside_is_understood_but_not_counted() -> None:
     entries = story(Created("j"), BEGAN, *UP, 10.0, BACK, 5.0, HOME, DONE, Ended(Phase.ROLLED_BACK))
     since = NOON + timedelta(seconds=12)
