@@ -63,9 +63,9 @@ def page() -> bytes:
 def running(folder: Path) -> Iterator[str]:
     """Its address, once it has scraped what a gate may ask for."""
     program()
-    with server(answers(body=page(), Content_Type="text/plain; version=0.0.4")) as target:
-        with scraping(folder, CONFIGURATION.format(target=target), "old and on() up == 1") as url:
-            yield url
+    ours = server(answers(body=page(), Content_Type="text/plain; version=0.0.4"))
+    with ours as target, scraping(folder, CONFIGURATION.format(target=target), "old and on() up == 1") as url:
+        yield url
 
 
 @contextmanager
