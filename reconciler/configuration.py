@@ -14,7 +14,16 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from reconciler.durations import Duration
 from reconciler.errors import InvalidConfiguration
@@ -27,10 +36,21 @@ if TYPE_CHECKING:
     from reconciler.drivers.haproxy.proxy import Proxy
     from reconciler.drivers.process.app import App
 
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _SQLITE = "sqlite:///"
+
+
+def _address(value: str) -> str:
+    from reconciler.drivers.local.addresses import host_and_port  # nothing of the drivers unless it is needed
+
+    host_and_port(value)
+    return value
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
+Address = Annotated[str, AfterValidator(_address)]
 Author = Annotated[  # as in git: name and e-mail of the reconciler's own commits
     str, StringConstraints(pattern=r"^[^\s<>\x00-\x1f][^<>\x00-\x1f]{0,99} <[^\s<>@]{1,64}@[^\s<>@]{1,180}>$")
 ]
@@ -88,6 +108,12 @@ class EvidenceSection(Section):
     record: bool = True
 
 
+class Metrics(Section):
+    """Where `reconcile run` serves metrics for Prometheus, `host:port`; nowhere unless it is named."""
+
+    listen: Address | None = None
+
+
 class Security(Section):
     """Hosts that may be asked, and where gateways may listen (`host` or `host:port`); `*` stands for anything."""
 
@@ -119,6 +145,7 @@ class Configuration(Section):
     queries: Tables = {}
     folders: Tables = {}
     alerts: Tables = {}
+    metrics: Metrics = Metrics()
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
@@ -244,7 +271,7 @@ class Configuration(Section):
         return _matches(host, self.security.allow_hosts)
 
     def listen_problem(self, address: str) -> str:
-        """Why a gateway may not listen on `host:port`; empty when it may."""
+        """Why nothing of ours may listen on `host:port`; empty when it may."""
         host, _, port = address.rpartition(":")
         if _matches(host, self.security.listen) or _matches(f"{_bare(host)}:{port}", self.security.listen):
             return ""
@@ -282,6 +309,8 @@ def parse(text: str, file: Path) -> Configuration:
         configuration = Configuration.model_validate(data)
     except ValidationError as error:
         wrong += tell(error, Configuration, ())
+    if (listen := configuration.metrics.listen) and (problem := configuration.listen_problem(listen)):
+        wrong.append(f"metrics.listen: {problem}")
     named = {section: defined(section, data.get(section), file.parent, wrong) for section in TABLES}
     if wrong:
         raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))

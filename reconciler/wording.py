@@ -67,6 +67,7 @@ from reconciler.core.steps import (
     TakeSnapshot,
     Warm,
 )
+from reconciler.core.tally import Tally
 
 LINE_END = "\n"
 
@@ -229,9 +230,18 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"recovery point {name} was put back{_because(detail)}"
         case WentDown():
             return "everything has stopped"
-        case Watched():
-            return "watched"
+        case Watched(tally):
+            return f"watched{_because(_users(tally) if tally else '')}"
     return ""
+
+
+def _users(tally: Tally) -> str:
+    """What users got, in numbers."""
+    requests, failed = tally.requests
+    told = [f"{requests:,} requests, {failed:,} failed"]
+    told += [f"nobody could serve for {duration(tally.out)}"] if tally.out else []
+    told += [f"not counted for {duration(tally.uncounted)}"] if tally.uncounted else []
+    return ", ".join(told)
 
 
 def _step(what: Act | Event | StrategyStep) -> str:

@@ -51,6 +51,10 @@ class Bell:
         if self._outboxes:
             self._stalls.tell(environment, wait)
 
+    def standings(self) -> Mapping[str, tuple[int, bool]]:
+        """By recipient: how many alerts are pending, and whether the latest attempt failed. Takes no time."""
+        return {outbox.name: (outbox.pending, outbox.failing) for outbox in self._outboxes}
+
     def start(self) -> None:
         if not self._outboxes:
             return

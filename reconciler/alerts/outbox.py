@@ -48,6 +48,16 @@ class Outbox:
         self._passed = False  # something was not wanted, and must not be when `on` changes either
         self._failures, self._due = 0, 0.0
 
+    @property
+    def pending(self) -> int:
+        """Alerts that are still to be delivered."""
+        return len(self._pending)
+
+    @property
+    def failing(self) -> bool:
+        """The latest attempt did not deliver what was to be sent."""
+        return bool(self._position and self._position.failure)
+
     def begin(self, journal: str, mark: Mark) -> Mark:
         """Go on where the last process stopped; whoever is new here begins at `mark`, and is not told what was before.
         Raises Refused when that cannot be written."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "diff": "What the world is, against what it should be.",
     "history": "Every decision and step, from the journal.",
     "evidence": "What every switch left behind, and whether it holds.",
+    "kpi": "Downtime, failed requests, rollbacks: by month, from the journal.",
     "gates": "Ask an environment's gates now; changes nothing.",
     "alerts": "Who is told what, what is pending; try one.",
     "gateway": "What an HAProxy of your own must include.",

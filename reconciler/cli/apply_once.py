@@ -16,7 +16,7 @@ from reconciler.core.conditions import ERROR, ROLLED_BACK
 from reconciler.core.events import Phase
 from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper
-from reconciler.loop.run import run_to_end
+from reconciler.loop.run import leave, run_to_end
 from reconciler.session import Session
 
 INTERRUPTED = 130
@@ -69,6 +69,7 @@ def _one(keeper: Keeper, stop: threading.Event) -> Report:
         keeper.take()
         before = keeper.state.last
         found = run_to_end(keeper, stop.wait)
+        leave(keeper)
     except ReconcilerError as error:
         return Report(keeper.name, ERROR, type(error).__name__, str(error))
     last = keeper.state.last

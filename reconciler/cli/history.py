@@ -60,7 +60,7 @@ def command(
         ends = frozenset(Phase(one) for one in outcome)
         wanted = Wanted(moment("--since", since, now), moment("--until", until, now), ends, abs(limit) or None)
         joined = output != "json" and not all_
-        found = lines(_entries(session, environment), wanted, joined=joined, heartbeats=all_)
+        found = lines(entries_of(session, environment), wanted, joined=joined, heartbeats=all_)
         empty = session.journal.head() == 0
     say(*_told(found, output))
     if not found and output == "text":
@@ -92,7 +92,7 @@ def _notes(session: Session) -> list[Anchor]:
         return []
 
 
-def _entries(session: Session, names: tuple[str, ...]) -> Iterator[Entry]:
+def entries_of(session: Session, names: tuple[str, ...]) -> Iterator[Entry]:
     """Also of what git has forgotten: the journal has not. Raises UsageError."""
     if strange := {*names} - {*session.journal.environments()}:
         session.chosen(tuple(strange))

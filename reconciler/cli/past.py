@@ -56,13 +56,18 @@ def lines(entries: Iterable[Entry], wanted: Wanted, *, joined: bool, heartbeats:
         for old, new in marks.replaced(entry):
             if old.seq in seen:
                 seen[old.seq].by = new
-        if heartbeats or not isinstance(entry.event, Watched):
+        if heartbeats or not _quiet(entry.event):
             for line in story.told(entry):
                 seen[entry.seq] = line
                 kept.take(line)
     for line in story.left():
         kept.take(line)
     return list(kept.lines)
+
+
+def _quiet(event: Event) -> bool:
+    """A heartbeat is worth a line when it tells that nobody could serve."""
+    return isinstance(event, Watched) and not (event.tally and event.tally.out)
 
 
 class _Story(Protocol):

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -18,8 +19,11 @@ from reconciler.desired.snapshot import Snapshot
 from reconciler.desired.watch import Watch
 from reconciler.errors import InvalidDesired
 from reconciler.journal.sqlite import open_journal
-from reconciler.loop.run import Runner
+from reconciler.loop.run import Runner, unseen
 from reconciler.session import Session
+
+if TYPE_CHECKING:
+    from reconciler.metrics.served import Metrics
 
 logger = logging.getLogger("reconciler.run")
 
@@ -43,7 +47,8 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
         ends_after_this(stop)
     sys.setswitchinterval(0.0005)  # a look asks several threads: 5 ms is too long to wait for one another
     bell = _bell(session)
-    runner = Runner(session, session.keeper, bell.tell)
+    metrics = _metrics(session, bell)
+    runner = Runner(session, session.keeper, bell.tell, metrics.show if metrics else unseen)
     session.alarm = runner.wake_one
     session.watched = True
     told = Told(session)
@@ -56,6 +61,8 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     logger.info("%s; Ctrl-C ends this loop, gateways and slots run on", told.place)
     told.look()
     bell.start()
+    if metrics:
+        metrics.start()
     runner.start()
     watch.start()
     try:
@@ -65,6 +72,8 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
         watch.stop()
         runner.stop()
         bell.stop()
+        if metrics:
+            metrics.stop()
         for name in left_between(session):
             logger.warning("%s stays in the middle of a switch, nobody goes on or back, until: reconcile run", name)
     return 1 if runner.lost else 0
@@ -75,6 +84,19 @@ def _bell(session: Session) -> Bell:
     found = session.configuration
     journal = open_journal(found.journal_url, read_only=True)
     return Bell(found.recipients, found.state_dir, journal, session.clock)
+
+
+def _metrics(session: Session, bell: Bell) -> Metrics | None:
+    """None unless the operator's file names a place; by a way of its own to the journal, too."""
+    found = session.configuration
+    if found.metrics.listen is None:
+        return None
+    from reconciler.metrics.served import Metrics  # what it needs is loaded by nobody else
+
+    journal = open_journal(found.journal_url, read_only=True)
+    metrics = Metrics(found.metrics.listen, journal, bell.standings, session.clock)
+    logger.info("metrics at http://%s/metrics", found.metrics.listen)
+    return metrics
 
 
 def left_between(session: Session) -> list[str]:

@@ -20,6 +20,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.steps import Act, Result
+from reconciler.core.tally import Tally
 
 
 class Phase(StrEnum):
@@ -367,7 +368,10 @@ class WentDown:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash."""
+    """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash. `tally`: what
+    users got since the last one that told it; None in entries of earlier versions."""
+
+    tally: Tally | None = None
 
 
 Event = (

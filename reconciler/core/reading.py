@@ -75,6 +75,15 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """One number of a gate's answer, for dashboards: what is measured, and `of` what (a road, a quantile, ...)."""
+
+    what: str
+    value: float
+    of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GateReading:
     """One gate's answer about one window. Value and limit are for people; the outcome decides."""
 
@@ -91,6 +100,7 @@ class GateReading:
     failures: int = 0  # failed answers in this window, this one among them
     inconclusives: int = 0
     errors: int = 0  # in a row, up to now
+    measures: tuple[Measure, ...] = field(default=(), compare=False)
 
 
 class MigrationStatus(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from reconciler.core.reading import Window
+from reconciler.core.reading import Measure, Window
 from reconciler.drivers.protocols import Session
 
 NAMED = 3  # lost sessions that are named; the others are counted
@@ -71,6 +71,11 @@ class Retention:
         """`kept + lost + unknown = all`, so that nobody has to ask what became of a session."""
         sums = f"{len(self.kept)} kept + {len(self.lost)} lost + {self.unknown} unknown"
         return f"{self.percent(len(self.kept)):.4g} %: {self.count} sessions = {sums}"
+
+    def measures(self) -> tuple[Measure, ...]:
+        """For dashboards."""
+        came = {"kept": len(self.kept), "lost": len(self.lost), "unknown": self.unknown}
+        return tuple(Measure("sessions", count, (result,)) for result, count in came.items())
 
     def story(self, lost: Sequence[Session]) -> str:
         """`sessions 7 and 9 of 20 were lost, the first by green at 25 %, 4.2 s after it was opened: ...`."""

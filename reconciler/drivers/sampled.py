@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, takewhile
 
-from reconciler.core.reading import Window
+from reconciler.core.reading import Measure, Window
 from reconciler.drivers.protocols import Sample
 
 USERS = "users"
+QUANTILES = (0.5, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,18 @@ class Sampled:
         slow = f", p95 {shown(p95(complete))}, longest gap {shown(gap(complete))}" if complete else ""
         return f"{len(sent)} sent = {ok} ok + {len(sent) - ok - unknown} failed + {unknown} unknown{slow}"
 
+    def measures(self) -> tuple[Measure, ...]:
+        """For dashboards: what came of the requests, and how long those took that came to an end."""
+        sent, complete = self.sent, self.complete
+        ok = sum(one.ok for one in sent)
+        unknown = sum(one.status is None or one.void for one in sent)
+        came = {"ok": ok, "failed": len(sent) - ok - unknown, "unknown": unknown}
+        slow = {str(part): quantile(complete, part) for part in QUANTILES} if complete else {}
+        return (
+            *(Measure("requests", count, (self.road, result)) for result, count in came.items()),
+            *(Measure("latency_seconds", seconds, (self.road, part)) for part, seconds in slow.items()),
+        )
+
     def _own(self) -> list[Sample]:
         return [one for one in self.told if one.road == self.road]
 
@@ -75,9 +88,13 @@ class Sampled:
 
 
 def p95(samples: Sequence[Sample]) -> float:
+    return quantile(samples, 0.95)
+
+
+def quantile(samples: Sequence[Sample], part: float) -> float:
     """Seconds, nearest rank. A request without an answer took for ever: it must not make the rest look fast."""
     latencies = sorted(math.inf if sample.status is None else sample.latency for sample in samples)
-    return latencies[math.ceil(0.95 * len(latencies)) - 1]
+    return latencies[math.ceil(part * len(latencies)) - 1]
 
 
 def gap(samples: Sequence[Sample]) -> float:

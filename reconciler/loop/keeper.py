@@ -10,10 +10,11 @@ from dataclasses import replace
 from reconciler.apply import Boundary, apply
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.diff import standing
-from reconciler.core.events import Applied, Event, Requested
+from reconciler.core.events import Applied, Event, Requested, Watched
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Pair, Spec, Traffic
 from reconciler.core.reading import UNREAD, Closed, GatewayReading, MemberStatus, Observed
+from reconciler.core.serving import service, tally
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Note, PutBack, Result, Route
 from reconciler.desired.manifest import Manifest
@@ -22,7 +23,9 @@ from reconciler.evidence.recorder import Nobody, Watcher
 from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
 from reconciler.loop.beside import Beside, look, tell
+from reconciler.loop.meter import Meter
 from reconciler.loop.stopwatch import Stopwatch
+from reconciler.measure.counters import between
 from reconciler.observe import observe
 from reconciler.world import World
 
@@ -65,7 +68,7 @@ class Keeper:
         self._seal = ""  # of the last entry that we know of
         self.state = State()
         self.generation = 0
-        self.stopwatch = Stopwatch(clock)
+        self.stopwatch, self.meter = Stopwatch(clock), Meter()
 
     # ---- memory ------------------------------------------------------------------------------------------------------
 
@@ -110,10 +113,27 @@ class Keeper:
             self.state = self._written
             if isinstance(error, JournalMoved):  # else it may be on record all the same, and must not count twice
                 self.stopwatch.give_back(self._elapsed)
+                self._give_back(noted)
             raise
         self._folded(entries)
         for entry, (event, rule) in zip(entries, noted, strict=True):
             log.info("%s", rule, extra={"environment": self.name, "event": event, "seq": entry.seq})
+
+    def _give_back(self, noted: list[tuple[Event, str]]) -> None:
+        for event, _ in noted:
+            if isinstance(event, Watched) and event.tally:
+                self.meter.add(event.tally)
+
+    def beat(self) -> None:
+        """Watched time, and what users got in it, go on record with what is noted next."""
+        self.note(Watched(self.meter.take()), "heartbeat")
+
+    def leave(self) -> None:
+        """At an orderly end nothing of it is lost. Raises JournalError."""
+        if self.generation and not self._noted and self.meter.started:
+            self.catch_up()
+            self.beat()
+            self.write()
 
     def _folded(self, entries: list[Entry]) -> None:
         """The state is folded already; what it could not know is which numbers its entries would get."""
@@ -181,12 +201,18 @@ class Keeper:
         except ReconcilerError as error:  # a driver cannot even be opened: as good as no answer
             unread = (UNREAD,) * len(spec.members)
             observed = Observed(None, Pair(unread, unread), detail=str(error))
-        self.stopwatch.look(watching=observed.gateway is not None)
+        self._watch(observed, spec, state)
         observed = self._around(observed, spec, state)  # the calendar is told in the seconds that have now been counted
         self._gateway = observed.gateway or self._gateway
         if not _fair(observed, spec, state):  # what users meet now is not the newcomer's doing
             self._judged_from = self.now
         return observed
+
+    def _watch(self, observed: Observed, spec: Spec, state: State) -> None:
+        before = self.stopwatch.elapsed
+        seconds = self.stopwatch.look(watching=observed.gateway is not None) - before
+        counted = between(self._gateway, observed.gateway)
+        self.meter.add(tally(seconds, service(spec, observed, state), counted))
 
     def _around(self, observed: Observed, spec: Spec, state: State) -> Observed:
         """What is neither gateway nor member nor gate: git beside the desired state, and the calendar."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from reconciler.core.events import Phase
 from reconciler.core.situation import Answer, Do, Wait
+from reconciler.core.state import State
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
@@ -33,19 +34,27 @@ class Source(Protocol):
 
 
 Tell = Callable[[str, Wait], None]
+Show = Callable[[str, State, Tick], None]
 
 
 def to_nobody(name: str, wait: Wait) -> None:
     """Where no alerts are configured."""
 
 
+def unseen(name: str, state: State, found: Tick) -> None:
+    """Where nothing is shown."""
+
+
 class Runner:
     """Workers over a queue, a watcher that wakes it, and a way to stop that leaves the data plane alone.
 
-    `tell` is told what an environment waits for, at every look that ends so; it takes no time and never raises."""
+    `tell` is told what an environment waits for, at every look that ends so; `show`, what every look found. Both take
+    no time and never raise."""
 
-    def __init__(self, source: Source, keep: Callable[[str], Keeper], tell: Tell = to_nobody) -> None:
-        self._source, self._keep, self._report = source, keep, tell
+    def __init__(
+        self, source: Source, keep: Callable[[str], Keeper], tell: Tell = to_nobody, show: Show = unseen
+    ) -> None:
+        self._source, self._keep, self._report, self._show = source, keep, tell, show
         self._keepers: dict[str, Keeper] = {}
         self._queue = WorkQueue()
         self._looking = threading.Lock()
@@ -92,6 +101,7 @@ class Runner:
         for thread in self._threads:
             thread.join()
         for keeper in self._keepers.values():
+            leave(keeper)
             keeper.close()
 
     def _work(self) -> None:
@@ -111,6 +121,7 @@ class Runner:
                 keeper.take()
             found = tick(keeper)
             keeper.insist()
+            self._show(keeper.name, keeper.state, found)
             self._tell(keeper.name, found.decision.answer)
         except Fenced as error:
             log.error("%s: %s", keeper.name, error)
@@ -137,6 +148,14 @@ class Runner:
             log.warning("%s: %s", name, text)
         elif before and not text:
             log.info("%s: over: %s", name, before.partition(":")[0])
+
+
+def leave(keeper: Keeper) -> None:
+    """What cannot be written at the end stays unknown."""
+    try:
+        keeper.leave()
+    except ReconcilerError as error:
+        log.warning("%s: what users got last is not on record: %s", keeper.name, error)
 
 
 def pace(found: Tick, keeper: Keeper) -> float:

@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass
 
 from reconciler.core.conditions import Status, status
-from reconciler.core.events import Accepted, Applied, Watched
-from reconciler.core.model import Desired
+from reconciler.core.diff import standing
+from reconciler.core.events import Accepted, Applied, Began, Ended
+from reconciler.core.model import Desired, Spec
 from reconciler.core.plan import Decision, decide, intended
 from reconciler.core.reading import Observed
 from reconciler.core.situation import Do, Record, Wait
@@ -31,6 +32,8 @@ class Tick:
     status: Status
     moved: bool
     unsure: bool = False  # the act's outcome is not known, or it was refused: do not hurry
+    observed: Observed | None = None  # what it rests on, for whoever shows it
+    spec: Spec | None = None  # likewise, what is in force
 
 
 def tick(keeper: Keeper) -> Tick:
@@ -53,10 +56,14 @@ def tick(keeper: Keeper) -> Tick:
 def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
     """Record what needs no act; the observation stays valid, because the world was not touched."""
     moved = False
+    if keeper.meter.due:
+        keeper.beat()
     for _ in range(RECORDS):
         decision = decide(desired, observed, keeper.state, keeper.now)
         match decision.answer:
             case Record(event):
+                if isinstance(event, Began | Ended):
+                    keeper.beat()  # what users got before it, and in it, are told apart
                 keeper.note(event, decision.rule)
                 moved = True
                 if isinstance(event, Accepted) and not keeper.world_fits(desired):
@@ -92,7 +99,7 @@ def _heartbeat(keeper: Keeper) -> None:
     """While a timer runs, watched time goes on record now and then, so that a crash costs little of it."""
     interval = heartbeat(keeper.state)
     if interval is not None and keeper.stopwatch.elapsed >= interval:
-        keeper.note(Watched(), "heartbeat")
+        keeper.beat()
 
 
 def heartbeat(state: State) -> float | None:
@@ -110,4 +117,5 @@ def _look_again(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
 def _told(
     keeper: Keeper, desired: Desired, observed: Observed, decision: Decision, moved: bool, unsure: bool = False
 ) -> Tick:
-    return Tick(decision, status(desired, observed, keeper.state, decision), moved, unsure)
+    found = status(desired, observed, keeper.state, decision)
+    return Tick(decision, found, moved, unsure, observed, standing(desired, keeper.state).spec)

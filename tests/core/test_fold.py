@@ -52,6 +52,7 @@ from reconciler.core.outcomes import cursor_at
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.state import State
 from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.tally import Tally
 
 SLOTS, VERSIONS = st.sampled_from(Slot), st.sampled_from(["v1", "v2", "v3", "v1#0a1b2c3d"])
 TEXT, SHARES = st.sampled_from(["", "because"]), st.sampled_from([0, 10, 30, 50, 100])
@@ -112,6 +113,7 @@ EVENTS = st.one_of(
     st.just(events.WentDown()),
     st.builds(events.MovedByHand, WEIGHTS, ADMISSIONS),
     st.just(events.Watched()),
+    st.builds(events.Watched, st.builds(Tally, st.floats(0, 9), st.floats(0, 9))),
 )
 HISTORIES = st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.5, 90.0])), max_size=60)
 

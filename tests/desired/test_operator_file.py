@@ -54,6 +54,17 @@ def test_relative_paths_are_relative_to_the_file() -> None:
     assert found.journal_url == "sqlite:////place/state/journal.db"
 
 
+def test_metrics_are_served_on_loopback_or_where_the_operator_lets_listen() -> None:
+    assert parsed("").metrics.listen is None
+    assert parsed('[metrics]\nlisten = "127.0.0.1:9464"\n').metrics.listen == "127.0.0.1:9464"
+    wide = '[metrics]\nlisten = "0.0.0.0:9464"\n'
+    (problem,) = told(wide)
+    assert problem.startswith("metrics.listen: listening on '0.0.0.0:9464' is not allowed, only on: 127.0.0.1")
+    assert parsed(wide + '[security]\nlisten = ["0.0.0.0:9464"]\n').metrics.listen == "0.0.0.0:9464"
+    (problem,) = told('[metrics]\nlisten = "9464"\n')
+    assert problem == "metrics.listen: '9464' is no address, expected host:port such as 127.0.0.1:8080"
+
+
 def test_absolute_paths_and_other_journals_stay_as_they_are() -> None:
     text = '[repository]\npath = "/r"\n[journal]\nurl = "sqlite:////j.db"\n[state]\ndir = "/s"\n'
     found = parsed(text)

@@ -1,7 +1,7 @@
 """What the documentation must say, from the code: rules, keys with defaults, reasons, options.
 
-`python tests/docs/docs_tables.py` writes the one table that is generated (the rules); the others are written by hand,
-and the tests compare them with what is told here.
+`python tests/docs/docs_tables.py` writes the tables that are generated (rules, metrics); the others are written by
+hand, and the tests compare them with what is told here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule, rule_name
 from reconciler.desired import schema
 from reconciler.durations import write
+from reconciler.metrics.families import FAMILIES
 from reconciler.operator_tables import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,7 @@ CORE = ROOT / "reconciler" / "core"
 LIMITS = {"critical", "interval", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit", "mustHaveData"}
 COMMON = {"gateways": {"kind"}, "hosts": {"kind"}, "gates": {"kind", "name", "mode", *LIMITS}}
 BEGIN, END = "<!-- rules:", "<!-- end -->"
+METRICS = "<!-- metrics:"
 
 
 # ---- the rules -------------------------------------------------------------------------------------------------------
@@ -46,9 +48,30 @@ def rules_table() -> str:
 
 def with_rules(text: str) -> str:
     """The architecture page with the table as it should be."""
-    head, _, rest = text.partition(BEGIN)
+    return _with_table(text, BEGIN, rules_table())
+
+
+def _with_table(text: str, begin: str, table: str) -> str:
+    head, _, rest = text.partition(begin)
     marker, _, rest = rest.partition("-->")
-    return f"{head}{BEGIN}{marker}-->\n\n{rules_table()}\n\n{END}{rest.partition(END)[2]}"
+    return f"{head}{begin}{marker}-->\n\n{table}\n\n{END}{rest.partition(END)[2]}"
+
+
+# ---- the metrics -----------------------------------------------------------------------------------------------------
+
+
+def metrics_table() -> str:
+    rows = (f"| `{name}` | {one.kind} | {_labels(one.labels)} | {one.says} |" for name, one in FAMILIES.items())
+    return "\n".join(["| metric | kind | labels | what it says |", "|---|---|---|---|", *rows])
+
+
+def _labels(labels: tuple[str, ...]) -> str:
+    return ", ".join(f"`{label}`" for label in labels)
+
+
+def with_metrics(text: str) -> str:
+    """The page of metrics with the table as it should be."""
+    return _with_table(text, METRICS, metrics_table())
 
 
 # ---- keys and their defaults -----------------------------------------------------------------------------------------
@@ -189,5 +212,6 @@ def options(command: click.Command) -> set[str]:
 
 
 if __name__ == "__main__":
-    page = DOCS / "architecture.md"
-    page.write_text(with_rules(page.read_text("utf-8")), encoding="utf-8")
+    for name, current in (("architecture", with_rules), ("metrics", with_metrics)):
+        page = DOCS / f"{name}.md"
+        page.write_text(current(page.read_text("utf-8")), encoding="utf-8")

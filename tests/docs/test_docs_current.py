@@ -99,6 +99,11 @@ def test_the_rule_table_is_the_one_in_the_code() -> None:
     assert text == docs_tables.with_rules(text), "run: python tests/docs/docs_tables.py"
 
 
+def test_the_table_of_metrics_is_the_one_in_the_code() -> None:
+    text = page("docs/metrics.md")
+    assert text == docs_tables.with_metrics(text), "run: python tests/docs/docs_tables.py"
+
+
 def test_the_architecture_names_the_crash_boundaries() -> None:
     source = "".join(page(f"reconciler/{name}.py") for name in ("loop/tick", "apply"))
     named = set(re.findall(r'boundary\("([a-z-]+)"\)', source))

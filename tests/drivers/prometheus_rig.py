@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, which scrapes one page of ours; its data lies in a folder of the test's."""
+"""A real Prometheus on loopback, which scrapes pages of ours; its data lies in a folder of the test's."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
-from urllib.parse import quote
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
@@ -28,12 +29,12 @@ scrape_configs:
 OLD = 60  # seconds
 
 
-def program() -> str:
-    """Or no test; in CI that is a failure."""
-    beside = Path(sys.prefix) / "prometheus" / "usr" / "bin" / "prometheus"
-    found = shutil.which("prometheus") or (str(beside) if beside.exists() else None)
+def program(name: str = "prometheus") -> str:
+    """It, or `promtool`, or no test; in CI that is a failure."""
+    beside = Path(sys.prefix) / "prometheus" / "usr" / "bin" / name
+    found = shutil.which(name) or (str(beside) if beside.exists() else None)
     if found is None:
-        reason = "there is no prometheus here; `make prometheus` gets it on Debian or Ubuntu"
+        reason = f"there is no {name} here; `make prometheus` gets it on Debian or Ubuntu"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -60,31 +61,44 @@ def page() -> bytes:
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
-    """Its address, once it has scraped."""
+    """Its address, once it has scraped what a gate may ask for."""
+    program()
+    ours = server(answers(body=page(), Content_Type="text/plain; version=0.0.4"))
+    with ours as target, scraping(folder, CONFIGURATION.format(target=target), "old and on() up == 1") as url:
+        yield url
+
+
+@contextmanager
+def scraping(folder: Path, configuration: str, wanted: str) -> Iterator[str]:
+    """The address of one with this configuration, once a query gives anything."""
     executable = program()
-    with server(answers(body=page(), Content_Type="text/plain; version=0.0.4")) as target:
-        configuration = folder / "prometheus.yml"
-        configuration.write_text(CONFIGURATION.format(target=target))
-        where = f"127.0.0.1:{free_port()}"
-        argv = [executable, f"--config.file={configuration}", f"--web.listen-address={where}"]
-        argv += [f"--storage.tsdb.path={folder / 'data'}", "--log.level=warn"]
-        with (folder / "log").open("wb") as log, subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log) as process:
-            try:
-                _wait(f"http://{where}", process, folder / "log")
-                yield f"http://{where}"
-            finally:
-                process.terminate()
-                process.wait(FOR_EVER)
+    file, where = folder / "prometheus.yml", f"127.0.0.1:{free_port()}"
+    file.write_text(configuration)
+    argv = [executable, f"--config.file={file}", f"--web.listen-address={where}"]
+    argv += [f"--storage.tsdb.path={folder / 'data'}", "--log.level=warn"]
+    with (folder / "log").open("wb") as log, subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log) as process:
+        try:
+            _wait(f"http://{where}", wanted, process, folder / "log")
+            yield f"http://{where}"
+        finally:
+            process.terminate()
+            process.wait(FOR_EVER)
 
 
-def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(url: str, wanted: str, process: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(600):
         assert process.poll() is None, log.read_text()
         try:
-            with urlopen(f"{url}/api/v1/query?query={quote('old and on() up == 1')}", timeout=5) as answer:
-                if json.load(answer)["data"]["result"]:
-                    return
+            if asked(url, "query", query=wanted):
+                return
         except (URLError, OSError):
             pass
         time.sleep(0.05)
     raise AssertionError(f"Prometheus does not scrape: {log.read_text()}")
+
+
+def asked(url: str, how: str, **parameters: str) -> list[Any]:
+    """What its API answers to `query` or `query_range`: one entry for each series."""
+    with urlopen(f"{url}/api/v1/{how}?{urlencode(parameters)}", timeout=20) as answer:
+        found: list[Any] = json.load(answer)["data"]["result"]
+    return found

@@ -26,7 +26,7 @@ class Keeper:
         self.state = SimpleNamespace(transition=None)
         self.raises: Exception | None = None
         self.news: bool | Exception = False
-        self.closed = False
+        self.closed = self.left = False
 
     def take(self) -> None:
         self.generation += 1
@@ -38,6 +38,9 @@ class Keeper:
 
     def insist(self) -> None:
         pass
+
+    def leave(self) -> None:
+        self.left = not self.closed
 
     def close(self) -> None:
         self.closed = True
@@ -190,6 +193,7 @@ def test_stopping_lets_go_of_every_environment(stand: Stand) -> None:
     stand.runner.start(2)
     stand.runner.stop()
     assert [stand.keepers[name].closed for name in ("bad", "good")] == [True, True]
+    assert [stand.keepers[name].left for name in ("bad", "good")] == [True, True], "what users got is written first"
     assert [thread for thread in stand.runner._threads if thread.is_alive()] == []
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from reconciler.core.model import Outcome
-from reconciler.core.reading import GateReading, Window
+from reconciler.core.reading import GateReading, Measure, Window
 from reconciler.drivers.protocols import reading
 from reconciler.drivers.thresholds import Threshold, Unit, threshold
 from reconciler.errors import ReconcilerError, Refused
@@ -61,6 +61,11 @@ class Limit:
     def measured(self, value: float) -> float:
         return value * WORTH[self.scale][1]
 
+    @property
+    def measure(self) -> str:
+        """What it is called on a dashboard."""
+        return {Unit.SECONDS: "value_seconds", Unit.PERCENT: "value_percent", Unit.COUNT: "value"}[self.threshold.unit]
+
     def shown(self, measured: float) -> str:
         mark = {Unit.SECONDS: " s", Unit.PERCENT: " %", Unit.COUNT: ""}[self.threshold.unit]
         return f"{measured:.10g}{mark}"
@@ -83,7 +88,7 @@ def number(value: object, where: str) -> float:
 
 def judged(name: str, window: Window, ask: Callable[[], Figure], limit: Limit) -> GateReading:
     """What cannot be asked is Error, what tells nothing is Inconclusive; a doubt keeps it from being Successful."""
-    said = {"limit": limit.threshold.text}
+    said: dict[str, Any] = {"limit": limit.threshold.text}
     try:
         figure = ask()
     except ReconcilerError as error:
@@ -92,6 +97,7 @@ def judged(name: str, window: Window, ask: Callable[[], Figure], limit: Limit) -
         return reading(window, name, Outcome.INCONCLUSIVE, figure.note, **said)
     measured = limit.measured(figure.value)
     value = limit.shown(measured)
+    said["measures"] = (Measure(limit.measure, measured),)
     doubt = f"; {figure.note}" if figure.note else ""
     if not limit.threshold.holds(measured):
         return reading(window, name, Outcome.FAILED, f"found {value}{doubt}", value=value, samples=1, **said)

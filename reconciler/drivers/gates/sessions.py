@@ -92,7 +92,8 @@ class SessionsGate:
         found = Retention(self._settings.count, window, source.sessions(window))
         outcome, reason = self._judge(found, source.problem())
         said = {"limit": self._limit.text, "samples": sum(one.uses for one in found.told)}
-        return reading(window, self._context.name, outcome, reason, value=found.account(), **said)
+        shown = {"value": found.account(), "measures": found.measures()}
+        return reading(window, self._context.name, outcome, reason, **shown, **said)
 
     def _judge(self, found: Retention, problem: str) -> tuple[Outcome, str]:
         """What the newcomer lost stays lost, even if nothing more can be seen. All else needs each session's proof."""

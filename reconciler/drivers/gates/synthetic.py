@@ -89,7 +89,8 @@ class SyntheticGate:
             reason += f"; not held against it: {story(strange, _sent(roads))}"
         value = "; ".join(f"{road.road}: {road.account()}" for road in roads)
         samples = sum(not sample.pending for road in roads for sample in road.sent)
-        said = {"value": value, "limit": self._limit(), "samples": samples}
+        measures = tuple(measure for road in roads for measure in road.measures())
+        said = {"value": value, "limit": self._limit(), "samples": samples, "measures": measures}
         return reading(window, self._context.name, outcome, reason, **said)
 
     def _judge(self, roads: Sequence[Sampled], problem: str) -> tuple[Outcome, str]:

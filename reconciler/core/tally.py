@@ -1,0 +1,54 @@
+"""What users got while an environment was watched. Nothing is decided by it: added up look by look (`serving`), it goes
+on record with the heartbeats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reconciler.core.model import Pair, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """Requests of users, as the gateway counts them; probes are left out."""
+
+    requests: int = 0
+    failed: int = 0  # answers 5xx, no answer, or no connection
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Seconds of watched time, by what they were; and the users in it."""
+
+    up: float = 0.0
+    out: float = 0.0
+    unclear: float = 0.0
+    off: float = 0.0
+    users: Pair[Users] = Pair(Users(), Users())
+    uncounted: float = 0.0  # seconds, of all of these, whose requests are not known: counters unread, or reset
+
+    @property
+    def seconds(self) -> float:
+        return self.up + self.out + self.unclear + self.off
+
+    @property
+    def requests(self) -> tuple[int, int]:
+        """Of both slots together, and how many of them failed."""
+        blue, green = self.users.blue, self.users.green
+        return blue.requests + green.requests, blue.failed + green.failed
+
+    def plus(self, other: Tally) -> Tally:
+        users = (_sum(self.users[slot], other.users[slot]) for slot in Slot)
+        return Tally(
+            self.up + other.up, self.out + other.out, self.unclear + other.unclear, self.off + other.off,
+            Pair(*users), self.uncounted + other.uncounted,
+        )  # fmt: skip
+
+    def rounded(self) -> Tally:
+        """To milliseconds, as it goes on record."""
+        names = ("up", "out", "unclear", "off", "uncounted")
+        return replace(self, **{name: round(getattr(self, name), 3) for name in names})
+
+
+def _sum(one: Users, other: Users) -> Users:
+    return Users(one.requests + other.requests, one.failed + other.failed)
