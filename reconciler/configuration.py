@@ -18,11 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraint
 from reconciler.errors import InvalidConfiguration
 from reconciler.operator_file import find, read, refuse_missing, refuse_tracked, tell
 from reconciler.operator_tables import TABLES, defined
+from reconciler.sizes import Size
 from reconciler.spelling import unknown
 
 if TYPE_CHECKING:
     from reconciler.drivers.alerts.recipient import Recipient
     from reconciler.drivers.haproxy.proxy import Proxy
+    from reconciler.drivers.logs.destination import Destination
     from reconciler.drivers.process.app import App
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -74,9 +76,11 @@ class JournalSection(Section):
 
 
 class StateSection(Section):
-    """Where drivers keep what must outlive us: gateways' files, processes' records and logs."""
+    """Where drivers keep what must outlive us: gateways' files, processes' records and logs. `log_limit`: how much of
+    our own log."""
 
     dir: Text = "state"
+    log_limit: Size = Field(default="64MiB", ge=1 << 20, validate_default=True)
 
 
 class Security(Section):
@@ -98,6 +102,7 @@ class Configuration(Section):
     queries: Tables = {}
     folders: Tables = {}
     alerts: Tables = {}
+    logs: Tables = {}
     security: Security = Security()
 
     _file: Path | None = PrivateAttr(None)
@@ -167,6 +172,15 @@ class Configuration(Section):
     def recipients(self) -> dict[str, Recipient]:
         """Where alerts go, by name. None: nobody is told anything."""
         return self._defined.get("alerts", {})
+
+    @property
+    def destinations(self) -> dict[str, Destination]:
+        """Where the log goes beside stderr and the state's folder, by name."""
+        return self._defined.get("logs", {})
+
+    def entries(self, section: str) -> dict[str, Any]:
+        """All of `[SECTION.NAME]`, by name."""
+        return self._defined.get(section, {})
 
     def named(self, section: str, name: str) -> Any:
         """What stands under `[SECTION.NAME]`, as its driver's own model. Raises InvalidConfiguration."""
