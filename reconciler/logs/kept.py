@@ -168,6 +168,15 @@ def every_line(folder: Path) -> Iterator[bytes]:
             yield from (line for line in file if line.endswith(b"\n"))
 
 
+def next_number(folder: Path) -> int:
+    """The number that the next line will have, for whoever only looks."""
+    try:
+        last = max(pieces(folder / LINES), default=None)
+        return last + (folder / LINES / f"{last:012d}{END}").read_bytes().count(b"\n") if last else 1
+    except OSError:
+        return 1
+
+
 def _append(file: Path, data: bytes, size: int) -> None:
     """After `size` bytes. A disk that gets full in the middle of it leaves the file as it was. Raises OSError."""
     handle = os.open(file, os.O_WRONLY | os.O_APPEND)

@@ -287,7 +287,7 @@ def test_a_defect_of_a_sender_ends_no_thread(
 
 
 SAYS = """
-import logging, sys
+import logging, sys, threading
 from pathlib import Path
 from reconciler.configuration import parse
 from reconciler.logs.collector import collected
@@ -298,6 +298,8 @@ with logged("json") as desk, collected(parse(file.read_text(), file), desk):
     while True:
         logging.getLogger("reconciler.test").info("line %d", number)
         number += 1
+        if number % 100 == 0:
+            threading.Event().wait(0.002)
 """
 
 

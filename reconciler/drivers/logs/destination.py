@@ -63,19 +63,10 @@ class Destination(BaseModel):
     @classmethod
     def _plain(cls, url: str | None) -> str | None:
         parts = urlsplit(url or "http://none")
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.port == 0
-            or not (url or "-").isprintable()
-        ):
-            raise ValueError(
-                "expected http://host:port or https://host:port, with a path where it is not the usual one"
-            )
         if "@" in parts.netloc or parts.query or parts.fragment:
-            raise ValueError(
-                "a name, a password or a query has no place in it; use headers, headers_env or headers_file"
-            )
+            raise ValueError("no name, password or query may stand in it; use headers_env or headers_file")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
+            raise ValueError("expected http://host:port or https://host:port, and a path where it is another one")
         return url
 
     @field_validator("facility")
