@@ -19,6 +19,7 @@ log = logging.getLogger("reconciler.logs")
 FIRST, CEILING = 1.0, 600.0  # seconds of back-off: after the first failure, and at most
 LINES, BYTES = 500, 1 << 20  # of a batch, at most
 GATHERED = 0.5  # seconds between two batches, so that what is said together goes together
+LASTING = 3  # failures in a row until it is said: what is said is itself to be sent, and must not keep itself alive
 IN_A_ROW = 10  # lines that may be at fault themselves; after so many it is rather the other side that takes none
 IDLE = 3600.0  # seconds; the keeper wakes it for every line
 
@@ -35,6 +36,7 @@ class Shipper:
         self._most = LINES  # fewer while a line is looked for that the other side does not take
         self._failures, self._due = 0, 0.0
         self._refused = 0  # lines in a row
+        self._thrown_away = 0  # lines, in batches in a row
         self._unwritten = False
 
     def begin(self) -> None:
@@ -83,9 +85,10 @@ class Shipper:
             return self._unfit(batch, before, str(error))
         except ReconcilerError as error:
             return self._failed(before, str(error), error.seconds if isinstance(error, Later) else 0.0)
-        if self._failures:
+        if self._failures >= LASTING:
             log.info("logs.%s: taken again", self.name)
-        self._refusals_over(thrown_away)
+        self._refusals_over()
+        self._count(thrown_away)
         more = len(batch.lines) >= self._most or sum(map(len, batch.lines)) >= BYTES // 2
         self._failures, self._most = 0, min(LINES, self._most * 2)
         taken = replace(before, place=batch.after, sent_at=self._clock.wall(), failure="", failed_at="")
@@ -106,19 +109,23 @@ class Shipper:
             return self._after(0.0)
         return self._failed(passed, f"{why}, for {self._refused} lines in a row")
 
-    def _refusals_over(self, thrown_away: int) -> None:
+    def _refusals_over(self) -> None:
         if self._refused > 1:
-            log.error(
-                "logs.%s: %d lines in a row were left out, the other side does not take them", self.name, self._refused
-            )
-        if thrown_away:
-            log.error("logs.%s: the other side has thrown %d lines away", self.name, thrown_away)
+            log.error("logs.%s: %d lines in a row were left out, none was taken", self.name, self._refused)
         self._refused = 0
 
+    def _count(self, thrown_away: int) -> None:
+        """Said at the first batch in a row, and in all after the last one."""
+        if thrown_away and not self._thrown_away:
+            log.error("logs.%s: the other side has thrown lines away, %d of a batch", self.name, thrown_away)
+        elif self._thrown_away and not thrown_away:
+            log.error("logs.%s: the other side has thrown %d lines away in all", self.name, self._thrown_away)
+        self._thrown_away = self._thrown_away + thrown_away if thrown_away else 0
+
     def _failed(self, before: Position, why: str, after: float = 0.0) -> float:
-        """Said once; then it is tried later and later."""
+        """Said once, when it lasts; and tried later and later."""
         self._failures += 1
-        if self._failures == 1:
+        if self._failures == LASTING:
             log.warning("logs.%s: %s; tried again until it is taken", self.name, why)
         self._write(replace(before, failure=why, failed_at=self._clock.wall()))
         return self._after(max(after, self._back_off.after(self._failures)))

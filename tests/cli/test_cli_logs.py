@@ -185,10 +185,8 @@ def test_what_is_wrong_with_a_table_is_told_without_its_secrets(mine: Folder, te
 
 def test_a_run_keeps_its_log_sends_it_survives_sighup_and_holds_no_secret(mine: Folder, server: Http) -> None:
     """In a repository without a commit, so that nothing needs to be started: that itself is a warning."""
-    add(
-        mine,
-        f'[logs.app]\nkind = "file"\npath = "log/app.log"\n[logs.gone]\nkind = "syslog"\naddress = "tcp://127.0.0.1:{closed_port()}"\n',
-    )
+    add(mine, '[logs.app]\nkind = "file"\npath = "log/app.log"\n')
+    add(mine, f'[logs.gone]\nkind = "syslog"\naddress = "tcp://127.0.0.1:{closed_port()}"\n')
     add(mine, f'[logs.grafana]\nkind = "loki"\nurl = "{server.url}"\nheaders_env = {{Authorization = "LOKI"}}\n')
     add(mine, f'[commands.check]\nargv = ["x"]\nenv = {{KEY = "{TOKEN}"}}\n')
     mine.environ["LOKI"] = f"Bearer {TOKEN}"
@@ -197,6 +195,7 @@ def test_a_run_keeps_its_log_sends_it_survives_sighup_and_holds_no_secret(mine: 
     until(mine, lambda: "has no commit yet" in _text(file), "the warning in the file")
     file.rename(file.with_name("moved.log"))
     loop.send_signal(signal.SIGHUP)
+    until(mine, lambda: any("logs.gone" in one["cause"] for one in causes(mine)), "the one that cannot be reached")
     assert mine.end(loop, signal.SIGTERM) == 0
     assert "ending: steps that are being done are finished first" in _text(file)
     assert "has no commit yet" in " ".join(loki_lines(server.got))

@@ -111,7 +111,7 @@ def test_one_bad_line_is_left_out_and_counted_and_all_others_arrive(
     assert world.taker.numbers == [number for number in range(1, 1001) if number not in bad]
     assert world.position.refused == 4
     assert told(caplog).count("logs.ops: a line is left out, the other side does not take it: status 400") == 3
-    assert told(caplog).count("logs.ops: 2 lines in a row were left out, the other side does not take them") == 1
+    assert told(caplog).count("logs.ops: 2 lines in a row were left out, none was taken") == 1
     assert len(world.taker.tries) < 150
 
 
@@ -126,7 +126,7 @@ def test_one_who_refuses_every_line_gets_few_of_them(world: World, caplog: pytes
     world.taker.broken = lambda _lines: None
     world.pass_by(1200.0)
     assert world.taker.numbers == [*range(refused + 1, 501)]
-    assert told(caplog)[-1].endswith(f"{refused} lines in a row were left out, the other side does not take them")
+    assert told(caplog)[-1].endswith(f"{refused} lines in a row were left out, none was taken")
 
 
 def test_what_the_other_side_throws_away_is_counted_and_not_sent_again(
@@ -137,7 +137,24 @@ def test_what_the_other_side_throws_away_is_counted_and_not_sent_again(
     world.send()
     assert world.taker.numbers == [1, 2, 3, 4, 5]
     assert world.position.refused == 2
-    assert told(caplog) == ["logs.ops: the other side has thrown 2 lines away"]
+    assert told(caplog) == ["logs.ops: the other side has thrown lines away, 2 of a batch"]
+    world.write(5)
+    world.pass_by(2.0)
+    assert len(told(caplog)) == 1, "or what is said of it would be thrown away, and said, and thrown away"
+    world.taker.thrown_away = 0
+    world.write(1)
+    world.pass_by(2.0)
+    assert told(caplog)[1:] == ["logs.ops: the other side has thrown 4 lines away in all"]
+
+
+def test_one_who_fails_every_other_time_makes_no_talk(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.taker.broken = lambda _lines: Unreachable("away") if len(world.taker.tries) % 2 else None
+    for _ in range(50):
+        world.write(1)
+        world.pass_by(1.0)
+    world.pass_by(2.0)
+    assert world.taker.numbers == [*range(1, 51)]
+    assert told(caplog) == []
 
 
 def test_what_had_to_go_is_counted_and_said_in_a_line_of_its_own(
