@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 TRIES, CHUNK = 10, 1 << 16
+TIDY = 600.0  # seconds between two looks at what was set aside
 
 
 class File:
@@ -26,6 +27,7 @@ class File:
     def __init__(self, destination: Destination, clock: Clock = SYSTEM) -> None:
         self._path, self._clock = destination.file, clock
         self._most, self._keep, self._age = destination.max_size, destination.keep, destination.max_age
+        self._tidied = -TIDY  # seconds, by the clock that only grows
 
     def send(self, lines: Sequence[bytes]) -> int:
         """Raises Unreachable, naming the file, when it cannot be written: it is as it was before."""
@@ -36,7 +38,7 @@ class File:
                 self._set_aside()
             if not any(self._appended(data) for _ in range(TRIES)):
                 raise Unreachable(f"{self._path} is moved away again and again while it is written")
-            self._forget()
+            self._tidy()
         except OSError as error:
             raise Unreachable(f"{self._path} cannot be written: {error.strerror}") from error
         return 0
@@ -72,9 +74,11 @@ class File:
             with contextlib.suppress(FileNotFoundError):
                 os.replace(source, self._aside(number))
 
-    def _forget(self) -> None:
-        """What is older than it may be, and what is left of a larger `keep`."""
-        now = self._clock.now().timestamp()
+    def _tidy(self) -> None:
+        """Now and then: what is older than it may be goes, and what is left of a larger `keep`."""
+        if self._clock.monotonic() - self._tidied < TIDY:
+            return
+        self._tidied, now = self._clock.monotonic(), self._clock.now().timestamp()
         for path in self._path.parent.glob("*"):
             number = self._number(path)
             if number is None:
