@@ -20,7 +20,7 @@ from reconciler.errors import JournalError, UsageError
 from reconciler.journal.sqlite import open_journal
 from reconciler.logs.causes import Cause, causes
 from reconciler.logs.collector import refuse_not_allowed
-from reconciler.logs.standing import Standing, kept_lines, standings, warnings_of
+from reconciler.logs.standing import Standing, kept_warnings, standings, warnings_of
 from reconciler.spelling import shown, unknown
 
 WIDEST = 160  # characters of an example
@@ -52,7 +52,7 @@ def command(config: str | None, since: str | None, test: str | None, output: str
 
 def _said(configuration: Configuration) -> Iterator[dict[str, Any]]:
     """The log is there also where the journal cannot be read; that is said then."""
-    yield from kept_lines(configuration)
+    yield from kept_warnings(configuration)
     try:
         journal = open_journal(configuration.journal_url, read_only=True)
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from reconciler.core.events import (
@@ -44,12 +45,19 @@ VARIES = {  # the first that fits counts
     "n": r"(?:(?<!\w)[+-])?\d+(?:[.,]\d+)*(?:(?:ms|[smhd])(?!\w)|[hm](?=\d))?",
 }
 _VARIES = re.compile("|".join(f"(?P<{name}>{found})" for name, found in VARIES.items()))
+_DIGIT = re.compile(r"(?<!P)(?<!P\d)\d")
 _AGAIN = re.compile(r"<n>(?:<n>)+")  # 1h2m3s is one
 
 
 def pattern(text: str) -> str:
     """The first line of a message without what varies. A pattern is its own pattern."""
-    found = text.partition("\n")[0][: 4 * LONGEST]
+    return _pattern(_DIGIT.sub("0", text.partition("\n")[0][: 4 * LONGEST]))
+
+
+@lru_cache(maxsize=1024)
+def _pattern(text: str) -> str:
+    """Which digits they are matters to none of what varies, so messages are few that are told apart here."""
+    found = text
     while (after := _once(found)) != found:
         found = after
     return found

@@ -17,6 +17,7 @@ from reconciler.logs.collector import FOLDER
 from reconciler.logs.kept import every_line, next_number
 from reconciler.wording import describe
 
+CALM = b'"level": "info"'
 JOURNAL = "journal"  # as the logger of what only the journal says
 
 
@@ -50,9 +51,9 @@ def _standing(folder: Path, name: str, destination: Destination, upto: int) -> S
     return Standing(name, kind, where, pending, at.sent_at, at.lost, at.refused, at.failure, at.failed_at)
 
 
-def kept_lines(configuration: Configuration) -> Iterator[dict[str, Any]]:
-    """Oldest first."""
-    return (fields(line) for line in every_line(configuration.state_dir / FOLDER))
+def kept_warnings(configuration: Configuration) -> Iterator[dict[str, Any]]:
+    """Oldest first. Most lines are none, and are not even read: within a text these quotes would be escaped."""
+    return (fields(line) for line in every_line(configuration.state_dir / FOLDER) if CALM not in line)
 
 
 def warnings_of(entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
