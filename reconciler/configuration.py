@@ -29,11 +29,13 @@ from reconciler.durations import Duration
 from reconciler.errors import InvalidConfiguration
 from reconciler.operator_file import find, read, refuse_missing, refuse_tracked, tell
 from reconciler.operator_tables import TABLES, defined
+from reconciler.sizes import Size
 from reconciler.spelling import unknown
 
 if TYPE_CHECKING:
     from reconciler.drivers.alerts.recipient import Recipient
     from reconciler.drivers.haproxy.proxy import Proxy
+    from reconciler.drivers.logs.destination import Destination
     from reconciler.drivers.process.app import App
 
 
@@ -96,9 +98,11 @@ class JournalSection(Section):
 
 
 class StateSection(Section):
-    """Where drivers keep what must outlive us: gateways' files, processes' records and logs."""
+    """Where drivers keep what must outlive us: gateways' files, processes' records and logs. `log_limit`: how much of
+    our own log."""
 
     dir: Text = "state"
+    log_limit: Size = Field(default="64MiB", ge=1 << 20, validate_default=True)
 
 
 class EvidenceSection(Section):
@@ -146,6 +150,7 @@ class Configuration(Section):
     folders: Tables = {}
     alerts: Tables = {}
     metrics: Metrics = Metrics()
+    logs: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
@@ -226,6 +231,15 @@ class Configuration(Section):
     def recipients(self) -> dict[str, Recipient]:
         """Where alerts go, by name. None: nobody is told anything."""
         return self._defined.get("alerts", {})
+
+    @property
+    def destinations(self) -> dict[str, Destination]:
+        """Where the log goes beside stderr and the state's folder, by name."""
+        return self._defined.get("logs", {})
+
+    def entries(self, section: str) -> dict[str, Any]:
+        """All of `[SECTION.NAME]`, by name."""
+        return self._defined.get(section, {})
 
     def named(self, section: str, name: str) -> Any:
         """What stands under `[SECTION.NAME]`, as its driver's own model. Raises InvalidConfiguration."""

@@ -1,6 +1,6 @@
 """The tables of the operator's file whose entries have names, such as `[apps.NAME]`: those that a manifest may name,
-and `[alerts.NAME]`, which it may not. What one may say is a model that lies with the driver it is for, and is imported
-when there is such a table, not before."""
+and `[alerts.NAME]` and `[logs.NAME]`, which it may not. What one may say is a model that lies with the driver it is
+for, and is imported when there is such a table, not before."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ TABLES = {
     "queries": Table("query", "figures.query", "Query"),
     "folders": Table("folder", "folders.folder", "Folder"),
     "alerts": Table("alert", "alerts.recipient", "Recipient"),
+    "logs": Table("log", "logs.destination", "Destination"),
 }
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.alerts import position
@@ -18,13 +17,12 @@ from reconciler.drivers.alerts.recipient import Recipient
 from reconciler.drivers.alerts.send import Sender
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.journal.store import Journal
+from reconciler.repeating import Repeater
 
 log = logging.getLogger("reconciler.alerts")
 
 FOLDER = "alerts"  # in the state's folder
-NEWS = "_news"  # the reader's thread; no recipient's name begins so
 POLL, TROUBLE = 1.0, 30.0  # seconds between two looks at the journal, and after one that failed
-DEFECT = 60.0  # seconds until a thread that met a defect of ours goes on
 GRACE = 2.0  # seconds in which the threads may end; then they are left behind
 
 
@@ -42,9 +40,8 @@ class Bell:
         ]
         self._mark: Mark | None = None  # how far the news were read; None: not begun
         self._trouble = ""
-        self._stop = threading.Event()
-        self._wake = {name: threading.Event() for name in (NEWS, *recipients)}
-        self._threads: list[threading.Thread] = []
+        self._reader = Repeater("alerts: news", self.look)
+        self._senders = {box.name: Repeater(f"alerts.{box.name}", box.step) for box in self._outboxes}
 
     def tell(self, environment: str, wait: Wait | None) -> None:
         """What the loop waits for now. Takes no time and never fails."""
@@ -58,18 +55,15 @@ class Bell:
     def start(self) -> None:
         if not self._outboxes:
             return
-        self._begin(NEWS, self.look)
-        for outbox in self._outboxes:
-            self._begin(outbox.name, outbox.step)
+        for thread in (self._reader, *self._senders.values()):
+            thread.start()
 
     def stop(self, grace: float = GRACE) -> None:
         """What is pending is sent by the next process. A thread that waits for a silent server is left behind."""
-        self._stop.set()
-        for wake in self._wake.values():
-            wake.set()
-        for thread in self._threads:
-            thread.join(grace / len(self._threads))
-        if any(thread.is_alive() for thread in self._threads):
+        threads = (self._reader, *self._senders.values())
+        for thread in threads:
+            thread.ask_to_end()
+        if [thread for thread in threads if not thread.ended(grace / len(threads))]:
             log.warning("an alert is still on its way; it may be sent once more after the next start")
         self._journal.close()
 
@@ -98,7 +92,7 @@ class Bell:
         found = self._news.after(self._mark, head, list(self._stalls.kept))
         for outbox in self._outboxes:
             outbox.offer(found, upto)
-            self._wake[outbox.name].set()
+            self._senders[outbox.name].wake()
         self._mark = upto
 
     def _first(self, journal: str, head: int) -> Mark:
@@ -109,22 +103,6 @@ class Bell:
         marks = [outbox.begin(journal, now) for outbox in self._outboxes]
         self._stalls.number = max(self._stalls.number, *(mark.stall for mark in marks))  # where its file was lost
         return Mark(min(mark.seq for mark in marks), min(mark.stall for mark in marks))
-
-    def _begin(self, name: str, step: Callable[[], float]) -> None:
-        thread = threading.Thread(target=self._run, args=(name, step), name=f"alerts-{name}", daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _run(self, name: str, step: Callable[[], float]) -> None:
-        wake = self._wake[name]
-        while not self._stop.is_set():
-            try:
-                pause = step()
-            except Exception as error:  # its text may hold anything
-                log.error("alerts.%s: a defect in the reconciler (%s); it goes on later", name, type(error).__name__)
-                pause = DEFECT
-            if pause and wake.wait(pause):
-                wake.clear()
 
 
 def _made(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections import deque
 from collections.abc import Iterable
@@ -14,6 +13,7 @@ from typing import Protocol
 from reconciler.alerts import position
 from reconciler.alerts.events import Alert, Mark
 from reconciler.alerts.position import Position
+from reconciler.backing_off import BackOff
 from reconciler.clock import Clock
 from reconciler.drivers.alerts.recipient import Kind, Recipient
 from reconciler.errors import ReconcilerError
@@ -36,10 +36,10 @@ class Outbox:
     """`offer` is for the one who reads the news, `step` for the one thread of this recipient."""
 
     def __init__(
-        self, name: str, recipient: Recipient, send: Send, file: Path, clock: Clock, jitter: random.Random | None = None
+        self, name: str, recipient: Recipient, send: Send, file: Path, clock: Clock, back_off: BackOff | None = None
     ) -> None:
         self.name, self._recipient, self._send, self._file, self._clock = name, recipient, send, file, clock
-        self._jitter = jitter or random.Random()
+        self._back_off = back_off or BackOff(FIRST, CEILING)
         self._turn = threading.Lock()
         self._pending: deque[tuple[Alert, float]] = deque()  # and since when
         self._position: Position | None = None  # not begun
@@ -121,13 +121,8 @@ class Outbox:
             self._done(alert, failed)
         else:
             self._write(failed)
-        self._due = now + self._back_off()
+        self._due = now + self._back_off.after(self._failures)
         return self._due - now
-
-    def _back_off(self) -> float:
-        """Seconds: doubling, capped, with jitter of a half so that many do not come at once."""
-        full: float = min(CEILING, FIRST * 2 ** min(self._failures - 1, 20))
-        return full * (0.5 + self._jitter.random() / 2)
 
     def _done(self, alert: Alert, now: Position) -> None:
         """A crash before this is written tells it once more: better twice than never."""

@@ -27,6 +27,7 @@ COMMANDS = {
     "kpi": "Downtime, failed requests, rollbacks: by month, from the journal.",
     "gates": "Ask an environment's gates now; changes nothing.",
     "alerts": "Who is told what, what is pending; try one.",
+    "logs": "Warnings by their cause; where the log goes.",
     "gateway": "What an HAProxy of your own must include.",
     "approve": "Review the stage that waits, and agree to it.",
     "reject": "Review the stage that waits, and say no.",

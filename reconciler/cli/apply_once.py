@@ -11,10 +11,11 @@ import click
 from reconciler.cli.exit_codes import worst
 from reconciler.cli.interrupt import ends_after_this
 from reconciler.cli.layout import say
-from reconciler.cli.logs import logged
 from reconciler.core.conditions import ERROR, ROLLED_BACK
 from reconciler.core.events import Phase
 from reconciler.errors import ReconcilerError
+from reconciler.logs.collector import collected, refuse_not_allowed
+from reconciler.logs.desk import logged
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.run import leave, run_to_end
 from reconciler.session import Session
@@ -30,15 +31,17 @@ def apply_once(config: str | None, environment: tuple[str, ...], output: str) ->
     stop = threading.Event()
     ends_after_this(stop)
     reports: list[Report] = []
-    with logged("json" if output == "json" else "text"), Session.open(config) as session:
+    with logged("json" if output == "json" else "text") as desk, Session.open(config) as session:
+        refuse_not_allowed(session.configuration)
         session.journal.lock()
-        session.look()
-        for name in session.chosen(environment):
+        with collected(session.configuration, desk):
+            session.look()
+            for name in session.chosen(environment):
+                if not stop.is_set():
+                    reports.append(_one(session.keeper(name), stop))
+                    session.keeper(name).watcher.close()
             if not stop.is_set():
-                reports.append(_one(session.keeper(name), stop))
-                session.keeper(name).watcher.close()
-        if not stop.is_set():
-            session.finisher.wait()
+                session.finisher.wait()
     if output == "json":
         click.echo(json.dumps({"environments": [report.as_json() for report in reports]}))
     else:

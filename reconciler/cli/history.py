@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import click
 
 from reconciler.cli.layout import colours, say
+from reconciler.cli.moments import moment
 from reconciler.cli.past import Line, Wanted, lines, markdown, text
 from reconciler.core.events import Phase
 from reconciler.desired.notes import Anchor
-from reconciler.durations import seconds
-from reconciler.errors import JournalBroken, ReconcilerError, UsageError
+from reconciler.errors import JournalBroken, ReconcilerError
 from reconciler.evidence.anchors import contradictions, strangers
 from reconciler.journal.codec import dump
 from reconciler.journal.entry import Entry
@@ -99,32 +98,6 @@ def entries_of(session: Session, names: tuple[str, ...]) -> Iterator[Entry]:
     if len(names) == 1:
         return session.journal.entries(names[0])
     return (entry for entry in session.journal.entries() if not names or entry.environment in names)
-
-
-def moment(option: str, written: str | None, now: datetime) -> str:
-    """As the journal writes it, in UTC, so that both compare as text; empty for nothing. Raises UsageError."""
-    if not written:
-        return ""
-    try:
-        return (_back(written, now) or _on_the_wall(written)).astimezone(UTC).isoformat(timespec="milliseconds")
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"{option}: '{written}' is no time, expected 2026-11-25T09:00 (UTC), or back from now: 24h or 7d"
-        ) from None
-
-
-def _back(written: str, now: datetime) -> datetime | None:
-    number = written.removesuffix("d")
-    try:
-        length = seconds(f"{number}h") * 24 if number != written else seconds(written)
-    except ValueError:
-        return None
-    return now - timedelta(seconds=length)
-
-
-def _on_the_wall(written: str) -> datetime:
-    found = datetime.fromisoformat(written)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _told(found: list[Line], output: str) -> list[str]:

@@ -1,7 +1,9 @@
-"""Ctrl-C and SIGTERM: the first asks to end after what is being done, the second ends at once, as a crash would."""
+"""Ctrl-C and SIGTERM: the first asks to end after what is being done, the second ends at once, as a crash would. SIGHUP
+without a terminal is somebody who has moved log files."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -20,6 +22,23 @@ def ends_after_this(stop: threading.Event) -> None:
 
     for number in NUMBERS:
         signal.signal(number, first)
+
+
+def survives_hang_up() -> None:
+    """Where there is a terminal, its end is ours. Elsewhere SIGHUP comes from whoever has moved log files away, and
+    nothing is to be done: they are opened anew for every batch. To be called in the main thread."""
+    number = getattr(signal, "SIGHUP", None)  # not on Windows
+    if number is not None and signal.getsignal(number) is signal.SIG_DFL and not _terminal():
+        signal.signal(number, lambda _number, _frame: None)  # not SIG_IGN, which whatever we start would inherit
+
+
+def _terminal() -> bool:
+    """Is there one whose end would be told to us?"""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def wait_for(stop: threading.Event) -> None:

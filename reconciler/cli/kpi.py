@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from reconciler.cli.history import entries_of, moment
+from reconciler.cli.history import entries_of
 from reconciler.cli.layout import say, table
+from reconciler.cli.moments import moment
 from reconciler.errors import UsageError
 from reconciler.evidence.kpi import Figures, Kpi, Lasting, Month
 from reconciler.session import Session

@@ -1,85 +1,114 @@
-"""Logs on stderr: lines for people, or one JSON object per line for machines. Every journal entry is one of them."""
+"""`reconcile logs`: warnings by their cause, and where the log goes."""
 
 from __future__ import annotations
 
 import json
-import logging
-import queue
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from logging.handlers import QueueHandler, QueueListener
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from reconciler.clock import shown
-from reconciler.core.events import Watched
-from reconciler.wording import describe
+import click
 
-FIELDS = ("environment", "seq")
+from reconciler.cli.layout import paint, say, table
+from reconciler.cli.moments import moment
+from reconciler.clock import SYSTEM
+from reconciler.configuration import Configuration, load
+from reconciler.core.conditions import ERROR, IN_SYNC
+from reconciler.drivers.logs.destination import sender
+from reconciler.errors import JournalError, UsageError
+from reconciler.journal.sqlite import open_journal
+from reconciler.logs.causes import Cause, causes
+from reconciler.logs.collector import refuse_not_allowed
+from reconciler.logs.standing import Standing, kept_warnings, standings, warnings_of
+from reconciler.spelling import shown, unknown
 
-
-class Text(logging.Formatter):
-    """`12:00:01.123Z production  weights: blue 90 %, green 10 %`"""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return (
-            f"{shown(record.created)[11:23]}Z {_level(record)}{_where(record)}{_message(record)}{self._trace(record)}"
-        )
-
-    def _trace(self, record: logging.LogRecord) -> str:
-        return "\n" + self.formatException(record.exc_info) if record.exc_info else ""
-
-
-class Json(logging.Formatter):
-    """One object per line."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        event = getattr(record, "event", None)
-        told: dict[str, Any] = {"at": shown(record.created), "level": record.levelname.lower(), "logger": record.name}
-        told |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
-        if event is not None:
-            told |= {"rule": record.getMessage(), "event": type(event).__name__}
-        if record.exc_info:
-            told["trace"] = self.formatException(record.exc_info)
-        return json.dumps({**told, "message": _message(record)})
+WIDEST = 160  # characters of an example
+CALM = "no warning is kept"
 
 
-def _level(record: logging.LogRecord) -> str:
-    return "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+@click.command("logs")
+@click.option("--since", metavar="TIME", help="No earlier ones: 2026-11-25T09:00 (UTC), or back from now: 24h, 7d.")
+@click.option("--test", metavar="NAME", help="Send this destination a line now, and say whether it was taken.")
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_obj
+def command(config: str | None, since: str | None, test: str | None, output: str) -> int:
+    """Warnings and errors by their cause: how often, first and last, with an example. From the log that is kept on this
+    machine, and from the journal what gates and steps had to say. Then where the log goes, and how far that has come.
 
-
-def _where(record: logging.LogRecord) -> str:
-    environment = getattr(record, "environment", "")
-    return f"{environment}  " if environment else ""
-
-
-def _message(record: logging.LogRecord) -> str:
-    event = getattr(record, "event", None)
-    return describe(event) if event is not None else record.getMessage()
-
-
-@contextmanager
-def logged(style: str) -> Iterator[None]:
-    """Send the product's own log to stderr; libraries keep their mouths shut below warnings.
-
-    A thread of its own writes the lines: neither a slow terminal nor one stopped by Ctrl-S may hold up a rollback.
+    Reads only, but for --test. Exit codes: 0 when nothing is wrong, 1 when a destination cannot be reached.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Json() if style == "json" else Text())
-    handler.addFilter(lambda record: not isinstance(getattr(record, "event", None), Watched))
-    lines: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
-    writer = QueueListener(lines, handler)
-    logging.basicConfig(level=logging.WARNING, handlers=[_HandedOver(lines)], force=True)
-    logging.getLogger("reconciler").setLevel(logging.INFO)
-    writer.start()
+    found = load(Path(config) if config else None)
+    if test is not None:
+        return _try(found, test, output)
+    met, stand = causes(_said(found), moment("--since", since, SYSTEM.now())), standings(found)
+    if output == "json":
+        say(json.dumps({"causes": [_as_json(one) for one in met], "destinations": [asdict(one) for one in stand]}))
+    else:
+        say(*(_causes(met) if met else [f"{CALM}{f' since {since}' if since else ''}"]))
+        say(*(["", *_destinations(stand)] if stand else []))
+    return ERROR if any(one.failure for one in stand) else IN_SYNC
+
+
+def _said(configuration: Configuration) -> Iterator[dict[str, Any]]:
+    """The log is there also where the journal cannot be read; that is said then."""
+    yield from kept_warnings(configuration)
     try:
-        yield
-    finally:
-        writer.stop()  # what was said is written before the command ends
+        journal = open_journal(configuration.journal_url, read_only=True)
+        try:
+            yield from warnings_of(journal.entries())
+        finally:
+            journal.close()
+    except JournalError as error:
+        click.echo(f"without what the journal says, it cannot be read: {error}", err=True)
 
 
-class _HandedOver(QueueHandler):
-    """Records as they are: they stay in this process, and the formatter needs their events."""
+def _as_json(cause: Cause) -> dict[str, Any]:
+    return {**asdict(cause), "environments": sorted(cause.environments)}
 
-    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
-        return record
+
+def _causes(met: list[Cause]) -> list[str]:
+    """A line for each, and below it what was said last."""
+    headings = ("count", "level", "first", "last", "environment", "from", "cause")
+    head, *rows = table(headings, (_row(one) for one in met))
+    examples = (paint(f"    {_line(one.example)}", dim=True) for one in met)
+    return [head, *(line for pair in zip(rows, examples, strict=True) for line in pair)]
+
+
+def _row(one: Cause) -> tuple[str, ...]:
+    where = f"{one.logger.removeprefix('reconciler.')}{f'/{one.reason}' if one.reason else ''}"
+    environments = ", ".join(sorted(one.environments))
+    return str(one.count), one.level, _at(one.first), _at(one.last), environments, where, shown(one.cause)
+
+
+def _line(text: str) -> str:
+    first = shown(text.partition("\n")[0])
+    return first if len(first) <= WIDEST else first[: WIDEST - 1] + "…"
+
+
+def _at(moment: str) -> str:
+    return f"{moment[:19]}Z" if moment else ""
+
+
+def _destinations(stand: list[Standing]) -> list[str]:
+    headings = ("name", "kind", "where", "pending", "sent last", "lost", "refused", "failure")
+    return table(headings, (_destination(one) for one in stand))
+
+
+def _destination(one: Standing) -> tuple[str, ...]:
+    failure = f"{_at(one.failed_at)} {one.failure}" if one.failure else ""
+    pending = "?" if one.pending is None else str(one.pending)
+    lost, refused = (str(count) if count else "" for count in (one.lost, one.refused))
+    return one.name, one.kind, one.where, pending, _at(one.sent_at) or "nothing yet", lost, refused, failure
+
+
+def _try(configuration: Configuration, name: str, output: str) -> int:
+    """Raises UsageError for a name that nobody has, ReconcilerError when the line was not taken."""
+    if name not in configuration.destinations:
+        raise UsageError(unknown("log", name, configuration.destinations))
+    refuse_not_allowed(configuration)
+    told = {"id": "test", "at": SYSTEM.wall(), "level": "info", "logger": "reconciler.logs"}
+    line = json.dumps({**told, "message": "somebody typed: reconcile logs --test"}).encode()
+    sender(configuration.destinations[name]).send([line])
+    say(json.dumps({"name": name, "sent": True}) if output == "json" else f"{name}: taken; see whether it arrived")
+    return IN_SYNC

@@ -12,13 +12,14 @@ import click
 
 from reconciler.alerts.addresses import refuse_misread
 from reconciler.alerts.bell import Bell
-from reconciler.cli.interrupt import ends_after_this, wait_for
-from reconciler.cli.logs import logged
+from reconciler.cli.interrupt import ends_after_this, survives_hang_up, wait_for
 from reconciler.desired.manifest import Invalid
 from reconciler.desired.snapshot import Snapshot
 from reconciler.desired.watch import Watch
 from reconciler.errors import InvalidDesired
 from reconciler.journal.sqlite import open_journal
+from reconciler.logs.collector import collected, refuse_not_allowed
+from reconciler.logs.desk import logged
 from reconciler.loop.run import Runner, unseen
 from reconciler.session import Session
 
@@ -34,10 +35,12 @@ logger = logging.getLogger("reconciler.run")
 @click.pass_obj
 def command(config: str | None, log: str, poll: float) -> int:
     """Keep every environment as git says, until interrupted. Gateways and slots run on when this stops."""
-    with logged(log), Session.open(config) as session:
+    with logged(log) as desk, Session.open(config) as session:
         refuse_misread(session.configuration)
+        refuse_not_allowed(session.configuration)
         session.journal.lock()
-        return serve(session, poll)
+        with collected(session.configuration, desk):
+            return serve(session, poll)
 
 
 def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = None) -> int:
@@ -45,6 +48,7 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
     stop = stop or threading.Event()
     if threading.current_thread() is threading.main_thread():
         ends_after_this(stop)
+        survives_hang_up()
     sys.setswitchinterval(0.0005)  # a look asks several threads: 5 ms is too long to wait for one another
     bell = _bell(session)
     metrics = _metrics(session, bell)

@@ -20,6 +20,7 @@ from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.desired.uncommitted import judged
 from reconciler.desired.uncommitted import staged as as_staged
 from reconciler.errors import InvalidConfiguration, Problem, UsageError
+from reconciler.logs.collector import not_allowed
 
 Read = Manifest | Invalid
 
@@ -112,8 +113,8 @@ def _operator(config: str | None) -> tuple[Configuration | None, tuple[Problem, 
 
 
 def _misread(operator: Configuration | None) -> tuple[Problem, ...]:
-    """Addresses that stand in the file, and that no alert could be sent to."""
-    wrong = misread(operator) if operator else ()
+    """Addresses that stand in the file, and that no alert, or no log, could be sent to."""
+    wrong = (*misread(operator), *not_allowed(operator)) if operator else ()
     return tuple(Problem(str(operator and operator.file), 0, 0, line) for line in wrong)
 
 

@@ -65,8 +65,8 @@ def last_change(repository: Repository, paths: Sequence[str], revision: str) -> 
 
 def touching(repository: Repository, path: str, since: str, revision: str, most: int) -> list[str]:
     """The commits after `since` (empty: all) up to `revision` that made a file what it is there, newest first; none
-    when git cannot tell. Sides of a merge that it has nothing of are left out. Raises InvalidDesired when the repository
-    cannot be read."""
+    when git cannot tell. Sides of a merge that it has nothing of are left out. Raises InvalidDesired when the
+    repository cannot be read."""
     if not _COMMIT.fullmatch(revision) or (since and not _COMMIT.fullmatch(since)):
         return []
     commits = f"{since}..{revision}" if since else revision

@@ -6,6 +6,7 @@ import heapq
 import random
 import threading
 
+from reconciler.backing_off import BackOff
 from reconciler.clock import SYSTEM, Clock
 
 BASE, CEILING = 0.2, 30.0  # seconds of back-off: first, and at most
@@ -16,7 +17,7 @@ class WorkQueue:
 
     def __init__(self, clock: Clock = SYSTEM, jitter: random.Random | None = None) -> None:
         self._clock = clock
-        self._jitter = jitter or random.Random()
+        self.back_off = BackOff(BASE, CEILING, jitter).after
         self._condition = threading.Condition()
         self._due: dict[str, float] = {}
         self._heap: list[tuple[float, str]] = []
@@ -81,11 +82,6 @@ class WorkQueue:
             self.wake(key, self.back_off(self._failures[key]))
         elif again is not None:
             self.wake(key, again)
-
-    def back_off(self, failures: int) -> float:
-        """Doubling, capped, with jitter of a half so that many do not come at once."""
-        full = float(min(CEILING, BASE * 2 ** min(failures - 1, 20)))
-        return full * (0.5 + self._jitter.random() / 2)
 
     def close(self) -> None:
         with self._condition:

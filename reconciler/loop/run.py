@@ -124,15 +124,16 @@ class Runner:
             self._show(keeper.name, keeper.state, found)
             self._tell(keeper.name, found.decision.answer)
         except Fenced as error:
-            log.error("%s: %s", keeper.name, error)
+            log.error("%s", error, extra={"environment": keeper.name})
             self.lost.append(keeper.name)
             return None, False
         except ReconcilerError as error:
-            log.error("%s: %s", keeper.name, error)
+            log.error("%s", error, extra={"environment": keeper.name})
             self._report(keeper.name, Wait(FAILING, str(error), alert=True))
             return None, True
         except Exception:
-            log.exception("%s: a defect in the reconciler; nothing more is done here until the next look", keeper.name)
+            text = "a defect in the reconciler; nothing more is done here until the next look"
+            log.exception(text, extra={"environment": keeper.name})
             self._report(keeper.name, Wait(FAILING, "a defect in the reconciler; its log says more", alert=True))
             return None, True
         return pace(found, keeper), False
@@ -145,9 +146,9 @@ class Runner:
         text = f"{answer.reason}: {answer.message}" if answer.blocked or answer.alert else ""
         before, self._trouble[name] = self._trouble.get(name, ""), text
         if text and text != before:
-            log.warning("%s: %s", name, text)
+            log.warning("%s", text, extra={"environment": name, "reason": answer.reason})
         elif before and not text:
-            log.info("%s: over: %s", name, before.partition(":")[0])
+            log.info("over: %s", before.partition(":")[0], extra={"environment": name})
 
 
 def leave(keeper: Keeper) -> None:

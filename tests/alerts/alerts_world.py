@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reconciler.alerts.bell import Bell
+from reconciler.alerts.outbox import CEILING, FIRST
+from reconciler.backing_off import BackOff
 from reconciler.core.events import Accepted, ApprovalAsked, Began, DriftFound, Ended, Event, Phase, RollbackBegan
 from reconciler.core.model import Admission, Pair, Release, SetWeight, Slot, Stage
 from reconciler.drivers.alerts.recipient import Kind, Recipient
@@ -79,7 +81,8 @@ class World:
         """As a new process."""
         self.bell = Bell(self.recipients, self.folder / "state", self.journal, self.clock)
         for outbox in self.bell._outboxes:
-            outbox._send, outbox._jitter = self.takers[outbox.name], random.Random(1)
+            outbox._send = self.takers[outbox.name]
+            outbox._back_off = BackOff(FIRST, CEILING, random.Random(1))
 
     def write(self, *events: Event, environment: str = "production", elapsed: float = 1.0) -> None:
         for event in events:

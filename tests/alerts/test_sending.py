@@ -158,7 +158,7 @@ def test_ending_does_not_wait_for_a_silent_server(hook: Webhook, tmp_path: Path)
     world.bell.start()
     assert hook.taken.wait(20.0)
     world.bell.stop(grace=0.1)
-    left = [thread for thread in world.bell._threads if thread.is_alive()]
+    left = [one.thread for one in world.bell._senders.values() if one.thread.is_alive()]
     assert all(thread.daemon for thread in left)
     assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate())
     hook.released.set()

@@ -10,7 +10,7 @@ import pytest
 from cli_folder import Folder
 
 from reconciler.cli import layout
-from reconciler.cli.history import moment
+from reconciler.cli.moments import moment
 from reconciler.cli.past import Line, Wanted, lines, markdown, text
 from reconciler.clock import shown
 from reconciler.core.events import (

@@ -20,6 +20,7 @@ LOOKING = (
     ("validate",),
     ("validate", "--staged"),
     ("alerts",),
+    ("logs",),
     ("gates", "production", "--for", "500ms"),
 )
 

@@ -12,10 +12,10 @@ import signal
 import sys
 from pathlib import Path
 
-from reconciler.cli.logs import logged
 from reconciler.cli.run import serve
 from reconciler.clock import SYSTEM
 from reconciler.drivers.identity import Identity
+from reconciler.logs.desk import logged
 from reconciler.session import Session
 
 

@@ -217,7 +217,7 @@ def test_a_missing_envoy_is_told_with_what_to_install_and_the_neighbour_goes_on(
     assert not listens(playground.place.port)
     assert listens(port), "or that question proves nothing"
     assert not [who for who in playground.data_plane() if who.startswith("demo") and "blue" not in who]
-    assert playground.log.count("warning: demo: Refused: Envoy is not installed") == 1, "it is said once"
+    assert playground.log.count("warning: demo  Refused: Envoy is not installed") == 1, "it is said once"
     assert playground.runs[-1].poll() is None
 
 

@@ -37,8 +37,8 @@ ASKED = {"an operator retries": Verb.RETRY} | {
 
 
 class Unread(Meter):
-    """What users got is not in the model, as nothing is decided by it: it is never due by itself. So time goes on record
-    when something happens, as there."""
+    """What users got is not in the model, as nothing is decided by it: it is never due by itself. So time goes on
+    record when something happens, as there."""
 
     due = False
 

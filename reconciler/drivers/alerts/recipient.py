@@ -11,9 +11,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from reconciler.errors import InvalidConfiguration
+from reconciler.drivers import secret
+from reconciler.drivers.secret import LONGEST
 
-LONGEST = 16_384  # characters of an address; a file with more is no address
+WHAT = "the alert's url"
 Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST)]
 
 
@@ -54,18 +55,5 @@ class Recipient(BaseModel):
         if self.url is not None:
             return self.url
         if self.url_env is not None:
-            return _one_line(environ.get(self.url_env, ""), f"the variable {self.url_env}")
-        file = self.base / (self.url_file or "")
-        try:
-            with file.open(encoding="utf-8") as opened:
-                return _one_line(opened.read(LONGEST + 1), str(file))
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "not UTF-8"
-            raise InvalidConfiguration(f"{file} cannot be read: {why}; it must hold the alert's url") from None
-
-
-def _one_line(text: str, place: str) -> str:
-    found = text.strip()
-    if not found or len(found) > LONGEST or len(found.splitlines()) > 1:
-        raise InvalidConfiguration(f"{place} does not hold one line with the alert's url")
-    return found
+            return secret.from_variable(self.url_env, environ, WHAT)
+        return secret.from_file(self.base / (self.url_file or ""), WHAT)

@@ -10,18 +10,21 @@ from pathlib import Path
 from reconciler.errors import Refused, Unreachable
 
 
-def write(path: Path, text: str, staging: Path | None = None, mode: int = 0o600) -> None:
+def write(path: Path, text: str, staging: Path | None = None, mode: int = 0o600, *, sync: bool = True) -> None:
     """Replace `path`, by default readable by its owner only. `staging` is a folder on that disk that nobody watches.
+    Without `sync` it survives the end of this process, but maybe not the machine's.
 
     Raises Refused when it could not be written (the old file is untouched), Unreachable when it may not last."""
     new = (staging or path.parent) / f".{path.name}.new"
     try:
-        _write(new, text, mode)
+        _write(new, text, mode, sync=sync)
         os.replace(new, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             new.unlink()
         raise Refused(f"cannot write {path}: {error.strerror}; check the folder's owner and free space") from error
+    if not sync:
+        return
     try:
         sync_folder(path.parent)
     except OSError as error:
@@ -41,12 +44,13 @@ def create(path: Path, text: str) -> bool:
     return True
 
 
-def _write(path: Path, text: str, mode: int = 0o600) -> None:
+def _write(path: Path, text: str, mode: int = 0o600, *, sync: bool = True) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with open(handle, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
