@@ -14,8 +14,8 @@ from reconciler.cli.status import failed, outcome
 from reconciler.core.conditions import Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
-from reconciler.core.reading import GatewayReading, Observed
-from reconciler.core.state import Last, Question, State, Transition
+from reconciler.core.reading import GatewayReading, GitReading, Observed
+from reconciler.core.state import Duty, Last, Question, State, Transition
 from reconciler.session import Session
 
 A, B = "a" * 40, "b" * 40
@@ -181,6 +181,28 @@ class TestTyped:
             later = replace(state, since=Pair(None, asked), stable=Release(Slot.GREEN, "1.1.0"))
             assert not failed(session, replace(found, state=later), asked)
         assert outcome(looked(), asked, overtaken=True, failed=True) == 4
+
+    def test_what_was_put_back_on_top_of_it_failed_also_when_an_earlier_commit_asked_for_it(
+        self, ready: Folder
+    ) -> None:
+        """One push brings the switch and something unrelated: what failed is the first, and the head was the second."""
+        before = ready.git("rev-parse", "HEAD")
+        ready.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: green")
+        asked = ready.commit()
+        (ready.root / "README.md").write_text("unrelated", encoding="utf-8")
+        pushed = ready.commit()
+        ready.git("revert", "--no-edit", asked)
+        back = ready.git("rev-parse", "HEAD")
+        ended = Last("t", asked, Release(Slot.GREEN, "1.1.0"), Phase.ROLLED_BACK, "a reason")
+        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None))
+        recorded = replace(state, duty=Duty("t", asked, "RolledBack", before, commit=back))
+        seen = replace(SEEN, git=GitReading("t", False, commit=back))
+        with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
+            assert not failed(session, Look("production", AT_REST, state, SEEN), pushed)
+            assert failed(session, Look("production", AT_REST, recorded, SEEN), pushed)
+            assert failed(session, Look("production", AT_REST, state, seen), pushed)  # not on record yet
+            assert not failed(session, Look("production", AT_REST, recorded, SEEN), before)
+            assert not failed(session, Look("production", AT_REST, recorded, SEEN), back)
 
     def test_watching_into_a_pipe_tells_only_what_changed_and_ends_well(self, ready: Folder) -> None:
         watching = ready.start("status", "--watch")
