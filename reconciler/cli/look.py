@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import paint
-from reconciler.core.conditions import ERROR, Status, status, what_next
+from reconciler.core.conditions import ERROR, Status, status, unpin, what_next
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
 from reconciler.core.reading import Observed
@@ -81,6 +81,8 @@ def next_step(found: Look) -> str:
         return "see the error"
     if left_alone(found):
         return "reconcile run"
+    if found.reason == "StablePinned" and found.status.stable:
+        return unpin(found.name, found.status.stable, found.status.target)
     if found.state.transition:
         default = "reconcile status {env} --watch"
     else:

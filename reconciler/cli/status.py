@@ -45,6 +45,8 @@ def command(
     if revision and not wait_:
         raise UsageError("--revision says what to wait for: add --wait")
     with Session.open(config, read_only=True) as session:
+        if session.chosen(environment):
+            session.refuse_elsewhere("type it there, or name its file: reconcile --config FILE status")
         if wait_:
             return _wait(session, environment, revision, timeout, output)
         if watch:

@@ -11,7 +11,7 @@ from cli_folder import Folder, until
 
 from reconciler.cli.look import Look, as_json, lines, next_step
 from reconciler.cli.status import failed, outcome
-from reconciler.core.conditions import Status
+from reconciler.core.conditions import NEXT, Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
 from reconciler.core.reading import GatewayReading, GitReading, Observed
@@ -129,6 +129,24 @@ class TestWords:
         told = json.loads(json.dumps(as_json(looked(last=last(Phase.SUCCEEDED))), default=str))
         assert (told["environment"], told["exitCode"], told["weights"]) == ("x", 0, {"blue": 100, "green": 0})
         assert told["last"]["phase"] == "Succeeded"
+
+
+PINNED = replace(AT_REST, reason="StablePinned", exit_code=3)
+
+
+@pytest.mark.parametrize(
+    ("target", "typed"),
+    [
+        (
+            Release(Slot.BLUE, "2"),
+            "reconcile pin x blue 1; then: reconcile pin x green 2, reconcile switch x green",
+        ),
+        (GREEN, "reconcile pin x blue 1"),  # green is asked for, and the serving version was changed beside it
+        (Release(Slot.BLUE, "1#c0ffee"), NEXT["StablePinned"]),  # no command changes a configuration
+    ],
+)
+def test_what_to_type_when_the_serving_version_was_changed_can_be_typed_as_it_is(target: Release, typed: str) -> None:
+    assert next_step(looked(replace(PINNED, target=target))) == typed
 
 
 class TestTyped:
