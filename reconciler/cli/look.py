@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from reconciler.cli.ask import NOBODY
-from reconciler.cli.layout import paint
+from reconciler.cli.layout import broken, paint
 from reconciler.core.conditions import ERROR, Status, status, unpin, what_next
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
@@ -112,7 +112,7 @@ def lines(found: Look) -> list[str]:
         "loop": NOBODY if left_alone(found) else "",
         "next": next_step(found),
     }
-    rows = (f"  {word:<10}{_indented(text)}" for word, text in told.items() if text)
+    rows = (f"  {word:<10}{broken(text, 12)}" for word, text in told.items() if text)
     return [f"{name}  {s.sync}  {paint(s.health, colour)}  {phase}".rstrip(), *"\n".join(rows).splitlines()]
 
 
@@ -174,6 +174,3 @@ def _stalled(s: Status) -> str:
     stalled = next((one for one in s.conditions if one.type == "Stalled" and one.status), None)
     return f"{stalled.reason}: {stalled.message}" if stalled and stalled.reason != s.reason else ""
 
-
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n" + " " * 12)

@@ -54,8 +54,8 @@ def options(command: Callable[..., int]) -> Callable[..., int]:
 def order(
     config: str | None, change: Change, *, message: str | None, yes: bool, no_commit: bool, force: bool = False
 ) -> int:
-    """Returns the exit code: 3 where nothing could be done with it, unless it is forced. Nothing is written before the answer is yes. Raises UsageError, Refused, ..., and nothing
-    is left of it."""
+    """Returns the exit code: 3 where nothing could be done with it, unless it is forced. Nothing is written before the
+    answer is yes. Raises UsageError, Refused, ..., and nothing is left of it."""
     if message is not None and not message.strip():
         raise UsageError("-m is empty, expected why; without it the commit says what was changed")
     operator = load(Path(config) if config else None)
@@ -120,7 +120,8 @@ class _Order:
     message: str
 
     def preview(self, config: str | None) -> tuple[Report, bool]:
-        """Show what would follow if exactly this were committed; that, and whether a loop would hear it. Raises InvalidDesired when it cannot be used at all."""
+        """Show what would follow if exactly this were committed; that, and whether a loop would hear it. Raises
+        InvalidDesired when it cannot be used at all."""
         name, path, after = self.change.environment, self.mine.path, self.after
         with Session.open(config, read_only=True, present=lambda own: edited(own, path, after)) as session:
             session.refuse_elsewhere(f"type it there; or edit {path} here, commit it, and push")

@@ -157,7 +157,9 @@ class Playground:
         except subprocess.TimeoutExpired:
             run.send_signal(signal.SIGABRT)
             run.wait(PATIENCE)
-            raise AssertionError(f"the loop has not ended {PATIENCE:g} s after signal {number}\n{self.log[-20000:]}") from None
+            raise AssertionError(
+                f"the loop has not ended {PATIENCE:g} s after signal {number}\n{self.log[-20000:]}"
+            ) from None
 
     @property
     def log(self) -> str:
