@@ -137,6 +137,13 @@ class Session:
         """Not so for what was only ever a mistake in git, and is there no more."""
         return name in self.desires.look().environments or self.state(name).accepted is not None
 
+    def refuse_elsewhere(self, cure: str) -> None:
+        """Raises UsageError, with what to do instead, where neither an operator's file nor a journal is: in somebody's
+        clone nothing is known of what the reconciler does."""
+        if self.configuration.file is None and not self.journal.id:
+            here = "this folder has neither an operator's file nor a journal, so it is not known here how things stand"
+            raise UsageError(f"{here}; the reconciler works in another folder, or on another machine: {cure}")
+
     def revision(self, wanted: str | None) -> str:
         """A full commit id: the head's, also by its beginning, or the one given."""
         head = self.repository.head()

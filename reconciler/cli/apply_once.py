@@ -11,7 +11,7 @@ import click
 from reconciler.cli.exit_codes import worst
 from reconciler.cli.interrupt import ends_after_this
 from reconciler.cli.layout import say
-from reconciler.core.conditions import ERROR, ROLLED_BACK
+from reconciler.core.conditions import ERROR, IN_SYNC, ROLLED_BACK
 from reconciler.core.events import Phase
 from reconciler.errors import ReconcilerError
 from reconciler.logs.collector import collected, refuse_not_allowed
@@ -70,12 +70,13 @@ def _one(keeper: Keeper, stop: threading.Event) -> Report:
     """Its trouble is its own: the other environments go on."""
     try:
         keeper.take()
-        before = keeper.state.last
+        before, was_down = keeper.state.last, keeper.state.went_down
         found = run_to_end(keeper, stop.wait)
         leave(keeper)
     except ReconcilerError as error:
         return Report(keeper.name, ERROR, type(error).__name__, str(error))
     last = keeper.state.last
     failed = last is not None and last != before and last.phase is not Phase.SUCCEEDED
-    code = ROLLED_BACK if failed else found.status.exit_code
+    stopped = keeper.state.went_down and not was_down  # that was asked for, and is done
+    code = IN_SYNC if stopped else ROLLED_BACK if failed else found.status.exit_code
     return Report(keeper.name, code, found.status.reason, found.status.message)

@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import say
-from reconciler.cli.review import Review, question, review
+from reconciler.cli.review import Review, question, review, standing
 from reconciler.core.events import Phase
 from reconciler.core.state import Question, State
 from reconciler.desired.vote_text import compose
@@ -64,7 +64,11 @@ def cast_vote(
         _agreed(f"{verdict} {found.asked.stage} of {environment}?", yes)
         _unchanged(session, found)
         commit = vote(session.repository, text, sign=found.policy.signed)
-    _told(config, environment, found, verdict, commit)
+        told = standing(session, found, commit)
+    done = "approval" if verdict == "approve" else "rejection"
+    say(f"{environment}: your {done} of {found.asked.stage} is in git ({commit[:12]})")
+    say(f"{told}; follow with: reconcile status {environment} --watch")
+    _wake(config, environment, found, verdict)
     return 0
 
 
@@ -84,10 +88,8 @@ def _unchanged(session: Session, found: Review) -> None:
         raise UsageError(f"{found.report.name}: what would be done has changed while it was reviewed; review it again")
 
 
-def _told(config: str | None, environment: str, found: Review, verdict: str, commit: str) -> None:
-    done = "approved" if verdict == "approve" else "rejected"
-    follow = f"follow with: reconcile status {environment} --watch"
-    say(f"{environment}: {found.asked.stage} {done} ({commit[:12]}); {follow}")
+def _wake(config: str | None, environment: str, found: Review, verdict: str) -> None:
+    """Let the loop know, and say what stands in the way."""
     with Session.open(config) as session:
         session.journal.wake(environment)
         if not session.journal.attended():

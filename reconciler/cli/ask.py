@@ -56,6 +56,7 @@ def _state(session: Session, environment: str) -> State:
     if environment in known:
         return session.state(environment)
     if environment in session.desires.look().environments:
+        session.refuse_elsewhere("type it there, or name its file: reconcile --config FILE ...")
         raise UsageError(f"environment '{environment}' was never run, so there is nothing to ask: reconcile run")
     raise UsageError(unknown("environment", environment, known))
 

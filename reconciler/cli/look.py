@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from reconciler.cli.ask import NOBODY
-from reconciler.cli.layout import paint
-from reconciler.core.conditions import ERROR, Status, status, what_next
+from reconciler.cli.layout import broken, paint
+from reconciler.core.conditions import ERROR, Status, status, unpin, what_next
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
 from reconciler.core.reading import Observed
@@ -82,6 +82,8 @@ def next_step(found: Look) -> str:
         return "see the error"
     if left_alone(found):
         return "reconcile run"
+    if found.reason == "StablePinned" and found.status.stable:
+        return unpin(found.name, found.status.stable, found.status.target)
     if found.state.transition:
         default = "reconcile status {env} --watch"
     else:
@@ -112,7 +114,7 @@ def lines(found: Look) -> list[str]:
         "loop": NOBODY if left_alone(found) else "",
         "next": next_step(found),
     }
-    rows = (f"  {word:<10}{_indented(text)}" for word, text in told.items() if text)
+    rows = (f"  {word:<10}{broken(text, 12)}" for word, text in told.items() if text)
     return [f"{name}  {s.sync}  {paint(s.health, colour)}  {phase}".rstrip(), *"\n".join(rows).splitlines()]
 
 
@@ -179,7 +181,3 @@ def _stalled(s: Status) -> str:
     """What else stands in the way, beside the reason that was told."""
     stalled = next((one for one in s.conditions if one.type == "Stalled" and one.status), None)
     return f"{stalled.reason}: {stalled.message}" if stalled and stalled.reason != s.reason else ""
-
-
-def _indented(text: str) -> str:
-    return text.replace("\n", "\n" + " " * 12)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from textwrap import wrap
 from typing import Any
 
 import click
 
 from reconciler.cli.exit_codes import worst
-from reconciler.cli.layout import paint, say
+from reconciler.cli.layout import WIDE, paint, say
 from reconciler.cli.look import see
 from reconciler.cli.screen import steps_table
 from reconciler.core.conditions import BLOCKED, CHANGES, ERROR, IN_SYNC
@@ -209,7 +210,7 @@ class Report:
         rest = f"{road.end.reason}{': ' + road.end.message if road.end.message else ''}"
         still = "nothing to do" if self.exit_code == IN_SYNC else "nothing can be done"
         lines.append(f"  comes to rest on {rest}" if road.steps else f"  {still}: {rest}")
-        return [*lines, f"  gateway: {self.fence}"] if self.fence else lines
+        return [*lines, *wrap(self.fence, WIDE, initial_indent="  gateway: ", subsequent_indent=" " * 11)]
 
 
 def _migrates(road: Preview) -> bool:

@@ -21,7 +21,14 @@ from reconciler.spelling import clip, shown
 @options
 @click.pass_obj
 def command(
-    config: str | None, environment: str, slot: str, version: str, message: str | None, yes: bool, no_commit: bool
+    config: str | None,
+    environment: str,
+    slot: str,
+    version: str,
+    message: str | None,
+    yes: bool,
+    no_commit: bool,
+    force: bool,
 ) -> int:
     """Set the version of a slot in the manifest, show what would be done, and commit that file, as you would yourself.
 
@@ -34,4 +41,4 @@ def command(
         raise UsageError(f"'{shown(clip(version))}' is no version: it {rule}") from None
     edit = partial(pinned, slot=slot, version=version)
     change = Change(environment, f"{slot} is pinned to {version}", f"{environment}: pin {version} in {slot}", edit)
-    return order(config, change, message=message, yes=yes, no_commit=no_commit)
+    return order(config, change, message=message, yes=yes, no_commit=no_commit, force=force)

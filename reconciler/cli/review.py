@@ -15,7 +15,10 @@ from reconciler.core.gates import due
 from reconciler.core.model import Approvals, Mode, Outcome, Spec
 from reconciler.core.reading import GateReading
 from reconciler.core.state import Question, State, Transition
-from reconciler.core.voting import uncounted, voters, whom
+from reconciler.core.voting import objection, uncounted, unheard, voters, whom
+from reconciler.desired.authors import Authors
+from reconciler.desired.beside import Beside
+from reconciler.desired.signatures import signers_of
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.session import Session
 from reconciler.wording import weights
@@ -34,6 +37,7 @@ class Review:
     policy: Approvals
     gates: asking.Round
     readings: Mapping[str, GateReading]
+    never: str = ""  # why nobody's agreement would be enough
 
     @property
     def errors(self) -> list[str]:
@@ -80,7 +84,12 @@ class Review:
         agreed = self.agreed
         names = f": {', '.join(agreed)}" if agreed else ""
         said = f"asked: {whom(policy)}; {len(agreed)} of {policy.minimum} agreed{names}"
-        return [said, *(f"  {told}" for told in uncounted(self.report.observed.votes, self.transition, policy, now))]
+        never = [paint(f"  {self.never}", "red")] if self.never else []
+        return [
+            said,
+            *never,
+            *(f"  {told}" for told in uncounted(self.report.observed.votes, self.transition, policy, now)),
+        ]
 
     def as_json(self) -> dict[str, Any]:
         road, policy = self.report.as_json(), self.policy
@@ -118,12 +127,47 @@ def question(state: State, environment: str, stage: str | None) -> tuple[Transit
 def review(session: Session, environment: str, stage: str | None) -> Review:
     """Look at everything, and ask the gates. Raises UsageError when nothing waits for approval."""
     (name,) = session.chosen((environment,))
+    printed = f"what `reconcile approve {name} --tag` (or reject) prints"
+    session.refuse_elsewhere(f"ask there for {printed}, and type the two commands at its end here")
     t, asked = question(session.state(name), name, stage)
     found = report(session, name)
     policy = _policy(found.spec, name)
     gates = _due(asking.Round.of(session.keeper(name), session.clock), t)
     readings = gates.run(None, asking.progress) if gates.gates else ()
-    return Review(found, t, asked, policy, gates, {one.name: one for one in readings})
+    never = _never(session, name, t, policy, found.state)
+    return Review(found, t, asked, policy, gates, {one.name: one for one in readings}, never)
+
+
+def _never(session: Session, name: str, t: Transition, policy: Approvals, state: State) -> str:
+    """Why too few of the approvers are left, when whoever made the change may not approve it; empty when enough are."""
+    if policy.self_approval or not policy.approvers:
+        return ""
+    authors = Authors(session.repository, signers_of(session.configuration), session.clock)
+    makers = authors.of(name, state.since[t.stable.slot] or "", t.revision).names
+    out = [one for one in policy.approvers if one.lower() in makers]
+    left = len(policy.approvers) - len(out)
+    if left >= policy.minimum:
+        return ""
+    why = f"{' and '.join(out)} made the change (selfApproval: false), and {policy.minimum} must agree"
+    return f"this can never be approved: {why}; name more approvers, or let somebody else commit the change"
+
+
+def standing(session: Session, found: Review, vote: str) -> str:
+    """Whether a vote counts that was put into git after the review, and who is missing still, in words."""
+    t, policy, now = found.transition, found.policy, found.report.state.watched
+    name = found.report.name
+    votes = Beside(name, session.votes, session.writing).votes(replace(found.report.state, transition=t))
+    mine = next((one for one in votes if one.id == vote), None)
+    why = objection(mine, found.asked, policy) if mine else "cannot be read just now"
+    if why:
+        return f"it does not count: it {why}"
+    new = [one.by for one in unheard(votes, t, policy, now) if one.approve]
+    names = {*voters(votes, t, policy, now), *new}
+    missing = policy.minimum - len(names)
+    if missing <= 0 or (mine and not mine.approve):
+        return "it counts" + (", and nobody else is needed" if mine and mine.approve else "")
+    rest = " or ".join(one for one in policy.approvers if one not in names)
+    return f"it counts, and {missing} more must agree{f': {rest}' if rest else ''}"
 
 
 def _due(every: asking.Round, t: Transition) -> asking.Round:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from reconciler.cli.layout import paint, table
+from reconciler.cli.layout import WIDE, WIDEST, cut, paint, table
 from reconciler.core.events import StepPassed
 from reconciler.core.model import Spec
 from reconciler.core.preview import Planned, Preview
@@ -26,9 +26,10 @@ def console(stderr: bool = False) -> Console:
 
 
 def steps_table(road: Preview, spec: Spec | None) -> list[str]:
-    """Every step with its time from now, weight and gates. What only goes on record is dim."""
+    """Every step with its time from now, weight and gates. What only goes on record is dim. Why is shortened where it
+    is long: `--output json` has it whole."""
     rows = (_row(planned, spec) for planned in road.steps)
-    head, *body = table(("after", "step", "weight", "gates", "why"), rows)
+    head, *body = (cut(line, WIDE) for line in table(("after", "step", "weight", "gates", "why"), rows))
     planned = zip(road.steps, body, strict=True)
     return [head, *(line if _acts(step) else paint(line, dim=True) for step, line in planned)]
 
@@ -38,9 +39,12 @@ def _acts(planned: Planned) -> bool:
 
 
 def _row(planned: Planned, spec: Spec | None) -> tuple[str, str, str, str, str]:
+    """A long step is told in two: what stands behind its colon is no reason, but goes last, where nothing is beside."""
     weight = f"{planned.weight} %" if planned.weight is not None else ""
-    what = _what(planned, spec)
-    return f"+{duration(planned.after)}", what, weight, ", ".join(planned.gates), _why(planned, what)
+    what, why = _what(planned, spec), ""
+    if len(what) > WIDEST:
+        what, _, why = what.partition(": ")
+    return f"+{duration(planned.after)}", what, weight, ", ".join(planned.gates), why or _why(planned, what)
 
 
 def _what(planned: Planned, spec: Spec | None) -> str:

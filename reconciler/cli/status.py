@@ -13,6 +13,7 @@ from reconciler.cli.layout import on_terminal, redraw, say
 from reconciler.cli.look import Look, as_json, lines, look
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC, ROLLED_BACK
 from reconciler.core.events import Phase
+from reconciler.desired.taken_back import taken_back
 from reconciler.errors import UsageError
 from reconciler.session import Session
 
@@ -24,7 +25,7 @@ LOOK, WATCH = 0.25, 1.0  # seconds between two looks: when waiting, and when wat
 @click.argument("environment", nargs=-1)
 @click.option("--watch", is_flag=True, help="Go on looking, until Ctrl-C.")
 @click.option("--wait", "wait_", is_flag=True, help="Until the revision's outcome is known; the exit code tells it.")
-@click.option("--revision", metavar="SHA", help="With --wait: this revision (default: the branch's head).")
+@click.option("--revision", metavar="SHA", help="With --wait: this revision (default: the last that was typed).")
 @click.option("--timeout", default=600.0, show_default=True, help="With --wait: seconds; then exit 1.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.pass_obj
@@ -44,6 +45,8 @@ def command(
     if revision and not wait_:
         raise UsageError("--revision says what to wait for: add --wait")
     with Session.open(config, read_only=True) as session:
+        if session.chosen(environment):
+            session.refuse_elsewhere("type it there, or name its file: reconcile --config FILE status")
         if wait_:
             return _wait(session, environment, revision, timeout, output)
         if watch:
@@ -106,9 +109,13 @@ def _wait(session: Session, environment: tuple[str, ...], revision: str | None, 
 
 
 def _full(session: Session, environment: tuple[str, ...], revision: str | None) -> str:
-    """The full id of what to wait for. Raises UsageError for one that cannot be known here."""
+    """The full id of what to wait for: without any, the head as somebody typed it. Where a commit of ours has taken
+    that back by now, the head is ours, and what was typed is what it took back. Raises UsageError for one that cannot
+    be known here."""
     head = session.repository.head()
-    if revision is None or revision == "HEAD" or (len(revision) >= 4 and head.startswith(revision)):
+    if revision is None or revision == "HEAD":
+        return taken_back(session.repository, head) or head
+    if len(revision) >= 4 and head.startswith(revision):
         return head
     if not FULL.fullmatch(revision):
         ended = (session.state(name).last for name in session.chosen(environment))
@@ -140,6 +147,12 @@ def failed(session: Session, found: Look, revision: str) -> bool:
         return False
     asked = session.desires.at(revision, found.name)
     return asked is not None and asked.spec.target == last.newcomer
+
+
+def _put_back(found: Look) -> str:
+    """The commit of ours that put back the file of what failed last, whether or not that is on record by now."""
+    seen = found.observed.git if found.observed else None
+    return (found.state.duty.commit if found.state.duty else "") or (seen.commit if seen else "")
 
 
 def outcome(found: Look, revision: str, *, overtaken: bool = False, failed: bool = False) -> int | None:

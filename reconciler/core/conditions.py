@@ -85,6 +85,18 @@ def what_next(reason: str, environment: str, default: str) -> str:
     return NEXT.get(reason, default).format(env=environment)
 
 
+def unpin(environment: str, stable: Release, target: Release | None) -> str:
+    """What to type where the version that serves was changed in place: put it back, and ask for the new one in the
+    other slot. A configuration, which is part of a version behind `#`, no command changes."""
+    if "#" in f"{stable}{target}":
+        return NEXT["StablePinned"]
+    back, other = f"reconcile pin {environment} {stable.slot} {stable.version}", stable.slot.other
+    if target is None or target.slot is other:
+        return back
+    anew = f"reconcile pin {environment} {other} {target.version}"
+    return f"{back}; then: {anew}, reconcile switch {environment} {other}"
+
+
 def status(desired: Desired, observed: Observed, state: State, decision: Decision) -> Status:
     """The words for what was found and decided."""
     standpoint = standing(desired, state)

@@ -78,7 +78,7 @@ def frozen(s: Situation, hit: Closed) -> Wait:
     """`until` is when to look again; whether all of it fits then is another question."""
     needed, name = length(s.spec), s.spec.environment
     early = hit.begins > s.now
-    what = f"{needed:g} s are needed, and before that it closes: {hit.why}" if early else hit.why
+    when = f"{needed:g} s are needed, and before that it closes" if early else "closed now"
     opens = f"; it opens at {hit.until}" if hit.until else "; no end is known"
-    message = f"{what}{opens}; or: reconcile resume {name} --override-freeze -m WHY"
+    message = f"{when}: {hit.why}{opens}; or: reconcile resume {name} --override-freeze -m WHY"
     return Wait("Frozen", message, until=hit.ends, blocked=True)

@@ -6,17 +6,22 @@ still sound: a key that was taken away, or time in which nobody watched, is not 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from reconciler.core.model import Approvals
 from reconciler.core.reading import Vote
 from reconciler.core.state import Agreed, Question, Transition
 
 AHEAD = 300.0  # seconds that a voter's clock may be ahead of ours
+MOST_NAMES = 3  # told for one reason
 JUST = 300.0  # seconds before a question: whoever voted within them may have meant it
 
 
 def whom(policy: Approvals) -> str:
     """Who may approve, in words."""
     anybody = "whose key the operator's file knows" if policy.signed else "who may write to the repository"
+    if 1 < policy.minimum == len(policy.approvers):
+        return " and ".join(policy.approvers)
     several = f" ({policy.minimum} of them)" if policy.minimum > 1 else ""
     return f"{' or '.join(policy.approvers) or f'anybody {anybody}'}{several}"
 
@@ -61,8 +66,8 @@ def objection(vote: Vote, asked: Question, policy: Approvals) -> str:
 
 
 def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float) -> list[str]:
-    """Whose word on what is asked about does not count, and why: each said once, the newest last. What was voted on
-    another stage, or long before, was meant for something else."""
+    """Whose word on what is asked about does not count, and why: each reason said once, the newest last. What was voted
+    on another stage, or long before, was meant for something else."""
     if t.asked is None:
         return []
     counted, asked = voters(votes, t, policy, now), t.asked
@@ -70,5 +75,12 @@ def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: fl
     ours = [vote for vote in votes if vote.stage is asked.stage and vote.by not in counted]
     meant = [vote for vote in ours if vote.plan == asked.plan or vote.age < now - asked.since + JUST]
     why = [(vote.by, objection(vote, asked, policy) or ("has expired" if vote.id in old else "")) for vote in meant]
-    told = [f"the vote of {by} {said}" for by, said in reversed(why) if said]
-    return list(dict.fromkeys(told))[::-1]
+    last = list(dict.fromkeys(said for _, said in reversed(why) if said))[::-1]
+    return [f"the vote of {_several(by for by, one in why if one == said)} {said}" for said in last]
+
+
+def _several(names: Iterable[str]) -> str:
+    """Each once; the newest, where they are many."""
+    unique = list(dict.fromkeys(names))
+    more = f"{len(unique) - MOST_NAMES} more and of " if len(unique) > MOST_NAMES else ""
+    return more + " and of ".join(unique[-MOST_NAMES:])

@@ -23,6 +23,7 @@ ATTEMPTS = 5  # of putting it on the branch's tip, while others do the same
 _DEADLINE = 20.0  # seconds for one git command
 _PATIENCE = 120.0  # seconds for one that signs: somebody may have to type, or to touch, something
 _NOBODY = "0" * 40
+_VOTER = '"$(git config user.email)"'  # in a shell: any e-mail address that git takes may stand in a tag's name
 
 
 def vote(repository: Repository, text: str, sign: bool = False) -> str:
@@ -46,14 +47,15 @@ def vote(repository: Repository, text: str, sign: bool = False) -> str:
 
 
 def tag_command(text: str, clock: Clock = SYSTEM) -> str:
-    """What somebody types who is at another machine, in his own clone: his vote as a signed tag."""
+    """What somebody types who is at another machine, in his own clone: his vote as a signed tag. Its name carries the
+    voter, so that everybody who is sent the same text gives a vote of his own."""
     found = parse(text)
     if found is None:
         raise UsageError("this is not the text of a vote")
     moment = "".join(one for one in clock.wall()[:19] if one.isdigit())
     name = f"reconciler/{moment}-{found.environment}-{found.stage}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    tag = shlex.join(("git", "tag", "-s", "--cleanup=verbatim", name, "-m", text))
-    return f"{tag}\ngit push origin refs/tags/{name}"
+    tag = f"git tag -s --cleanup=verbatim {name}-{_VOTER} -m {shlex.quote(text)}"
+    return f"{tag}\ngit push origin refs/tags/{name}-{_VOTER}"
 
 
 class _Git:

@@ -141,12 +141,18 @@ def calendar(windows: tuple[WindowEntry, ...]) -> Calendar:
 
 
 def shut(calendar: Calendar, now_wall: datetime, watched: float) -> tuple[Closed, ...]:
-    """As the core reads them. `watched`: this environment's watched seconds at `now_wall`."""
+    """As the core reads them. `watched`: this environment's watched seconds at `now_wall`. What has begun has begun at
+    whatever second it is decided about: whoever only looks decides by those on record, which are a moment behind."""
 
     def at(moment: datetime) -> float:
         return watched + (moment - now_wall).total_seconds()
 
     return tuple(
-        Closed(at(each.begins), None if each.ends is None else at(each.ends), each.why, each.until)
+        Closed(
+            0.0 if each.begins <= now_wall else at(each.begins),
+            None if each.ends is None else at(each.ends),
+            each.why,
+            each.until,
+        )
         for each in calendar.closed(now_wall)
     )

@@ -193,8 +193,9 @@ def _stuck(found: Tick, keeper: Keeper) -> bool:
 
 def ended(found: Tick, keeper: Keeper) -> bool:
     """At rest: no transition under way, nothing moved, and time alone would bring no transition."""
-    status = found.status
+    answer, transition, reason = found.decision.answer, keeper.state.transition, found.status.reason
     if found.moved or found.unsure:
         return False
-    blocked = status.exit_code == 3
-    return blocked or (keeper.state.transition is None and status.reason in ("InSync", "RevisionHeld"))
+    if (isinstance(answer, Wait) and answer.blocked) or (transition and found.status.exit_code == 3):
+        return True  # a held version alone ends nothing: what it waits for just now may come by itself
+    return transition is None and reason in ("InSync", "RevisionHeld")

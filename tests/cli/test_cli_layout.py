@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
 from reconciler.cli.exit_codes import worst
-from reconciler.cli.layout import paint, table
+from reconciler.cli.layout import WIDE, WIDEST, broken, paint, table
 from reconciler.cli.once import Report
+from reconciler.cli.screen import steps_table
+from reconciler.core.events import SoakBegan
 from reconciler.core.model import Desired, Pair
-from reconciler.core.preview import Preview
+from reconciler.core.preview import Planned, Preview
 from reconciler.core.reading import Observed
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
+from reconciler.core.steps import Note
 
 
 def test_no_line_of_a_table_ends_in_a_space() -> None:
@@ -34,6 +38,43 @@ def test_a_column_that_nobody_fills_is_left_out() -> None:
 
 def test_a_table_without_rows_is_its_headings() -> None:
     assert table(("a", "b"), []) == [""]
+
+
+def test_one_long_cell_makes_no_room_for_itself_in_every_other_row() -> None:
+    long = "x" * (WIDEST + 1)
+    assert table(("a", "b"), [("1", "2"), (long, "3")]) == ["a  b", "1  2", f"{long}  3"]
+
+
+def test_what_git_is_told_at_the_end_of_a_transition_goes_last_in_its_row() -> None:
+    note = Note("t", "0123456789abcdef", "Succeeded: green@1.1.0 serves, after blue@1.0.0")
+    steps = (Planned(0.0, "begin", SoakBegan(), weight=100), Planned(40.0, "tell-git", note, "say it in git"))
+    told = [click.unstyle(line) for line in steps_table(Preview(steps, Wait("InSync"), 40.0, State()), None)]
+    assert told == [
+        "after  step                                      weight  why",
+        "+0s    soak begins: full weight, still measured  100 %",
+        "+40s   note in git, at 0123456789ab                      Succeeded: green@1.1.0 serves, after blue@1.0.0",
+    ]
+
+
+def test_a_row_that_is_longer_than_a_wide_screen_is_shortened_at_its_end() -> None:
+    note = Note("t", "0123456789abcdef", "Succeeded: " + "a very long word " * 20)
+    road = Preview((Planned(0.0, "tell-git", note, "say it in git"),), Wait("InSync"), 40.0, State())
+    last = click.unstyle(steps_table(road, None)[-1])
+    assert (len(last), last[-1]) == (WIDE, "…")
+    assert "a very long word" in last
+
+
+def test_on_a_terminal_a_long_text_is_broken_between_words_and_in_a_pipe_it_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "reconcile approve " * 8
+    assert broken(f"{text}\nmore", 4) == f"{text}\n    more"
+    monkeypatch.setattr("reconciler.cli.layout.on_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    first, *rest = broken(f"{text}\nmore", 4).split("\n")
+    assert len(first) <= 56
+    assert all(line.startswith("    ") and len(line) <= 60 for line in rest)
+    assert " ".join(" ".join([first, *rest]).split()) == f"{text}more"
 
 
 def test_the_worst_of_several_environments_decides_the_exit_code() -> None:

@@ -17,6 +17,10 @@ from pathlib import Path
 import pytest
 from cli_folder import PATIENCE, Folder, listing
 
+from reconciler.core.events import Began, Bootstrapped, Ended, Event, Phase, RollbackBegan
+from reconciler.core.model import Release, Slot
+from reconciler.session import Session
+
 FILE = "environments/production.yaml"
 Done = subprocess.CompletedProcess[str]
 
@@ -243,6 +247,34 @@ def test_what_makes_no_sense_is_a_mistake_of_the_command_line(ready: Folder, wor
     before = standing(ready)
     done = ready.reconcile(*words)
     assert (done.returncode, told in done.stderr, standing(ready)) == (64, True, before), done.stderr
+
+
+@pytest.mark.parametrize("leave", [(), ("--no-commit",)])
+def test_the_version_that_serves_is_not_pinned_anew_unless_it_is_forced(ready: Folder, leave: tuple[str, ...]) -> None:
+    """A commit that nothing can be done with holds up every later one."""
+    on_record(ready, Bootstrapped(Release(Slot.BLUE, "1.0.0")))
+    before = standing(ready)
+    words = ("pin", "production", "blue", "1.2.0", "--yes", *leave)
+    done = ready.reconcile(*words)
+    assert (done.returncode, standing(ready)) == (3, before), done.stderr
+    assert "nothing was changed: StablePinned: blue@1.0.0 serves the users" in done.stderr
+    assert ready.reconcile(*words, "--force").returncode == 0
+    assert 'blue: {version: "1.2.0"}' in (ready.root / FILE).read_text("utf-8")
+
+
+def test_a_version_that_is_held_is_not_asked_for_again_unless_it_is_forced(ready: Folder) -> None:
+    blue, green = Release(Slot.BLUE, "1.0.0"), Release(Slot.GREEN, "1.1.0")
+    began = Began("t", blue, green, "d", ready.git("rev-parse", "HEAD"), ())
+    turned = RollbackBegan(Phase.ROLLED_BACK, "AnalysisFailed", "errors", hold=True)
+    on_record(ready, Bootstrapped(blue), began, turned, Ended(Phase.ROLLED_BACK, ""))
+    assert "RevisionHeld: green@1.1.0 is held (AnalysisFailed: errors)" in refused(ready, code=3)
+    assert ready.reconcile("switch", "production", "green", "--yes", "--force").returncode == 0
+
+
+def on_record(folder: Folder, *events: Event) -> None:
+    with Session.open(str(folder.root / "reconciler.toml")) as session:
+        for event in events:
+            session.journal.append("production", event, actor="ann")
 
 
 # ---- who is asked ----------------------------------------------------------------------------------------------------

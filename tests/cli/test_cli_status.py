@@ -11,11 +11,11 @@ from cli_folder import Folder, until
 
 from reconciler.cli.look import Look, as_json, lines, next_step
 from reconciler.cli.status import failed, outcome
-from reconciler.core.conditions import Status
+from reconciler.core.conditions import NEXT, Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
-from reconciler.core.reading import GatewayReading, Observed
-from reconciler.core.state import Last, Question, State, Transition
+from reconciler.core.reading import GatewayReading, GitReading, Observed
+from reconciler.core.state import Duty, Last, Question, State, Transition
 from reconciler.session import Session
 
 A, B = "a" * 40, "b" * 40
@@ -131,6 +131,24 @@ class TestWords:
         assert told["last"]["phase"] == "Succeeded"
 
 
+PINNED = replace(AT_REST, reason="StablePinned", exit_code=3)
+
+
+@pytest.mark.parametrize(
+    ("target", "typed"),
+    [
+        (
+            Release(Slot.BLUE, "2"),
+            "reconcile pin x blue 1; then: reconcile pin x green 2, reconcile switch x green",
+        ),
+        (GREEN, "reconcile pin x blue 1"),  # green is asked for, and the serving version was changed beside it
+        (Release(Slot.BLUE, "1#c0ffee"), NEXT["StablePinned"]),  # no command changes a configuration
+    ],
+)
+def test_what_to_type_when_the_serving_version_was_changed_can_be_typed_as_it_is(target: Release, typed: str) -> None:
+    assert next_step(looked(replace(PINNED, target=target))) == typed
+
+
 class TestTyped:
     @pytest.fixture
     def ready(self, folder: Folder) -> Folder:
@@ -181,6 +199,28 @@ class TestTyped:
             later = replace(state, since=Pair(None, asked), stable=Release(Slot.GREEN, "1.1.0"))
             assert not failed(session, replace(found, state=later), asked)
         assert outcome(looked(), asked, overtaken=True, failed=True) == 4
+
+    def test_what_was_put_back_on_top_of_it_failed_also_when_an_earlier_commit_asked_for_it(
+        self, ready: Folder
+    ) -> None:
+        """One push brings the switch and something unrelated: what failed is the first, and the head was the second."""
+        before = ready.git("rev-parse", "HEAD")
+        ready.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: green")
+        asked = ready.commit()
+        (ready.root / "README.md").write_text("unrelated", encoding="utf-8")
+        pushed = ready.commit()
+        ready.git("revert", "--no-edit", asked)
+        back = ready.git("rev-parse", "HEAD")
+        ended = Last("t", asked, Release(Slot.GREEN, "1.1.0"), Phase.ROLLED_BACK, "a reason")
+        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None))
+        recorded = replace(state, duty=Duty("t", asked, "RolledBack", before, commit=back))
+        seen = replace(SEEN, git=GitReading("t", False, commit=back))
+        with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
+            assert not failed(session, Look("production", AT_REST, state, SEEN), pushed)
+            assert failed(session, Look("production", AT_REST, recorded, SEEN), pushed)
+            assert failed(session, Look("production", AT_REST, state, seen), pushed)  # not on record yet
+            assert not failed(session, Look("production", AT_REST, recorded, SEEN), before)
+            assert not failed(session, Look("production", AT_REST, recorded, SEEN), back)
 
     def test_watching_into_a_pipe_tells_only_what_changed_and_ends_well(self, ready: Folder) -> None:
         watching = ready.start("status", "--watch")

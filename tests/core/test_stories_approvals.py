@@ -389,8 +389,23 @@ def test_what_was_voted_on_another_stage_or_long_before_is_not_held_against_anyb
     assert told == ["the vote of ann is about another plan than the one that is asked about now"]
 
 
+def test_several_votes_that_do_not_count_for_the_same_reason_are_one_short_sentence() -> None:
+    """Everybody who let the stage begin before it was asked about anew would else stand there with a sentence each."""
+    world = asked(Stage.SHIFT)
+    world.waits("WaitingApproval")
+    t = world.state.transition
+    old = [replace(VOTE, id=by, plan="before", by=by) for by in ("ann", "bob", "carl", "dora", "ann")]
+    said = "is about another plan than the one that is asked about now"
+    assert t
+    assert uncounted(tuple(old[:2]), t, Approvals((Stage.SHIFT,)), world.now) == [f"the vote of ann and of bob {said}"]
+    many = uncounted(tuple(old), t, Approvals((Stage.SHIFT,)), world.now)
+    assert many == [f"the vote of 1 more and of bob and of carl and of dora {said}"]
+
+
 def test_who_may_approve_is_said_as_it_is() -> None:
     assert whom(Approvals((Stage.SHIFT,))) == "anybody who may write to the repository"
     assert whom(Approvals((Stage.SHIFT,), ("ann", "bob"))) == "ann or bob"
+    assert whom(Approvals((Stage.SHIFT,), ("ann", "bob"), minimum=2)) == "ann and bob"
+    assert whom(Approvals((Stage.SHIFT,), ("ann", "bob", "carl"), minimum=2)) == "ann or bob or carl (2 of them)"
     several = whom(Approvals((Stage.SHIFT,), minimum=2))
     assert several == "anybody whose key the operator's file knows (2 of them)"

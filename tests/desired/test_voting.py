@@ -174,6 +174,22 @@ def test_a_tag_that_is_typed_as_told_is_a_vote(person: Person, repo, place, anna
     assert not (repo.path / "x").exists()
 
 
+def test_two_people_who_are_sent_the_same_command_give_two_votes_and_push_both(
+    person: Person, repo, place, anna: SshKey, mallory: SshKey, tmp_path: Path
+) -> None:
+    person.set("gpg.format", "ssh")
+    command = tag_command(TEXT)
+    hub, clone = tmp_path / "hub.git", tmp_path / "clone"
+    repo.git("clone", "--quiet", "--bare", str(repo.path), str(hub))
+    subprocess.run(("git", "clone", "--quiet", hub, clone), check=True)
+    for who, key in (("anna@corp.example", anna), ("o'mallory+1@corp.example", mallory)):
+        person.set("user.email", who)
+        person.set("user.signingKey", str(key.file))
+        subprocess.run(("sh", "-e", "-c", command), cwd=clone, check=True)
+    repo.git("fetch", "--quiet", "--tags", str(hub))
+    assert sorted(vote.by for vote in read(place)) == ["anna@corp.example", "o'mallory+1@corp.example"]
+
+
 # ---- nothing else is touched or run ----------------------------------------------------------------------------------
 
 

@@ -135,10 +135,10 @@ def test_a_calendar_looks_ahead_once_and_not_at_every_look(monkeypatch: pytest.M
 
 def test_the_core_reads_them_in_watched_seconds() -> None:
     first, second, *_ = shut(Calendar([NIGHTLY]), WEDNESDAY, 1000.0)
-    assert (first.begins, first.ends, first.until) == (1000.0, 1000.0 + 10 * 3600, "2026-11-25 22:00 KST")
+    assert (first.begins, first.ends, first.until) == (0.0, 1000.0 + 10 * 3600, "2026-11-25 22:00 KST")
     assert second.begins == 1000.0 + 14 * 3600
     (endless,) = shut(Calendar([allow("0 0 29 2 *", "1h")]), at("2026-03-01 00:00"), 5.0)
-    assert (endless.begins, endless.ends) == (5.0, None)
+    assert (endless.begins, endless.ends) == (0.0, None)  # closed at whatever second it is asked about
 
 
 # ---- the clock changes -----------------------------------------------------------------------------------------------

@@ -102,11 +102,13 @@ def test_only_approvers_with_their_own_key_count_and_never_the_author(playground
         ("ann@example.com", ann, "is by the author of the change"),
     ):
         me(somebody, email, own)
-        assert playground.reconcile("approve", "demo", "--yes").returncode == 0
+        done = playground.reconcile("approve", "demo", "--yes")
+        assert done.returncode == 0
+        assert f"it does not count: it {why}" in done.stdout
         playground.until_status(lambda status, why=why: why in status["message"])  # type: ignore[misc]
     assert not playground.events(Admitted)
     me(somebody, "bob@example.com", bob)
-    assert playground.reconcile("approve", "demo", "--yes").returncode == 0
+    assert "it counts, and nobody else is needed" in playground.reconcile("approve", "demo", "--yes").stdout
     playground.until_stable("green", "1.1.0")
     assert playground.events(Admitted)[0].by == ("bob@example.com",)
 

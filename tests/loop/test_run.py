@@ -15,7 +15,7 @@ from reconciler.core.steps import CloseGateway
 from reconciler.errors import Fenced, JournalError, Unreachable
 from reconciler.loop import run
 from reconciler.loop.queue import WorkQueue
-from reconciler.loop.run import FACT, MOVING, RESTING, UNSURE, Runner, pace
+from reconciler.loop.run import FACT, MOVING, RESTING, UNSURE, Runner, ended, pace
 
 
 class Keeper:
@@ -214,3 +214,16 @@ def test_stopping_lets_go_of_every_environment(stand: Stand) -> None:
 def test_the_next_look_comes_the_sooner_the_more_moves(found: Any, moving: bool, seconds: float) -> None:
     keeper: Any = SimpleNamespace(state=SimpleNamespace(transition=moving or None))
     assert pace(found, keeper) == seconds
+
+
+def test_one_round_ends_where_a_person_is_waited_for_and_not_where_something_is_about_to_come() -> None:
+    """A held version makes every look exit with 3; `down` still has a member to stop that was told to a moment ago."""
+    keeper: Any = SimpleNamespace(state=SimpleNamespace(transition=None))
+    stopping, down = told("NotReady"), told("Down")
+    stopping.status.exit_code = down.status.exit_code = 3
+    assert not ended(stopping, keeper)
+    down.decision = Decision("bring-down", Wait("Down", blocked=True))
+    assert ended(down, keeper)
+    assert ended(told("InSync"), keeper)
+    assert ended(told("RevisionHeld"), keeper)
+    assert not ended(told("InSync", moved=True), keeper)
