@@ -177,10 +177,11 @@ def commands() -> dict[str, click.Command]:
 
 
 def options(command: click.Command) -> set[str]:
-    """The long options that a command has of its own."""
+    """The long options that a command has of its own; those of a group are its commands'."""
+    each = command.commands.values() if isinstance(command, click.Group) else ()
     return {
         text
-        for parameter in command.params
+        for parameter in (*command.params, *(one for found in each for one in found.params))
         if isinstance(parameter, click.Option)
         for text in parameter.opts
         if text.startswith("--")

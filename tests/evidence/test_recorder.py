@@ -204,6 +204,8 @@ def test_what_finds_no_room_is_counted_and_nothing_is_proved(made: Recorded, mon
 
 def test_a_transition_that_the_journal_does_not_know_is_no_evidence(tmp_path: Path) -> None:
     journal = open_journal(f"sqlite:///{tmp_path / 'journal.db'}")
+    pack = Pack(tmp_path / "prod" / "000007-green-2")
+    pack.folder.mkdir(parents=True)
     with pytest.raises(EvidenceBroken, match="knows no transition"):
-        finish(Pack(tmp_path / "prod" / "000007-green-2"), journal)
+        finish(pack, journal)
     journal.close()

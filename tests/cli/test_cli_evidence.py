@@ -1,0 +1,116 @@
+"""`reconcile evidence` as a person types it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from typed import reconcile
+
+sys.path.append(str(Path(__file__).parents[1] / "evidence"))
+from pack_made import Recorded
+
+from reconciler.core.model import Slot
+from reconciler.evidence.pack.place import Pack
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an operator's file, and evidence of a good switch and of one that went back."""
+    root = tmp_path_factory.mktemp("evidence")
+    recorded = Recorded(root)
+    recorded.begin()
+    recorded.switch()
+    recorded.switch(Slot.BLUE, good=False, blue="3")
+    recorded.close()
+    (root / "reconciler.toml").write_text('[evidence]\nfolder = "evidence"\n')
+    return root
+
+
+@pytest.fixture
+def here(made: Path, tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    shutil.copytree(made, tmp_path / "here")
+    return tmp_path / "here"
+
+
+def packs(here: Path) -> list[Pack]:
+    return [Pack(folder) for folder in sorted((here / "evidence" / "prod").iterdir()) if folder.is_dir()]
+
+
+def test_the_list_says_how_each_ended_and_what_it_proves(here: Path) -> None:
+    done = reconcile("evidence", "list", folder=here)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[1][2:] == ["Succeeded", "Proved"]
+    assert lines[2][2] == "RolledBack"
+    told = json.loads(reconcile("evidence", "list", "prod", "--output", "json", folder=here).stdout)
+    assert [one["outcome"] for one in told["packs"]] == ["Succeeded", "RolledBack"]
+
+
+def test_an_environment_shows_its_latest_and_a_transition_itself(here: Path) -> None:
+    first, second = packs(here)
+    assert second.transition in reconcile("evidence", "show", "prod", folder=here).stdout
+    shown = reconcile("evidence", "show", first.transition, folder=here).stdout
+    assert "zero downtime: Proved" in shown
+    assert "requests on the users' road, 0 failed" in shown
+
+
+def test_everything_is_verified_when_nothing_is_named_and_one_that_was_changed_is_named(here: Path) -> None:
+    first, second = packs(here)
+    done = reconcile("evidence", "verify", folder=here)
+    assert (done.returncode, done.stdout.count("it holds")) == (0, 2)
+    (second.folder / "gates.json").write_text("{}")
+    done = reconcile("evidence", "verify", folder=here)
+    assert done.returncode == 1
+    assert f"{first.transition}: it holds" in done.stdout
+    assert "gates.json: it is not what was written" in done.stdout
+
+
+@pytest.mark.parametrize("where", ["evidence", "evidence/prod"])
+def test_a_folder_of_packs_is_verified_without_an_operators_file(here: Path, tmp_path: Path, where: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(here / "evidence", elsewhere / "evidence")
+    done = reconcile("evidence", "verify", where, folder=elsewhere)
+    assert (done.returncode, done.stdout.count("it holds")) == (0, 2), done.stderr
+
+
+def test_an_export_is_one_file_that_anybody_verifies_and_is_never_written_over(here: Path, tmp_path: Path) -> None:
+    first, _ = packs(here)
+    done = reconcile("evidence", "export", first.transition, folder=here)
+    assert done.returncode == 0, done.stderr
+    archive = here / f"prod-{first.transition}.zip"
+    assert reconcile("evidence", "verify", str(archive), folder=tmp_path).returncode == 0
+    again = reconcile("evidence", "export", first.transition, folder=here)
+    assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+
+def test_what_does_not_hold_is_not_exported(here: Path) -> None:
+    first, _ = packs(here)
+    first.file("approvals.json").write_text("{}")
+    done = reconcile("evidence", "export", first.transition, folder=here)
+    assert (done.returncode, list(here.glob("*.zip"))) == (1, [])
+
+
+def test_an_unfinished_pack_is_told_as_one(here: Path) -> None:
+    _, second = packs(here)
+    second.file("manifest.json").unlink()
+    assert "unfinished" in reconcile("evidence", "list", folder=here).stdout
+    assert packs(here)[0].transition in reconcile("evidence", "show", "prod", folder=here).stdout
+    done = reconcile("evidence", "verify", str(second.folder), folder=here)
+    assert (done.returncode, "unfinished" in done.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("words", [("show", "nosuch"), ("verify", "nosuch"), ("export", "nosuch"), ("list", "nosuch")])
+def test_what_is_no_pack_is_a_mistake_of_the_command_line(here: Path, words: tuple[str, str]) -> None:
+    done = reconcile("evidence", *words, folder=here)
+    assert (done.returncode, "nosuch" in done.stderr) == (64, True)
+
+
+def test_where_there_is_none_it_says_where_they_will_lie(tmp_path: Path) -> None:
+    (tmp_path / "reconciler.toml").write_text("")
+    assert f"no evidence yet: every transition leaves a pack in {tmp_path}" in (
+        reconcile("evidence", "list", folder=tmp_path).stdout
+    )
