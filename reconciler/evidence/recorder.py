@@ -150,6 +150,8 @@ class Recorder:
         writer = self._open
         if writer and writer.pack.transition != look.transition:
             self._plan()
+            if not look.transition:
+                writer.look(look, self._now)  # it is by this one that the last write is seen
             self._ending.append(_Ending(writer, self._now))
             self._open = None
         if not look.transition:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from loop_world import spec
 from pack_made import Recorded, good_switch
 
 from reconciler.core.model import Slot
@@ -209,3 +210,17 @@ def test_a_transition_that_the_journal_does_not_know_is_no_evidence(tmp_path: Pa
     with pytest.raises(EvidenceBroken, match="knows no transition"):
         finish(pack, journal)
     journal.close()
+
+
+def test_the_gateway_is_read_after_the_last_write_also_where_that_ends_the_transition(made: Recorded) -> None:
+    made.stand.head = spec(Slot.GREEN)
+    while not (made.stand.keeper.state.transition and made.stand.keeper.state.transition.rung):
+        made.step()
+    pack = made.switch(good=False)
+    made.recorder.close()
+    body = manifest.read(pack)
+    assert body["verdict"]["outcome"] == "RolledBack"
+    assert [shift["weight"] for shift in body["figures"]["shifts"]][-1] == 0
+    read = [(one["blue"], one["green"]) for one in body["figures"]["gateway"]["weights"]]
+    assert len(read) >= 3
+    assert read[-1] == (100, 0)

@@ -19,11 +19,10 @@ from reconciler.core.events import (
 from reconciler.core.model import Mode
 from reconciler.core.steps import Result
 from reconciler.evidence.pack.material import Material
-from reconciler.evidence.pack.readings import without_numbers
+from reconciler.evidence.pack.readings import BAD, without_numbers
 from reconciler.wording import describe
 
 NOTABLE = DriftFound | Froze | HoldBegan | PausedByRule | RequestRefused
-RESTED = "Successful"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,9 @@ def _gates(material: Material) -> Iterator[Cause]:
     watched = {str(gate["name"]) for plan in material.plans for gate in plan["gates"] if gate["mode"] == Mode.OBSERVE}
     for gate in material.gates:
         yield from (Cause(gate.gate, text, count) for text, count in gate.alerts.items())
-        if gate.gate in watched and gate.worst_reason:
-            yield Cause(gate.gate, gate.worst_reason, sum(gate.answers.values()) - gate.answers.get(RESTED, 0))
+        bad = sum(gate.answers.get(outcome, 0) for outcome in BAD)
+        if gate.gate in watched and bad:
+            yield Cause(gate.gate, gate.worst_reason, bad)
 
 
 def _journal(material: Material) -> Iterator[Cause]:

@@ -39,6 +39,9 @@ def seconds(value: float | None) -> str:
     if abs(value) < 120:
         return f"{value:.3f} s" if abs(value) < 10 else f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
+    if minutes >= 120:
+        hours, minutes = divmod(minutes, 60)
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 

@@ -55,6 +55,7 @@ class Traffic:
     lives: int  # of the gateway's process
     looks: int
     unread: int  # looks at which it did not answer
+    last: float | None = None  # when it answered last
 
 
 class Rise:
@@ -93,6 +94,7 @@ class Tally:
     weights: list[Change] = field(default_factory=list)
     looks: int = 0
     unread: int = 0
+    last: float | None = None
     _sums: dict[str, dict[str, int]] = field(default_factory=dict)
     _rise: Rise = field(default_factory=Rise)
 
@@ -107,6 +109,7 @@ class Tally:
         self.looks += 1
         self.unread += "unread" in said
         at = float(said["at"])
+        self.last = self.last if "unread" in said else at
         if "unread" not in said and (weights := said["weights"]):
             now = Change(at, int(weights["blue"]), int(weights["green"]))
             if not self.weights or (self.weights[-1].blue, self.weights[-1].green) != (now.blue, now.green):
@@ -118,7 +121,7 @@ class Tally:
 
     def traffic(self) -> Traffic:
         counted = {str(slot): self._sums.get(str(slot)) for slot in Slot}
-        return Traffic(tuple(self.weights), counted, len(self._rise.lives), self.looks, self.unread)
+        return Traffic(tuple(self.weights), counted, len(self._rise.lives), self.looks, self.unread, self.last)
 
 
 def traffic(records: Iterable[Mapping[str, Any]]) -> Traffic:

@@ -16,6 +16,7 @@ from typing import Any
 from reconciler.core.reading import GateReading
 from reconciler.errors import EvidenceBroken
 
+BAD = ("Failed", "Error")
 CAUSES = 20  # alerts of one gate that are told apart
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?: s| %)?")
 
@@ -50,7 +51,7 @@ class Judgement:
     first: float  # seconds since 1970
     last: float
     answers: Mapping[str, int]  # by outcome
-    worst_reason: str  # of the first answer that was neither Successful nor on its way
+    worst_reason: str  # of the first answer that was bad; of none, of the first Inconclusive one
     highest: str = ""  # the greatest value, of a gate whose values are numbers
     alerts: Mapping[str, int] = field(default_factory=dict)  # what somebody should look at: how often it came up
 
@@ -91,7 +92,7 @@ class Judgements:
             raise EvidenceBroken(f"a record of a gate cannot be read ({error}): {str(said)[:80]}") from error
         gate.take(said)
         gate.answers[outcome] = gate.answers.get(outcome, 0) + 1
-        if outcome not in ("Successful", "Running", "Pending") and not gate.trouble:
+        if (outcome in BAD and not gate.trouble.startswith(BAD)) or (outcome == "Inconclusive" and not gate.trouble):
             gate.trouble = f"{outcome}: {said.get('reason', '')}"
 
     def told(self) -> tuple[Judgement, ...]:

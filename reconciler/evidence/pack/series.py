@@ -78,6 +78,7 @@ class Gatherer:
     def __init__(self, begin: float, end: float, fine: int = FINE) -> None:
         self._begin, self._end = begin, max(begin, end)
         self._width = width(self._end - begin, fine)
+        self._last = max(0, ceil((self._end - begin) / self._width) - 1)
         self._buckets: dict[int, Bucket] = {}
         self._served: dict[int, Served] = {}
         self._looked: float | None = None
@@ -138,7 +139,9 @@ class Gatherer:
             values[number] = measured if number == BEFORE else max(measured, values.get(number, measured))
 
     def _number(self, at: float) -> int | None:
-        return floor((at - self._begin) / self._width) if self._begin <= at <= self._end else None
+        if not self._begin <= at <= self._end:
+            return None
+        return min(floor((at - self._begin) / self._width), self._last)
 
     def series(self) -> Series:
         told = (self._buckets, self._served, self._values, self._sessions, self._steps)

@@ -29,7 +29,7 @@ def weights(axes: Axes, material: Material, _series: Series) -> None:
         return
     newcomer = material.steps.began.newcomer.slot
     values = [one.blue if newcomer is Slot.BLUE else one.green for one in read]
-    times = [*(one.at for one in read), max(material.whole.end, read[-1].at)]
+    times = [*(one.at for one in read), max(material.traffic.last or 0.0, read[-1].at)]
     line, top = [*values, values[-1]], [100] * len(times)
     for slot, low, high in ((newcomer, [0] * len(times), line), (newcomer.other, line, top)):
         axes.fill_between(times, low, high, step="post", color=COLOURS[slot], alpha=0.55, linewidth=0, label=str(slot))
@@ -53,6 +53,8 @@ def _failed(axes: Axes, material: Material, series: Series) -> None:
     failed = {n: b.users[Outcome.FAILED] + b.others[Outcome.FAILED] for n, b in sorted(series.buckets.items())}
     bad = [(series.middle(number), count / series.covered(number)) for number, count in failed.items() if count]
     if bad:
+        for at, _ in bad:
+            axes.axvspan(at - series.width / 2, at + series.width / 2, color=RED, alpha=0.15, linewidth=0)
         heights = [height for _, height in bad]
         every = sum(road.failed for road in material.account.roads.values())
         axes.bar([at for at, _ in bad], heights, width=series.width, color=RED, label=f"failed: {every:,}", zorder=3)

@@ -20,11 +20,16 @@ def section(material: Material) -> Section:
         *gates.rows(said("row.events"), "event-log"),
         _sessions(material),
         _handed(material),
+        *(gates.row(said("row.emptied", name=printable(name)), name) for name in _emptied(gates)),
         *gates.others("handOver", "postflight"),
         *gates.others(),
         _soaked(material),
     ]
     return Section("after", tuple(rows))
+
+
+def _emptied(gates: Gates) -> list[str]:
+    return [name for name in gates.of("queue-drained") if gates.hands_over(name)]
 
 
 def _sessions(material: Material) -> Row:

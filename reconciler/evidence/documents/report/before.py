@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from reconciler.core.events import Admitted, ApprovalAsked, Approved, Migrated, StagePassed
 from reconciler.core.model import Stage
 from reconciler.evidence.access import moment
@@ -16,13 +18,21 @@ def section(material: Material) -> Section:
     gates = Gates(material)
     rows = [
         *gates.rows(said("row.dryRun"), "migration"),
-        *gates.rows(said("row.drained"), "queue-drained"),
+        *_drained(gates),
         *gates.others("preflight", "migrate"),
         _migrated(material),
         _passed(material),
         _approved(material),
     ]
     return Section("before", tuple(rows))
+
+
+def _drained(gates: Gates) -> Iterator[Row]:
+    """Those of the hand-over have their line there."""
+    now = [name for name in gates.of("queue-drained") if not gates.hands_over(name)]
+    yield from (gates.row(said("row.drained"), name) for name in now)
+    if not gates.of("queue-drained"):
+        yield from gates.rows(said("row.drained"), "queue-drained")
 
 
 def _migrated(material: Material) -> Row:

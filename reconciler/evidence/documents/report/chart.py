@@ -13,6 +13,7 @@ from reconciler.evidence.pack.series import Series
 WIDTH, HEIGHT = 940.0, 165.0
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 8.0, 12.0, 26.0  # margins
 GREEN, BLUE, RED, AMBER, GREY, PALE = "#2c7a4b", "#2b5c9e", "#b3261e", "#9a6700", "#5b6875", "#d5dce3"
+FAR = 4  # times the highest value
 Point = tuple[float, float]
 
 
@@ -23,23 +24,27 @@ def weights(material: Material, series: Series, rollback: str) -> str:
     if not read:
         return ""
     frame = _Frame(series, 100.0)
-    corners = list(_stairs(read, frame.end))
+    corners = list(_stairs(read, min(frame.end, material.traffic.last or frame.end)))
     base = [(corners[-1][0], 0.0), (corners[0][0], 0.0)]
     area = f'<polygon points="{frame.points([*corners, *base])}" fill="{GREEN}" fill-opacity="0.18"/>'
     line = f'<polyline points="{frame.points(corners)}" fill="none" stroke="{GREEN}" stroke-width="2"/>'
     return frame.svg(area + line + _mark(material, frame, rollback), " %")
 
 
-def latency(material: Material, rollback: str, limit: tuple[float, str] | None) -> str:
-    """P95 over time; a time in which nothing was answered is a gap in the line. `limit`: seconds, and its name."""
+def latency(material: Material, rollback: str, limit: float | None) -> str:
+    """P95 over time; a time in which nothing was answered is a gap in the line. `limit`: seconds; one
+    that is far above the line is not drawn."""
     series = material.whole
     told = [(number, bucket.quantile(0.95)) for number, bucket in sorted(series.buckets.items())]
     found = [(number, value) for number, value in told if value is not None]
     if not found:
         return ""
-    frame = _Frame(series, _above(max([*(value for _, value in found), limit[0] if limit else 0.0])))
+    most = max(value for _, value in found)
+    near = limit is not None and limit < FAR * most
+    frame = _Frame(series, _above(max(most, limit or 0.0) if near else most))
     parts = [_stretch(frame, series, one) for one in _stretches(found)]
-    return frame.svg("".join(parts) + (_limit(frame, *limit) if limit else "") + _mark(material, frame, rollback), " s")
+    line = _limit(frame, limit) if limit is not None and near else ""
+    return frame.svg("".join(parts) + line + _mark(material, frame, rollback), " s")
 
 
 def _above(value: float) -> float:
@@ -50,11 +55,9 @@ def _above(value: float) -> float:
     return value
 
 
-def _limit(frame: _Frame, value: float, name: str) -> str:
-    y, end = frame.y(value), WIDTH - RIGHT
-    line = f'<line x1="{LEFT}" x2="{end}" y1="{y:.1f}" y2="{y:.1f}" stroke="{AMBER}" stroke-dasharray="6 3"/>'
-    beside = y + (16 if y < TOP + 16 else -5)
-    return f'{line}<text x="{end}" y="{beside:.1f}" text-anchor="end" fill="{AMBER}">{name}</text>'
+def _limit(frame: _Frame, value: float) -> str:
+    y = frame.y(value)
+    return f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{AMBER}" stroke-dasharray="6 3"/>'
 
 
 class _Frame:

@@ -64,6 +64,10 @@ class Gates:
     def observed(self, name: str) -> bool:
         return any(gate["name"] == name and gate["mode"] == "observe" for gate in self.planned())
 
+    def hands_over(self, name: str) -> bool:
+        """Is it asked while nobody owns?"""
+        return any(gate["name"] == name and gate["stage"] == "handOver" for gate in self.planned())
+
     def rows(self, item: Text, *kinds: str, peak: bool = False) -> Iterator[Row]:
         """One line for each gate of these kinds; without one, a line that says so."""
         names = self.of(*kinds)
@@ -91,8 +95,9 @@ class Gates:
     def _doubts(self, name: str, found: Judgement) -> Iterator[Text]:
         if self.observed(name):
             yield said("observed")
-        if found.worst_reason and found.outcome == "Successful":
-            yield said("before", reason=printable(found.worst_reason))
+        bad = [(outcome, found.answers.get(outcome, 0)) for outcome in ("Failed", "Error")]
+        if found.outcome == "Successful" and any(number for _, number in bad):
+            yield said("before", answers=", ".join(f"{outcome}: {number}" for outcome, number in bad if number))
 
 
 TOLD = ("migration", "queue-drained", "queue-delay", "event-log", "sessions")  # kinds with lines of their own

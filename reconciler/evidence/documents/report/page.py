@@ -99,16 +99,17 @@ class _Sheet:
     def _charts(self) -> str:
         material, mark = self._material, self._key("chart.rollback")
         allowed = moving.slowest_allowed(material)
-        limit = (allowed.value, self._key("chart.limit", value=lasting(allowed.value))) if allowed else None
-        figures = [self._figure("weights", chart.weights(material, material.whole, mark))]
+        limit = said("chart.limit", value=lasting(allowed.value)) if allowed else said("chart.noLimit")
+        figures = [self._figure(said("chart.weights"), chart.weights(material, material.whole, mark))]
         if closer(material):
-            figures.append(self._figure("near", chart.weights(material, material.near, mark)))
-        figures.append(self._figure("latency", chart.latency(material, mark, limit)))
+            figures.append(self._figure(said("chart.near"), chart.weights(material, material.near, mark)))
+        slow = chart.latency(material, mark, allowed.value if allowed else None)
+        figures.append(self._figure(said("chart.latency", limit=limit), slow))
         return f"<h2>{self._key('charts')}</h2>" + "".join(figures)
 
-    def _figure(self, name: str, svg: str) -> str:
+    def _figure(self, caption: Text, svg: str) -> str:
         inner = svg or f"<p>{self._key('chart.none')}</p>"
-        return f'<figure class="chart"><figcaption>{self._key(f"chart.{name}")}</figcaption>{inner}</figure>'
+        return f'<figure class="chart"><figcaption>{self._say(caption)}</figcaption>{inner}</figure>'
 
     def _section(self, section: Section) -> str:
         columns = ("item", "value", "limit", "result")
