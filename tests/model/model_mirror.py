@@ -26,6 +26,7 @@ from reconciler.core.steps import Note, PutBack
 from reconciler.errors import Conflict, Fenced
 from reconciler.journal.sqlite import open_journal
 from reconciler.loop.keeper import Keeper
+from reconciler.loop.meter import Meter
 from reconciler.loop.tick import tick
 
 MOMENT = 1e-6  # seconds between two looks: a window that opened in one is older in the next
@@ -33,6 +34,13 @@ NEW_LIFE = ("the gateway restarts", "the gateway dies", "the gateway restarts em
 ASKED = {"an operator retries": Verb.RETRY} | {
     f"an operator asks to {verb}": verb for verb in (Verb.ABORT, Verb.PAUSE, Verb.RESUME, Verb.SUSPEND)
 }
+
+
+class Unread(Meter):
+    """What users got is not in the model, as nothing is decided by it: it is never due by itself. So time goes on
+    record when something happens, as there."""
+
+    due = False
 
 
 class Twin(Real):
@@ -58,6 +66,7 @@ class Twin(Real):
             actor="test", beside=Beside(self),
             clock=SimpleNamespace(monotonic=lambda: self.now, wall=lambda: ""), boundary=self.boundary,
         )  # fmt: skip
+        keeper.meter = Unread()
         keeper.take()
         return keeper
 
