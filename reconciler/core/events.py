@@ -369,7 +369,7 @@ class WentDown:
 @dataclass(frozen=True, slots=True)
 class Watched:
     """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash. `tally`: what
-    users got since the last one that told it; None in entries of earlier versions."""
+    users got since the last one that told it; None: it does not."""
 
     tally: Tally | None = None
 

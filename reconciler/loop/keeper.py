@@ -124,9 +124,9 @@ class Keeper:
             if isinstance(event, Watched) and event.tally:
                 self.meter.add(event.tally)
 
-    def beat(self) -> None:
-        """Watched time, and what users got in it, go on record with what is noted next."""
-        self.note(Watched(self.meter.take()), "heartbeat")
+    def beat(self, *, tells: bool = True) -> None:
+        """Watched time goes on record with what is noted next; and what users got in it, if it `tells`."""
+        self.note(Watched(self.meter.take() if tells else None), "heartbeat")
 
     def leave(self) -> None:
         """At an orderly end nothing of it is lost. Raises JournalError."""

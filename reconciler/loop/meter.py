@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.core.tally import Tally
 
 OFTEN, SELDOM = 60.0, 3600.0  # seconds until it is to be put on record: while nobody can serve, and else
+ALONG = 300.0  # seconds until it goes along with a heartbeat that is written anyway: every command reads all of them
 
 
 class Meter:
@@ -17,6 +18,10 @@ class Meter:
     def due(self) -> bool:
         """An outage goes on record as soon as it is seen, and once a minute while it lasts."""
         return self._sum.seconds >= (OFTEN if self._sum.out else SELDOM)
+
+    @property
+    def goes_along(self) -> bool:
+        return self._sum.seconds >= ALONG
 
     @property
     def started(self) -> bool:

@@ -99,7 +99,7 @@ def _heartbeat(keeper: Keeper) -> None:
     """While a timer runs, watched time goes on record now and then, so that a crash costs little of it."""
     interval = heartbeat(keeper.state)
     if interval is not None and keeper.stopwatch.elapsed >= interval:
-        keeper.beat()
+        keeper.beat(tells=keeper.meter.goes_along)
 
 
 def heartbeat(state: State) -> float | None:

@@ -13,7 +13,7 @@ from reconciler.core.events import Began, Ended, Requested, Verb, Watched
 from reconciler.core.model import Pair, Slot
 from reconciler.core.reading import Counters
 from reconciler.core.tally import Tally
-from reconciler.loop.meter import OFTEN, SELDOM, Meter
+from reconciler.loop.meter import ALONG, OFTEN, SELDOM, Meter
 from reconciler.loop.tick import tick
 
 
@@ -116,6 +116,18 @@ def test_another_life_of_the_gateway_is_time_without_a_count(stand: Stand) -> No
     (found,) = told(stand, seq)
     assert found.uncounted == 0.5
     assert found.requests == (5 * 39, 0)
+
+
+def test_heartbeats_of_a_timer_tell_what_users_got_every_few_minutes_only(stand: Stand) -> None:
+    at_rest(stand)
+    stand.head = spec(Slot.GREEN)
+    pass_time(stand, 30.0)
+    stand.keeper.leave()
+    seq = stand.journal.last("prod")
+    pass_time(stand, 2 * ALONG + 1.0)  # the old slot waits to be stopped: a heartbeat each minute
+    beats = [entry for entry in stand.journal.since("prod", seq) if isinstance(entry.event, Watched)]
+    assert len(beats) == 10
+    assert [one.up for one in told(stand, seq)] == [ALONG, ALONG]
 
 
 def test_an_orderly_end_writes_what_is_left_and_only_that(stand: Stand) -> None:
