@@ -15,6 +15,7 @@ from pathlib import Path
 from reconciler.cli.run import serve
 from reconciler.clock import SYSTEM
 from reconciler.drivers.identity import Identity
+from reconciler.logs.collector import collected
 from reconciler.logs.desk import logged
 from reconciler.session import Session
 
@@ -45,10 +46,11 @@ class Blow:
 
 
 def main(config: str, *blow: str) -> int:
-    with logged("text"), Session.open(config) as session:
+    with logged("text") as desk, Session.open(config) as session:
         session.journal.lock()
         session.boundary = Blow(*blow)
-        return serve(session, 0.3)
+        with collected(session.configuration, desk):
+            return serve(session, 0.3)
 
 
 if __name__ == "__main__":
