@@ -65,13 +65,22 @@ def last_change(repository: Repository, paths: Sequence[str], revision: str) -> 
 
 def touching(repository: Repository, path: str, since: str, revision: str, most: int) -> list[str]:
     """The commits after `since` (empty: all) up to `revision` that made a file what it is there, newest first; none
-    when git cannot tell. Sides of a merge that it has nothing of are left out. Raises InvalidDesired when the repository
-    cannot be read."""
+    when git cannot tell. Sides of a merge that it has nothing of are left out. Raises InvalidDesired when the
+    repository cannot be read."""
     if not _COMMIT.fullmatch(revision) or (since and not _COMMIT.fullmatch(since)):
         return []
     commits = f"{since}..{revision}" if since else revision
     command = ("git", "rev-list", "--topo-order", f"--max-count={most}", commits, "--", f":(top,literal){path}")
     return (_told(repository, command) or "").split()
+
+
+def parents(repository: Repository, commit: str, most: int) -> tuple[str, ...]:
+    """Of a commit, as git understands it, whatever else is wrong with it; none when git does not. Raises InvalidDesired
+    when the repository cannot be read."""
+    if not _COMMIT.fullmatch(commit):
+        return ()
+    text = _told(repository, ("git", "rev-list", "--parents", "--max-count=1", commit)) or ""
+    return tuple(text.split()[1 : most + 1])
 
 
 def _told(repository: Repository, command: tuple[str, ...]) -> str | None:
