@@ -240,8 +240,8 @@ def _rung(s: Situation, t: Transition, weight: int, *, advance: bool = False) ->
 
 
 def _given_up_before(s: Situation, t: Transition) -> Wait | None:
-    """The gateway remembers for a while whom it could not connect to. Of one that has had no users yet that says nothing:
-    it is about what was there before; and once it has some, it would be held against it."""
+    """The gateway remembers for a while whom it could not connect to. Of one that has had no users yet that says
+    nothing: it is about what was there before; and once it has some, it would be held against it."""
     before = not t.rung and s.gateway is not None and s.gateway.ejected[t.newcomer.slot]
     why = f"the gateway still gives {t.newcomer.slot} up, for what was there before {t.newcomer} was started"
     return Wait("NotReady", why) if before else None

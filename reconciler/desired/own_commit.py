@@ -78,8 +78,8 @@ class OwnFile:
         return self.repository.head()
 
     def settled(self) -> str:
-        """After the commit: a hook of his may have changed the file, and staged that for the commit alone. Where the work
-        tree holds what was committed, the index is brought up to it; else what there is to say of it."""
+        """After the commit: a hook of his may have changed the file, and staged that for the commit alone. Where the
+        work tree holds what was committed, the index is brought up to it; else what there is to say of it."""
         one = f":(literal){self.path}"
         if not self._git(("git", "status", "--porcelain", "--", one))[1]:
             return ""
