@@ -146,6 +146,8 @@ class _Order:
         name, branch = self.change.environment, self.mine.repository.tip()[0]
         follow = f"follow with: reconcile status {name} --watch"
         say(f"{name}: {self.change.what} ({commit[:12]} on {branch}); {follow}")
+        if told := self.mine.settled():
+            say(told)
         if spec and spec.approvals and spec.approvals.before:
             stages = ", ".join(map(str, spec.approvals.before))
             say(f"it waits for approval before: {stages}; then: reconcile approve {name}")

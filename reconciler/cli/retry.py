@@ -18,11 +18,13 @@ def _rewritten(config: str | None, environment: str) -> None:
 
 @click.command("retry")
 @click.argument("environment")
-@click.option("--reason", "-m", default="", help="Why; goes into the journal.")
+@click.option("--reason", "-m", default="", help="Why: what has changed since; goes into the journal. Required.")
 @click.option("--accept-rewritten", is_flag=True, help="The branch was force-pushed on purpose: take its head.")
 @click.pass_obj
 def command(config: str | None, environment: str, reason: str, accept_rewritten: bool) -> None:
-    """Release what is held and try again what git asks for."""
+    """Release what is held and try again what git asks for. It needs a reason: -m WHY."""
+    if not reason.strip():
+        raise UsageError(f"retry {environment}: what has changed since? a retry needs its reason: -m WHY")
     if accept_rewritten:
         _rewritten(config, environment)
 

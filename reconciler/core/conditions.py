@@ -27,7 +27,7 @@ STALLED = frozenset(
 
 NEXT = {
     "InSync": "nothing to do; commit a change of activeSlot to switch",
-    "RevisionHeld": "set activeSlot back, or pin another version, and commit; or: reconcile retry {env}",
+    "RevisionHeld": "set activeSlot back, or pin another version, and commit; or: reconcile retry {env} -m WHY",
     "Paused": "reconcile resume {env}",
     "Suspended": "reconcile resume {env}",
     "Down": "reconcile resume {env}",
@@ -39,7 +39,7 @@ NEXT = {
     "DesiredInvalid": "reconcile validate",
     "RevisionUnverified": "sign on top of it, with a key that is known here: git commit --allow-empty -S",
     "StablePinned": "put the serving slot's version back; pin the new one in the other slot, and make that active",
-    "BranchRewritten": "reconcile retry {env} --accept-rewritten",
+    "BranchRewritten": "reconcile retry {env} --accept-rewritten -m WHY",
     "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
     "Refused": "mend what stands in the way; it is tried again by itself",
     "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",

@@ -36,7 +36,7 @@ def _unacceptable(desired: Desired, head: Spec, state: State) -> Wait | None:
         return _refusal(
             "BranchRewritten",
             f"{desired.revision[:12]} does not descend from {state.accepted.revision[:12]}, which is in force;"
-            f" if the branch was rewritten on purpose: reconcile retry {name} --accept-rewritten",
+            f" if the branch was rewritten on purpose: reconcile retry {name} --accept-rewritten -m WHY",
         )
     pinned = _stable_pinned(head, state)
     if pinned:

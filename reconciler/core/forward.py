@@ -228,7 +228,7 @@ def _raise(s: Situation, t: Transition, weight: int) -> Answer:
     if weight <= t.rung:
         return Record(StepPassed(t.cursor))
     fit = (t.newcomer,) if t.one_way else (t.newcomer, t.stable)  # a way back that does not work need not be up
-    unfit = _unfit(s, *fit)
+    unfit = _unfit(s, *fit) or _given_up_before(s, t)
     found = verdict(s.spec, t, s.observed.gates)
     if unfit or not found.good:
         return unfit or Wait(f"Gate{found.outcome}", found.reason)
@@ -237,6 +237,14 @@ def _raise(s: Situation, t: Transition, weight: int) -> Answer:
 
 def _rung(s: Situation, t: Transition, weight: int, *, advance: bool = False) -> Route:
     return Route(s.gateway.weights if s.gateway else None, shared(t, weight), advance)
+
+
+def _given_up_before(s: Situation, t: Transition) -> Wait | None:
+    """The gateway remembers for a while whom it could not connect to. Of one that has had no users yet that says
+    nothing: it is about what was there before; and once it has some, it would be held against it."""
+    before = not t.rung and s.gateway is not None and s.gateway.ejected[t.newcomer.slot]
+    why = f"the gateway still gives {t.newcomer.slot} up, for what was there before {t.newcomer} was started"
+    return Wait("NotReady", why) if before else None
 
 
 def _unfit(s: Situation, *releases: Release) -> Wait | None:

@@ -166,7 +166,7 @@ def held_target(s: Situation) -> Answer | None:
         return None
     message = (
         f"{s.spec.target} is held ({held.condition}: {held.reason});"
-        f" set activeSlot back, pin another version, or: reconcile retry {s.spec.environment}"
+        f" set activeSlot back, pin another version, or: reconcile retry {s.spec.environment} -m WHY"
     )
     kept = pending(s)
     told = f"{message}; RevertPending: {kept}" if kept else message

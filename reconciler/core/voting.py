@@ -32,7 +32,16 @@ def voters(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float
         return ()
     sound = {vote.id for vote in votes if vote.approve and not objection(vote, t.asked, policy)}
     counted = [agreed.by for agreed in t.agreed if agreed.vote in sound and not _old(agreed, policy, now)]
-    return tuple(dict.fromkeys(counted))
+    return tuple({person(name): name for name in reversed(counted)}.values())[::-1]
+
+
+def person(name: str) -> str:
+    """Who somebody is, however he writes his address."""
+    return name.casefold()
+
+
+def _among(name: str, others: Iterable[str]) -> bool:
+    return person(name) in {person(other) for other in others}
 
 
 def unheard(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: float) -> list[Vote]:
@@ -41,7 +50,7 @@ def unheard(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: floa
         return []
     known, counted = {agreed.vote for agreed in t.agreed}, voters(votes, t, policy, now)
     new = [vote for vote in votes if vote.id not in known and not objection(vote, t.asked, policy)]
-    return [vote for vote in new if not vote.approve] + [v for v in new if v.approve and v.by not in counted]
+    return [vote for vote in new if not vote.approve] + [v for v in new if v.approve and not _among(v.by, counted)]
 
 
 def _old(agreed: Agreed, policy: Approvals, now: float) -> bool:
@@ -58,7 +67,7 @@ def objection(vote: Vote, asked: Question, policy: Approvals) -> str:
         return "has expired"
     if policy.signed and not vote.verified:
         return "is not signed by a key that the operator's file knows"
-    if policy.approvers and vote.by not in policy.approvers:
+    if policy.approvers and not _among(vote.by, policy.approvers):
         return "is not by one of the approvers"
     if vote.approve and not policy.self_approval and vote.author is not False:
         return "is by the author of the change" if vote.author else "may be by the author of the change"
@@ -72,7 +81,7 @@ def uncounted(votes: tuple[Vote, ...], t: Transition, policy: Approvals, now: fl
         return []
     counted, asked = voters(votes, t, policy, now), t.asked
     old = {agreed.vote for agreed in t.agreed if _old(agreed, policy, now)}
-    ours = [vote for vote in votes if vote.stage is asked.stage and vote.by not in counted]
+    ours = [vote for vote in votes if vote.stage is asked.stage and not _among(vote.by, counted)]
     meant = [vote for vote in ours if vote.plan == asked.plan or vote.age < now - asked.since + JUST]
     why = [(vote.by, objection(vote, asked, policy) or ("has expired" if vote.id in old else "")) for vote in meant]
     last = list(dict.fromkeys(said for _, said in reversed(why) if said))[::-1]

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from reconciler.desired.objects import raw
+from reconciler.desired.objects import parents, raw
 from reconciler.desired.raw_object import Kind, RawObject, parse
 from reconciler.desired.repository import Repository
 from reconciler.desired.vote_text import VoteText
@@ -21,6 +21,7 @@ BRANCH = f"{FOLDER}/approvals"
 TAGS = "refs/tags/reconciler"
 MOST_COMMITS = MOST_TAGS = 1000
 MOST_BYTES = 64 * 1024
+MOST_PARENTS = 8  # of a commit that is too large, or malformed: it is no vote, and hides none below it
 _Key = tuple[Kind, str]
 
 
@@ -35,6 +36,7 @@ class Ballot:
     emails: frozenset[str]
     written: int
     order: int  # as `written`, but never before the votes on which it was put
+    signed: bool = False  # by whomever
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ class Ballots:
     def _ask(self, name: str, kind: Kind) -> _Seen:
         content = raw(self._repository, name, kind, MOST_BYTES)
         found = parse(content, kind) if content else None
-        return _Seen(found.parents, _ballot(name, kind, found)) if found else _Seen((), None)
+        if found:
+            return _Seen(found.parents, _ballot(name, kind, found))
+        return _Seen(parents(self._repository, name, MOST_PARENTS) if kind == "commit" else (), None)
 
 
 def _ballot(name: str, kind: Kind, found: RawObject) -> Ballot | None:
@@ -108,4 +112,6 @@ def _ballot(name: str, kind: Kind, found: RawObject) -> Ballot | None:
     if text is None or found.written is None:
         return None
     email, written = found.written
-    return Ballot(name, kind, text, email, (found.emails or frozenset()) | {email}, written, written)
+    return Ballot(
+        name, kind, text, email, (found.emails or frozenset()) | {email}, written, written, bool(found.signature)
+    )

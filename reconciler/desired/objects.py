@@ -74,6 +74,15 @@ def touching(repository: Repository, path: str, since: str, revision: str, most:
     return (_told(repository, command) or "").split()
 
 
+def parents(repository: Repository, commit: str, most: int) -> tuple[str, ...]:
+    """Of a commit, as git understands it, whatever else is wrong with it; none when git does not. Raises InvalidDesired
+    when the repository cannot be read."""
+    if not _COMMIT.fullmatch(commit):
+        return ()
+    text = _told(repository, ("git", "rev-list", "--parents", "--max-count=1", commit)) or ""
+    return tuple(text.split()[1 : most + 1])
+
+
 def _told(repository: Repository, command: tuple[str, ...]) -> str | None:
     def ask(handle: git.cmd.Git) -> tuple[int, str]:
         status, out, _ = handle.execute(

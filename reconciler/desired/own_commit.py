@@ -77,6 +77,18 @@ class OwnFile:
             raise Refused(f"{typed}, and {self.path} is as it was:\n{said}{_cure(said)}")
         return self.repository.head()
 
+    def settled(self) -> str:
+        """After the commit: a hook of his may have changed the file, and staged that for the commit alone. Where the
+        work tree holds what was committed, the index is brought up to it; else what there is to say of it."""
+        one = f":(literal){self.path}"
+        if not self._git(("git", "status", "--porcelain", "--", one))[1]:
+            return ""
+        if self._git(("git", "diff", "--quiet", "HEAD", "--", one))[0] == 0:
+            self._git(("git", "add", "--", one))
+            return ""
+        look = join(("git", "-C", str(self.tree), "diff", "HEAD", "--", self.path))
+        return f"{self.path} is not as it was committed: a hook has changed one of them; see: {look}"
+
     def typed(self, message: str, *, sign: bool = False) -> str:
         """The same as a person types it."""
         return join(("git", "commit", *(("-S",) if sign else ()), "-m", message, "--", self.path))

@@ -11,12 +11,12 @@ from pathlib import Path
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration
 from reconciler.desired.raw_object import Kind, RawObject, parse
-from reconciler.desired.verifying import Signed, by_openpgp, by_ssh
+from reconciler.desired.verifying import Signed, by_openpgp, by_ssh, key_times
 
 MOST_BYTES = 1 << 20  # of an object whose signature is verified
 _MOST_SIGNATURE = 1 << 16
 _MOST_KEPT = 4096
-_LASTS = 300.0  # seconds; a verdict that is older is asked for again, for a key's time may be over meanwhile
+_LASTS = 300.0  # seconds; a verdict that is older is asked for again: an OpenPGP key's time may be over meanwhile
 Mark = tuple[tuple[int, int, int] | None, ...]
 
 
@@ -35,26 +35,31 @@ class Signers:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, _Verdict] = OrderedDict()
         self._mark: Mark = ()
+        self._turns: tuple[float, ...] = ()  # when the time of a key begins or ends, seconds since 1970
 
     def of(self, name: str, kind: Kind, raw: Callable[[], bytes | None]) -> Signed:
         """The signer of the object with the id `name`; `raw` reads it, when it has to be. None: it cannot be read."""
-        with self._lock:
-            self._forget()
-            known = self._kept.get(name)
-            if known and self._clock.monotonic() < known.until:
-                return known.signed
-            mark = self._mark
+        if (known := self.known(name)) is not None:
+            return known
+        mark = self._mark
         content = raw()
         if content is None:
             return Signed(problem="cannot be verified: it is missing, or too large", sure=False)
         signed = self.signer(content, kind)
         with self._lock:
             if signed.sure and mark == self._mark:
-                self._kept[name] = _Verdict(signed, self._clock.monotonic() + _LASTS)
+                self._kept[name] = _Verdict(signed, self._clock.monotonic() + self._lasts())
                 self._kept.move_to_end(name)
                 while len(self._kept) > _MOST_KEPT:
                     self._kept.popitem(last=False)
         return signed
+
+    def known(self, name: str) -> Signed | None:
+        """The same, as far as it costs nothing; None: it would have to be asked."""
+        with self._lock:
+            self._forget()
+            found = self._kept.get(name)
+            return found.signed if found and self._clock.monotonic() < found.until else None
 
     def signer(self, raw: bytes, kind: Kind) -> Signed:
         """The same of an object's content, asked anew. Never raises for what the bytes are."""
@@ -91,6 +96,12 @@ class Signers:
         if mark != self._mark:
             self._mark = mark
             self._kept.clear()
+            self._turns = key_times(self._allowed) if self._allowed else ()
+
+    def _lasts(self) -> float:
+        """No verdict outlives the moment at which an SSH key's time begins or ends."""
+        now = self._clock.now().timestamp()
+        return min([_LASTS, *(turn - now for turn in self._turns if turn > now)])
 
 
 def signers_of(configuration: Configuration) -> Signers | None:

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from reconciler.spelling import shown
@@ -19,6 +20,7 @@ from reconciler.spelling import shown
 DEADLINE = 10.0  # seconds for one program
 _SSH = re.compile(rb"-----BEGIN SSH SIGNATURE-----\r?\n(?:[A-Za-z0-9+/=]+\r?\n)+-----END SSH SIGNATURE-----\s*")
 _PGP = re.compile(rb"-----BEGIN PGP SIGNATURE-----\r?\n(?:(?!-----)[^\n]*\n)+-----END PGP SIGNATURE-----\s*")
+_TIME = re.compile(r'valid-(?:before|after)="?([0-9]{8}(?:[0-9]{4}(?:[0-9]{2})?)?)(Z)?', re.IGNORECASE)
 _PRINCIPAL = re.compile(r'[^\s,*?!"]{1,128}')
 _EMAIL = re.compile(r'(?:.*<)?([^\s<>,*?!"@]+@[^\s<>,*?!"@]+)>?')
 _NOT_GOOD = {
@@ -62,6 +64,25 @@ def by_ssh(payload: bytes, signature: bytes, allowed: Path) -> Signed:
     if isinstance(checked, Signed):
         return checked
     return Signed(principal) if checked.returncode == 0 else Signed(problem=_refused(checked.stderr, allowed))
+
+
+def key_times(allowed: Path) -> tuple[float, ...]:
+    """When the time of a key in an allowed_signers file begins or ends, seconds since 1970."""
+    try:
+        text = allowed.read_text("utf-8", "replace")
+    except OSError:
+        return ()
+    found = (_moment(*one.groups()) for one in _TIME.finditer(text))
+    return tuple(moment for moment in found if moment is not None)
+
+
+def _moment(digits: str, utc: str | None) -> float | None:
+    """YYYYMMDD[HHMM[SS]][Z], as ssh-keygen reads it: without the Z, by this machine's time zone."""
+    try:
+        wall = datetime.strptime(digits.ljust(14, "0"), "%Y%m%d%H%M%S")
+        return (wall.replace(tzinfo=UTC) if utc else wall).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def sign(payload: bytes, key: Path) -> bytes | Signed:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import shlex
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +21,9 @@ from reconciler.desired.vote_text import parse
 from reconciler.errors import Conflict, Refused, Unreachable, UsageError
 from reconciler.spelling import shown
 
-ATTEMPTS = 5  # of putting it on the branch's tip, while others do the same
+ATTEMPTS = 12  # of putting it on the branch's tip, while others do the same
+LOCKED = 4  # of them in a row against a lock: it is no race any more
+_PAUSE, _LONGEST = 0.05, 1.0  # seconds after the first; twice as long after each, and no two wait equally long
 _DEADLINE = 20.0  # seconds for one git command
 _PATIENCE = 120.0  # seconds for one that signs: somebody may have to type, or to touch, something
 _NOBODY = "0" * 40
@@ -36,13 +40,16 @@ def vote(repository: Repository, text: str, sign: bool = False) -> str:
         raise UsageError("this is not the text of a vote")
     git = _Git(repository)
     tree = git.run("mktree")
-    for _ in range(ATTEMPTS):
+    stood = 0  # tries in a row after which the tip was where it had been: another git's lock, for a moment or for good
+    for attempt in range(ATTEMPTS):
         tip = repository.references(FOLDER).get(BRANCH, "")
         commit = git.commit(tree, tip, text, sign)
         if git.moved(tip, commit):
             return commit
-        if repository.references(FOLDER).get(BRANCH, "") == tip:
+        stood = stood + 1 if repository.references(FOLDER).get(BRANCH, "") == tip else 0
+        if stood == LOCKED:
             raise Refused(f"git does not write {BRANCH}: {git.said}")
+        time.sleep(min(_PAUSE * 2**attempt, _LONGEST) * random.uniform(0.5, 1))
     raise Conflict(f"{BRANCH} moved {ATTEMPTS} times meanwhile; try again")
 
 

@@ -49,7 +49,7 @@ def test_a_way_back_says_why_and_what_is_held(world: World, ends: Phase, word: s
     assert "why: AnalysisFailed: green failed 14 of 1,020\n" in body
     next_ = body.rpartition("next: ")[2]
     assert next_.startswith("reconcile status production says whether its file could be put back in git")
-    assert next_.endswith("pin another version, or: reconcile retry production")
+    assert next_.endswith("pin another version, or: reconcile retry production -m WHY")
 
 
 def test_a_success_is_told(world: World) -> None:
@@ -96,7 +96,7 @@ def test_a_hostile_reason_is_one_line_of_plain_text(world: World) -> None:
     title, body, _ = only(world)
     lines = body.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["why", "revision", "traffic", "at", "next"]
-    assert lines[-1].endswith("reconcile retry production")
+    assert lines[-1].endswith("reconcile retry production -m WHY")
     assert set(title + lines[0]) & set("<>[]`\x1b\x00\u202e|") == set()
     assert "@everyone" not in body
 
@@ -105,7 +105,7 @@ def test_a_very_long_reason_is_cut_and_the_next_step_is_not(world: World) -> Non
     world.write(*failed("x" * 1_000_000))
     _, body, _ = only(world)
     assert len(body) <= LONGEST
-    assert body.endswith("reconcile retry production")
+    assert body.endswith("reconcile retry production -m WHY")
     assert "x…\n" in body
 
 

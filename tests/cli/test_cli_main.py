@@ -69,6 +69,13 @@ class TestExitCodes:
     ) -> None:
         assert run(monkeypatch, *words) == 64
 
+    @pytest.mark.parametrize("words", [(), ("-m", " "), ("--accept-rewritten",)])
+    def test_a_retry_needs_its_reason(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+    ) -> None:
+        assert run(monkeypatch, "retry", "production", *words) == 64
+        assert "a retry needs its reason: -m WHY" in capsys.readouterr().err
+
     @pytest.mark.parametrize("text", ["50", "50:bad", "x:fail", ":fail"])
     def test_a_supposition_that_cannot_be_read_is_64(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         assert run(monkeypatch, "--once", "--what-if", text) == 64

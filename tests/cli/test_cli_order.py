@@ -214,6 +214,24 @@ def test_a_change_that_makes_no_valid_manifest_is_not_written(ready: Folder) -> 
     assert "green" in told
 
 
+def test_a_hook_that_rewrites_the_file_and_stages_it_leaves_a_clean_work_tree(ready: Folder) -> None:
+    file = "environments/production.yaml"
+    hook(ready, "pre-commit", f"echo '# formatted' >> {file} && git add {file}")
+    done = ready.reconcile("switch", "production", "green", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert ready.git("show", f"HEAD:{file}").rstrip().endswith("# formatted")
+    assert ready.git("status", "--porcelain", "--", file) == ""
+
+
+def test_a_hook_that_rewrites_the_file_after_it_is_staged_is_told_of(ready: Folder) -> None:
+    file = "environments/production.yaml"
+    hook(ready, "post-commit", f"echo '# a stamp' >> {file}")
+    done = ready.reconcile("switch", "production", "green", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert f"{file} is not as it was committed: a hook has changed one of them; see: git -C" in done.stdout
+    assert (ready.root / file).read_text().endswith("# a stamp\n")
+
+
 def test_a_hook_that_says_no_is_heard_and_the_file_is_as_it_was(ready: Folder) -> None:
     hook(ready, "pre-commit", "echo 'not on a Friday' >&2; exit 1")
     assert "not on a Friday" in refused(ready)

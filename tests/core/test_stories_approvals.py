@@ -409,3 +409,46 @@ def test_who_may_approve_is_said_as_it_is() -> None:
     assert whom(Approvals((Stage.SHIFT,), ("ann", "bob", "carl"), minimum=2)) == "ann or bob or carl (2 of them)"
     several = whom(Approvals((Stage.SHIFT,), minimum=2))
     assert several == "anybody whose key the operator's file knows (2 of them)"
+
+
+@pytest.mark.parametrize("names", [("ann@x.example", "Ann@x.example"), ("Ann@X.example", "ann@x.EXAMPLE")])
+def test_one_person_counts_once_however_his_address_is_written(names: tuple[str, str]) -> None:
+    world = asked(Stage.SHIFT, minimum=2, approvers=("ANN@x.example", "bob@x.example"))
+    world.waits("WaitingApproval")
+    for name in names:
+        world.vote(name)
+    world.waits("WaitingApproval")
+    assert not happened(world, Admitted)
+    assert len(happened(world, Approved)) == 1
+    world.vote("BOB@x.example")
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_while_our_own_clock_is_wrong_no_vote_counts_and_when_it_is_right_again_the_same_ones_do() -> None:
+    """Read by a clock that is a year behind, every vote lies in the future; by one a year ahead, it has expired."""
+    world = asked(Stage.SHIFT)
+    for wrong, said in ((-31e6, "lies in the future"), (31e6, "has expired")):
+        world.waits("WaitingApproval")
+        world.votes.clear()
+        world.vote(age=wrong)
+        told = world.waits("WaitingApproval").message
+        assert said.replace("lies in", f"lies {-wrong:.0f} s in") in told if wrong < 0 else said in told
+        assert not happened(world, Approved)
+    world.votes[:] = [replace(vote, age=5.0) for vote in world.votes]
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_clock_that_goes_wrong_after_the_vote_holds_the_stage_back_and_loses_no_vote() -> None:
+    """Somebody has agreed, another is missing: what has been agreed to counts again when the clock is right again."""
+    world = asked(Stage.SHIFT, minimum=2)
+    world.waits("WaitingApproval")
+    world.vote("ann")
+    world.until(lambda w: len(happened(w, Approved)) == 1)
+    world.votes[:] = [replace(vote, age=-31e6) for vote in world.votes]
+    world.vote("bob", age=-31e6)
+    for _ in range(5):
+        world.waits("WaitingApproval")
+    assert not happened(world, Admitted)
+    world.votes[:] = [replace(vote, age=5.0) for vote in world.votes]
+    assert world.ended() is Phase.SUCCEEDED
+    assert not happened(world, ApprovalVoided)

@@ -19,7 +19,7 @@ from core_world import (
 )
 
 from reconciler.core.events import Began, DriftFound, Ended, Intended, Phase, RollbackBegan, Verb
-from reconciler.core.model import Admission, share
+from reconciler.core.model import Admission, Pair, share
 
 
 def bad_switch() -> World:
@@ -226,3 +226,20 @@ def test_a_pin_that_is_taken_out_and_put_back_is_still_held() -> None:
     world.commit(spec(G, green="v2"))
     assert world.waits("RevisionHeld").blocked
     assert shares(world) == [0, 10, 0]
+
+
+def test_what_the_gateway_remembers_of_a_life_before_is_not_held_against_a_newcomer() -> None:
+    """Both slots had died under traffic; this one was started again, and its preflight is good."""
+    world = switching().until(lambda w: bool((t := w.state.transition) and t.up))
+    world.set_gateway(ejected=Pair(False, True))
+    assert "still gives green up, for what was there before green@v2 was started" in world.waits("NotReady").message
+    assert world.weights == ON_BLUE
+    world.set_gateway(ejected=Pair(False, False))
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_newcomer_that_the_gateway_gives_up_under_traffic_is_rolled_back() -> None:
+    world = switching().until(at(10))
+    world.set_gateway(ejected=Pair(False, True))
+    assert world.ended() is Phase.ROLLED_BACK
+    assert [event.condition for event in happened(world, RollbackBegan)] == ["NewcomerEjected"]

@@ -267,6 +267,23 @@ def test_a_verdict_is_kept_for_a_while_and_no_longer(
     assert len(asked) == 4
 
 
+@pytest.mark.parametrize("option", ['valid-before="20270101Z"', 'valid-before="202701010000Z"'])
+def test_no_verdict_outlives_the_time_of_a_key(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, anna: SshKey, signed: bytes, option: str
+) -> None:
+    end = datetime(2027, 1, 1, tzinfo=UTC).timestamp()
+    allowed, clock = tmp_path / "timed", Clock(end - 10)
+    allowed.write_text(anna.line().replace(" ", f" {option} ", 1))
+    found = Signers(allowed, clock=clock)
+    answers = iter(("anna@corp.example", ""))
+    monkeypatch.setattr(module, "by_ssh", lambda *_words: module.Signed(next(answers)))
+    assert found.of("x", "commit", lambda: signed).principal
+    clock.at += 9.9
+    assert found.of("x", "commit", lambda: signed).principal
+    clock.at += 0.2
+    assert not found.of("x", "commit", lambda: signed).principal
+
+
 def test_a_key_that_the_operator_takes_out_counts_no_more_at_once(allowed: Path, signed: bytes, mallory) -> None:
     signers = Signers(allowed)
     assert signers.of("1" * 40, "commit", lambda: signed).principal

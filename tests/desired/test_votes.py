@@ -15,6 +15,7 @@ from reconciler.core.model import Stage
 from reconciler.core.reading import Vote
 from reconciler.desired import ballots as module
 from reconciler.desired import objects, verifying
+from reconciler.desired import votes as votes_module
 from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import Signers
 from reconciler.desired.vote_text import compose
@@ -182,6 +183,17 @@ def test_a_vote_grows_old_though_nothing_is_read_again(polls: Polls) -> None:
     assert polls.read()[0].age == 65.5
 
 
+@pytest.mark.parametrize("wrong", [-31_000_000, 31_000_000])
+def test_when_our_own_clock_is_wrong_a_vote_is_told_with_its_age_and_is_itself_again_when_it_is_right(
+    polls: Polls, anna: SshKey, wrong: int
+) -> None:
+    mine = polls.vote(key=anna)
+    polls.clock.at += wrong
+    assert [(one.id, one.age, one.verified) for one in polls.read()] == [(mine, 60.0 + wrong, True)]
+    polls.clock.at -= wrong
+    assert [(one.id, one.age, one.verified) for one in polls.read()] == [(mine, 60.0, True)]
+
+
 # ---- the author ------------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +282,35 @@ def test_a_malformed_vote_does_not_hide_those_below_it(polls: Polls) -> None:
     assert [one.id for one in polls.read()] == [first, last]
 
 
+@pytest.mark.parametrize("what", ["too large", "two trees", "two committers", "nul"])
+def test_what_is_too_large_or_malformed_hides_none_of_the_votes_below_it(polls: Polls, what: str) -> None:
+    first = polls.vote("reject")
+    big = polls.raw("x" * 70_000, parent=first)
+    polls.put(
+        {
+            "too large": big,
+            "two trees": polls.raw("", parent=first).replace(b"\nauthor", b"\ntree 1\nauthor"),
+            "two committers": polls.raw("", parent=first).replace(b"\n\n", b"\ncommitter X <x@x> 1 +0000\n\n", 1),
+            "nul": polls.raw("a\0b", parent=first),
+        }[what]
+    )
+    last = polls.vote()
+    assert [one.id for one in polls.read()] == [first, last]
+
+
+def test_of_what_is_too_large_only_so_many_parents_are_looked_at(polls: Polls, monkeypatch) -> None:
+    monkeypatch.setattr(module, "MOST_PARENTS", 1)
+    one, other = (write_object(polls.repo, polls.raw(f"not a vote {n}")) for n in "12")
+    big = polls.raw("x" * 70_000, parent=one)
+    polls.put(big.replace(f"parent {one}\n".encode(), f"parent {one}\nparent {other}\n".encode()))
+    read: list[str] = []
+    real = module.raw
+    monkeypatch.setattr(module, "raw", lambda *words: read.append(words[1]) or real(*words))
+    assert polls.read() == ()
+    assert one in read
+    assert other not in read
+
+
 def test_a_tag_that_is_no_annotated_one_is_no_vote(polls: Polls) -> None:
     name = polls.vote()
     polls.repo.git("tag", "reconciler/light", name)
@@ -325,6 +366,69 @@ def test_of_a_thousand_votes_the_newest_are_read_and_one_more_reads_one_more(pol
     last = polls.vote("reject")
     assert polls.read()[-1].id == last
     assert read == [last]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """So many unproved votes are kept, and so many signatures asked about at once."""
+    monkeypatch.setattr(votes_module, "MOST_ASKED", 3)
+    return 3
+
+
+@pytest.mark.parametrize("age", [60, -(10**9)], ids=["now", "in the far future"])
+def test_no_flood_of_unsigned_votes_shuts_out_who_has_signed(polls: Polls, anna: SshKey, few: int, age: int) -> None:
+    mine = polls.vote(key=anna, age=90)
+    for _ in range(2 * few):
+        polls.vote(email="eve@corp.example", age=age)
+    no = polls.vote("reject", key=anna, age=30)
+    for _ in range(2 * few):
+        polls.vote(email="eve@corp.example", age=age)
+    found = {one.id: one for one in polls.read()}
+    assert found[mine].verified
+    assert found[no].verified
+    assert not found[no].approve
+
+
+def test_no_flood_of_the_future_shuts_out_who_claims_the_present(polls: Polls, few: int) -> None:
+    """Where nobody has to sign."""
+    mine = polls.vote(age=90)
+    for _ in range(2 * few):
+        polls.vote(email="eve@corp.example", age=-(10**9))
+    assert mine in {one.id for one in polls.read()}
+
+
+def test_signatures_of_strangers_cost_a_few_programs_a_reading_and_keep_nobody_out(
+    polls: Polls, anna: SshKey, mallory: SshKey, few: int, monkeypatch
+) -> None:
+    mine = polls.vote(key=anna, age=90)
+    for _ in range(2 * few):
+        polls.vote(key=mallory, email="mallory@corp.example")
+    asked = []
+    real = verifying._run
+    monkeypatch.setattr(verifying, "_run", lambda command, *more: asked.append(command[2]) or real(command, *more))
+    found = []
+    for _ in range(3):
+        before = asked.count("find-principals")
+        found = [one.id for one in polls.read() if one.verified]
+        assert asked.count("find-principals") - before <= few
+    assert found == [mine]
+    polls.clock.passed += 301  # every verdict is asked for again: who was known is asked about first
+    assert [one.id for one in polls.read() if one.verified] == [mine]
+
+
+def test_one_signer_cannot_crowd_out_another(polls: Polls, tmp_path: Path, anna: SshKey, monkeypatch) -> None:
+    monkeypatch.setattr(votes_module, "MOST_OF_ONE", 2)
+    berta = SshKey(tmp_path, "berta@corp.example")
+    (tmp_path / "allowed_signers").write_text(anna.line() + berta.line())
+    hers = polls.vote(key=berta, email="berta@corp.example", age=90)
+    mine = [polls.vote(key=anna) for _ in range(4)]
+    assert [one.id for one in polls.read() if one.verified] == [hers, *mine[-2:]]
+
+
+def test_a_persons_name_counts_however_it_is_written(polls: Polls, tmp_path: Path, anna: SshKey) -> None:
+    (tmp_path / "allowed_signers").write_text(anna.line().replace("anna@", "Anna@"))
+    polls.vote(key=anna)
+    assert [(one.by, one.verified) for one in polls.read()] == [("anna@corp.example", True)]
 
 
 def test_of_too_many_tags_the_last_by_their_names_are_read(polls: Polls, monkeypatch) -> None:

@@ -255,26 +255,54 @@ def test_a_git_that_this_process_was_started_from_leads_nowhere_else(
 
 
 def test_people_who_vote_at_once_all_land(repo, person: Person, place, opened) -> None:
-    """Who loses tries again until he lands, or is told so."""
+    """None of them has to try again by hand: who loses waits a little, each for another time."""
     landed: list[str] = []
+    begin = threading.Barrier(16)
 
     def work() -> None:
         repository = opened(repo.path)
-        for _ in range(3):
-            while True:
-                try:
-                    landed.append(vote(repository, TEXT))
-                    break
-                except (Conflict, Refused):
-                    continue
+        begin.wait()
+        landed.append(vote(repository, TEXT))
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
+    threads = [threading.Thread(target=work) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(landed)) == 9
+    assert len(set(landed)) == 16
     assert {one.id for one in read(place)} == set(landed)
+
+
+def test_somebody_approves_and_somebody_rejects_at_once_and_both_are_read(repo, person: Person, place, opened) -> None:
+    """Whichever landed first: the no is taken first (tests/core), so both have to be there at the same look."""
+    begin, landed = threading.Barrier(2), dict[str, str]()
+
+    def work(text: str) -> None:
+        repository = opened(repo.path)
+        begin.wait()
+        landed[text] = vote(repository, text)
+
+    no = TEXT.replace("approve", "reject")
+    threads = [threading.Thread(target=work, args=(text,)) for text in (TEXT, no)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {one.id: one.approve for one in read(place)} == {landed[TEXT]: True, landed[no]: False}
+
+
+def test_a_lock_that_is_there_for_a_moment_is_waited_for(repo, person: Person, place, monkeypatch) -> None:
+    lock = repo.write(f".git/{BRANCH}.lock", "")
+    real = module._Git.moved
+
+    def moved(self, *words):
+        done = real(self, *words)
+        lock.unlink(missing_ok=True)
+        return done
+
+    monkeypatch.setattr(module._Git, "moved", moved)
+    mine = vote(place, TEXT)
+    assert [one.id for one in read(place)] == [mine]
 
 
 def test_a_branch_that_moves_between_check_and_write_loses_no_vote(repo, person: Person, place, monkeypatch) -> None:
@@ -302,7 +330,8 @@ def test_a_branch_that_always_moves_is_told(repo, person: Person, place, monkeyp
         return head
 
     monkeypatch.setattr(module._Git, "commit", commit)
-    with pytest.raises(Conflict, match="moved 5 times"):
+    monkeypatch.setattr(module, "_PAUSE", 0.0)
+    with pytest.raises(Conflict, match=f"moved {module.ATTEMPTS} times"):
         vote(place, TEXT)
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from reconciler.cli import COMMANDS
+from reconciler.core.events import Adopted, Phase
 from reconciler.core.model import Outcome
 from reconciler.core.plan import RULES, Rule, rule_name
 from reconciler.desired import schema
@@ -165,6 +166,33 @@ def turning_back() -> set[str]:
             if isinstance(node, ast.keyword) and node.arg == "condition":
                 found |= {text for text in _texts(node.value) if text}
     return found
+
+
+def ends() -> set[str]:
+    """What an end can be called."""
+    calls = [call for call in _calls("RollbackBegan", "Ended") if call.args]
+    named = (call.args[0] for call in calls if isinstance(call.args[0], ast.Attribute))
+    return {str(Phase[one.attr]) for one in named if one.attr in Phase.__members__} | {Adopted.__name__}
+
+
+def pendings() -> set[str]:
+    """Conditions that say what git does not hold yet."""
+    return {text for call in _calls("Condition") for text in _texts(call.args[0]) if text.endswith("Pending")}
+
+
+def not_always_held() -> set[str]:
+    """Conditions after which the version may be tried again."""
+    free = (call for call in _calls("RollbackBegan") for one in call.keywords if one.arg == "hold" and not _true(one))
+    return {text for call in free for text in _texts(call.args[1])}
+
+
+def _true(keyword: ast.keyword) -> bool:
+    return isinstance(keyword.value, ast.Constant) and keyword.value.value is True
+
+
+def _calls(*names: str) -> Iterator[ast.Call]:
+    calls = (node for tree in _trees() for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return (call for call in calls if isinstance(call.func, ast.Name) and call.func.id in names)
 
 
 def _is_pair(node: ast.expr) -> bool:

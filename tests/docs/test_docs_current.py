@@ -145,6 +145,25 @@ def test_every_reason_is_explained_once() -> None:
     assert {row[0].strip("`") for row in rows(going_back)} - {"reason"} == docs_tables.turning_back()
 
 
+def test_what_git_says_is_told_of_every_end_and_of_every_reason_for_it() -> None:
+    text = page("docs/git.md").partition("## Every end")[2].partition("\n## ")[0]
+    table = [row for row in rows(text) if row[0] != "how it ends"]
+    told = [word for row in table for word in re.findall(r"`(\w+)`", row[1])]
+    assert {row[0].strip("`") for row in table} == docs_tables.ends()
+    assert sorted(told) == sorted(docs_tables.turning_back())
+    free = {word for row in table if row[2] != "yes" for word in re.findall(r"`(\w+)`", row[1])}
+    assert free == docs_tables.not_always_held()
+
+
+def test_every_end_and_every_condition_of_git_has_a_row() -> None:
+    table = rows(page("docs/git.md").partition("## Every end")[0])
+    after = " ".join(row[0] for row in table)
+    assert [end for end in docs_tables.ends() if re.sub("(?<=[a-z])(?=[A-Z])", " ", end).lower() not in after] == []
+    shown = " ".join(row[3] for row in table)
+    assert [word for word in docs_tables.pendings() if f"`{word}" not in shown] == []
+    assert "both slots died" in after
+
+
 def test_every_reason_that_stalls_is_explained() -> None:
     assert set(re.findall(r"`(\w+)`", page("docs/reasons.md"))) >= STALLED
 

@@ -461,7 +461,7 @@ def test_missing_files_are_refused_with_folder_place_and_remedy(make: Callable[.
         world.open().stage(BLUE, Pin("9.9"))
     assert "'releases/9.9'" in str(caught.value)
     assert str(world.folder) in str(caught.value)
-    assert "put the files there, then reconcile retry" in str(caught.value)
+    assert "put the files there, then reconcile retry ENV -m WHY" in str(caught.value)
 
 
 @pytest.mark.parametrize("version", ["..", "../1.0", "/etc", "1.0/../../..", "-rf", "", "1.0\n", "a" * 200, "."])

@@ -103,7 +103,7 @@ def test_a_bad_version_comes_back_only_when_somebody_says_retry(playground: Play
     assert playground.status()["weights"] == {"blue": 100, "green": 0}
 
     seq = playground.state().seq
-    playground.ask("retry")
+    playground.ask("retry", "-m", "on purpose")
     playground.until_event(lambda event: isinstance(event, Began), after=seq)
     playground.until(lambda state: state.transition is None)
     settled = users.more()

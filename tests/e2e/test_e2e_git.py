@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
+from collections.abc import Callable
 
 import pytest
 import typed
@@ -113,3 +115,121 @@ def test_a_success_is_noted_too_and_an_older_copy_of_the_journal_is_found_out(pl
     done = typed.reconcile("--config", str(older), "history", "--verify", folder=playground.root)
     assert done.returncode == 1
     assert f"git's note at {revision[:12]} knows entry" in done.stderr
+
+
+# ---- a bare repository -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bare(playground: Playground) -> Callable[..., str]:
+    """The loop looks at a bare repository, to which somebody pushes every commit of his clone. Git, run there."""
+    place, there = playground.place, playground.root / "bare.git"
+    playground.commit_file("README", "about")
+    place.git("clone", "--quiet", "--bare", str(place.repository), str(there))
+    place.git("remote", "add", "origin", str(there))
+    hook = place.repository / ".git" / "hooks" / "post-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexec git push --quiet origin HEAD:main\n", encoding="utf-8")
+    hook.chmod(0o755)
+    text = place.config.read_text(encoding="utf-8")
+    assert json.dumps(str(place.repository)) in text
+    place.config.write_text(text.replace(json.dumps(str(place.repository)), json.dumps(str(there))), encoding="utf-8")
+    return lambda *words: place.git("-C", str(there), *words)
+
+
+def test_in_a_bare_repository_a_switch_is_noted_and_what_fails_is_put_back_by_moving_the_branch(
+    playground: Playground, bare: Callable[..., str]
+) -> None:
+    playground.release("1.2.0", search_errors=0.5)
+    playground.serving()
+    green = playground.commit("green", "1.0.0", "1.1.0")
+    playground.until_stable("green", "1.1.0")
+    playground.until(lambda state: state.duty and state.duty.over)
+    assert "Succeeded: green@1.1.0 serves" in bare("notes", "--ref=reconciler", "show", green)
+    playground.commit("green", "1.2.0", "1.1.0")
+    failed = playground.commit("blue", "1.2.0", "1.1.0")
+    playground.until(lambda state: state.duty and state.duty.commit and state.duty.over)
+    assert settled(playground, "InSync") == "green@1.1.0 serves"
+    commit = bare("rev-parse", "main")
+    assert bare("rev-parse", "main^") == failed  # nothing was rewritten
+    assert "activeSlot: green" in bare("show", f"main:{FILE}")
+    said = bare("notes", "--ref=reconciler", "show", failed)
+    assert "RolledBack (AnalysisFailed): blue@1.2.0 went back to green@1.1.0" in said
+    assert f"put back: {commit}" in said
+    playground.place.git("pull", "--quiet", "--ff-only", "origin", "main")  # and whoever pulls has it
+    assert playground.place.git("rev-parse", "HEAD") == commit
+
+
+# ---- whose commit an end is ------------------------------------------------------------------------------------------
+
+
+def late_rollback(playground: Playground) -> None:
+    playground.ask("rollback", "-m", "users complain")
+    playground.until(lambda state: state.stable and state.stable.slot == "blue" and state.transition is None)
+    playground.until(lambda state: state.duty and state.duty.over)
+
+
+def test_a_late_rollback_under_an_invalid_edit_blames_who_asked_and_keeps_the_edit(playground: Playground) -> None:
+    playground.serving()
+    green = playground.commit("green", "1.0.0", "1.1.0")
+    playground.until_stable("green", "1.1.0")
+    text = (playground.place.repository / FILE).read_text(encoding="utf-8")
+    edit = playground.commit_file(FILE, text + "  nonsense: [\n")
+    settled(playground, "DesiredInvalid")
+    late_rollback(playground)
+    assert playground.place.git("rev-parse", "HEAD") == edit
+    assert "RolledBack" in note(playground, green)
+    assert playground.place.git("notes", "--ref=reconciler", "list").split()[1:] == [green]
+
+
+def test_a_late_rollback_while_the_repository_is_away_is_told_when_it_is_back(playground: Playground) -> None:
+    playground.serving()
+    green = playground.commit("green", "1.0.0", "1.1.0")
+    playground.until_stable("green", "1.1.0")
+    playground.until(lambda state: state.duty and state.duty.over)
+    away = playground.place.repository.with_name("away")
+    playground.place.repository.rename(away)
+    settled(playground, "DesiredInvalid")
+    playground.ask("rollback", "-m", "users complain")
+    playground.until(lambda state: state.stable and state.stable.slot == "blue" and state.transition is None)
+    away.rename(playground.place.repository)
+    playground.until(lambda state: state.duty and state.duty.over and state.duty.commit)
+    assert "RolledBack" in note(playground, green)
+    assert playground.place.git("rev-parse", "HEAD^") == green
+
+
+def test_what_was_pushed_with_the_switch_is_neither_blamed_nor_taken_back(playground: Playground) -> None:
+    """Three commits land at once: a policy, the switch, and something about another thing."""
+    playground.release("1.2.0", search_errors=0.5)
+    playground.serving(green="1.2.0")
+    git, file = playground.place.git, playground.place.repository / FILE
+    git("switch", "--quiet", "-c", "at-home")
+    policy = file.read_text(encoding="utf-8").replace("soak: 0.3s", "soak: 0.4s")
+    playground.commit_file(FILE, policy)
+    asked = playground.commit("green", "1.0.0", "1.2.0", soak="0.4s")
+    playground.commit_file("README", "about")
+    git("switch", "--quiet", "main")
+    git("merge", "--quiet", "--ff-only", "at-home")
+    playground.until(lambda state: state.duty and state.duty.commit and state.duty.over)
+    assert file.read_text(encoding="utf-8") == policy
+    assert "RolledBack (AnalysisFailed)" in note(playground, asked)
+    assert git("notes", "--ref=reconciler", "list").split()[1:] == [asked]
+
+
+def test_a_locked_reference_of_notes_is_told_beside_in_sync_and_noted_when_it_is_free(playground: Playground) -> None:
+    playground.serving()
+    lock = playground.place.repository / ".git/refs/notes/reconciler.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    lock.touch()
+    green = playground.commit("green", "1.0.0", "1.1.0")
+    playground.until(lambda state: bool(state.untold))
+    said = settled(playground, "InSync")
+    assert said.startswith("green@1.1.0 serves; NotePending: nothing can be noted: another git holds ")
+    assert f"rm {lock}" in said
+    found = playground.status()
+    assert found["reason"] == "InSync"
+    assert next(one for one in found["conditions"] if one["type"] == "NotePending")["status"]
+    lock.unlink()
+    playground.until(lambda state: state.duty and state.duty.over)
+    assert "Succeeded" in note(playground, green)
+    assert settled(playground, "InSync") == "green@1.1.0 serves"

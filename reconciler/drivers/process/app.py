@@ -115,7 +115,7 @@ class App(BaseModel):
             shown = self.fill(self.releases, values)
             raise Refused(
                 f"the files of {values['member']} {values['version']} are not there: expected the folder '{shown}' in "
-                f"{self.base}; put the files there, then reconcile retry"
+                f"{self.base}; put the files there, then reconcile retry ENV -m WHY"
             )
         if not found.is_relative_to(root.resolve()) or found == root.resolve():
             raise Refused(f"'{wanted}' leads to {found}, out of {root}; a release must lie in there")
