@@ -31,7 +31,7 @@ def apply_once(config: str | None, environment: tuple[str, ...], output: str) ->
     ends_after_this(stop)
     reports: list[Report] = []
     with logged("json" if output == "json" else "text"), Session.open(config) as session:
-        session.journal.lock()
+        session.journal.lock(session.configuration.digest)
         session.look()
         for name in session.chosen(environment):
             if not stop.is_set():

@@ -32,7 +32,7 @@ def command(config: str | None, log: str, poll: float) -> int:
     """Keep every environment as git says, until interrupted. Gateways and slots run on when this stops."""
     with logged(log), Session.open(config) as session:
         refuse_misread(session.configuration)
-        session.journal.lock()
+        session.journal.lock(session.configuration.digest)
         return serve(session, poll)
 
 

@@ -222,6 +222,18 @@ class TestTyped:
             assert not failed(session, Look("production", AT_REST, recorded, SEEN), before)
             assert not failed(session, Look("production", AT_REST, recorded, SEEN), back)
 
+    def test_a_loop_that_has_an_older_operators_file_is_to_be_started_again(self, ready: Folder) -> None:
+        """It refuses what only the new file allows; whoever looks reads the new one, and would wait for ever."""
+        with Session.open(str(ready.root / "reconciler.toml")) as loop:
+            loop.journal.lock(loop.configuration.digest)
+            assert "older operator's file" not in ready.reconcile("status").stdout
+            ready.edit("reconciler.toml", "[security]", "# another thought\n[security]")
+            told = ready.reconcile("status").stdout
+            assert "the running loop has an older operator's file" in told
+            assert told.splitlines()[-1] == "  next      end the loop with Ctrl-C, and start it again: reconcile run"
+            assert json.loads(ready.reconcile("status", "--output", "json").stdout)["environments"][0]["outdated"]
+        assert "older operator's file" not in ready.reconcile("status").stdout
+
     def test_watching_into_a_pipe_tells_only_what_changed_and_ends_well(self, ready: Folder) -> None:
         watching = ready.start("status", "--watch")
         until(ready, lambda: "never run" in ready.said, "the first picture")
