@@ -142,7 +142,7 @@ def test_a_kept_demo_runs_on_until_it_is_ended_with_the_lines_that_it_prints(fol
     settled = pasted(
         folder, watch.replace("--watch", "--wait --timeout 30"), *(line for line in lines if "git " in line[:4])
     )
-    assert settled.returncode == 0, settled.stdout + settled.stderr
+    assert settled.returncode == 4, settled.stdout + settled.stderr  # of the commit that failed; the head took it back
     assert "InSync: green@1.1.0 serves" in settled.stdout
     assert "demo: RolledBack (AnalysisFailed): blue@" in settled.stdout
 
@@ -162,5 +162,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_behind(folder: Path, numbe
     said, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130, said
     assert "has been stopped" in said
+    assert f"its folder, with journal and logs, is {folder / 'demo'}" in said
+    assert "Start: a git repository" in said, "what was shown stays"
     assert left_in(folder) == {}
     shutil.rmtree(folder / "demo")
