@@ -11,7 +11,7 @@ from cli_folder import Folder, until
 
 from reconciler.cli.look import Look, as_json, lines, next_step
 from reconciler.cli.status import failed, outcome
-from reconciler.core.conditions import NEXT, Status
+from reconciler.core.conditions import NEXT, Condition, Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
 from reconciler.core.reading import GatewayReading, GitReading, Observed
@@ -89,6 +89,17 @@ class TestWaiting:
     def test_a_transition_that_did_not_succeed_is_4(self, phase: Phase) -> None:
         held = replace(AT_REST, reason="RevisionHeld", exit_code=3)
         assert outcome(looked(held, last=last(phase)), A) == 4
+
+    def test_a_held_version_whose_file_is_about_to_be_put_back_is_still_open(self) -> None:
+        """An earlier commit asked for it: this one is told with it, a moment later."""
+        found = looked(replace(AT_REST, reason="RevisionHeld", exit_code=3), last=last(Phase.ROLLED_BACK, B))
+        owed = replace(found, state=replace(found.state, duty=Duty("t", B, "RolledBack", "good")))
+        assert outcome(owed, A) is None
+        assert owed.status
+        kept = replace(owed.status, conditions=(Condition("RevertPending", True, "GitInTheWay", "edited"),))
+        assert outcome(replace(owed, status=kept), A) == 3
+        assert outcome(replace(owed, attended=False), A) == 3
+        assert outcome(replace(owed, state=replace(owed.state, duty=replace(owed.state.duty, over=True))), A) == 3  # type: ignore[type-var]
 
     def test_what_only_a_person_can_end_is_3(self) -> None:
         assert outcome(looked(replace(AT_REST, reason="Suspended", exit_code=3)), A) == 3
