@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -156,12 +157,18 @@ class Configuration(Section):
 
     _file: Path | None = PrivateAttr(None)
     _base: Path = PrivateAttr(Path())
+    _digest: str = PrivateAttr("")
     _defined: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     @property
     def file(self) -> Path | None:
         """None: there is no file, and these are the embedded defaults."""
         return self._file
+
+    @property
+    def digest(self) -> str:
+        """Of the file's text, as it was read; empty where there is no file."""
+        return self._digest
 
     @property
     def repository_path(self) -> Path:
@@ -329,6 +336,7 @@ def parse(text: str, file: Path) -> Configuration:
     if wrong:
         raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))
     configuration._defined = named
+    configuration._digest = sha256(text.encode()).hexdigest()[:16]
     placed = _placed(configuration, file, file.parent)
     if wrong := [
         one for name in chain(*configuration.snapshots.restore.items()) if (one := placed.loads_problem(name))

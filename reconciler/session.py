@@ -17,7 +17,7 @@ from reconciler.core.reading import Closed
 from reconciler.core.state import State
 from reconciler.desired.beside import Beside
 from reconciler.desired.manifest import Manifest
-from reconciler.desired.repository import Repository
+from reconciler.desired.repository import Repository, root_above
 from reconciler.desired.signatures import head_signers, signers_of
 from reconciler.desired.snapshot import Desires, Present, Snapshot
 from reconciler.desired.votes import Votes
@@ -127,7 +127,8 @@ class Session:
         known = self.names()
         problem = self.desires.look().problem
         if problem and not known:
-            raise ReconcilerError(problem if self.configuration.file else f"{problem}\n{NO_FILE}")
+            lost = self.configuration.file is None and root_above(self.repository.path) is None
+            raise ReconcilerError(f"{problem}\n{NO_FILE}" if lost else problem)
         for name in wanted:
             if name not in known:
                 raise UsageError(unknown("environment", name, known))

@@ -27,6 +27,13 @@ def shown(text: str) -> str:
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
+def said(output: bytes) -> list[str]:
+    """What a program has told, line by line, without empty ones. What `ssh-keygen` says comes out of git with a `?`
+    at its end."""
+    lines = output.decode("utf-8", "replace").splitlines()
+    return [shown(line).rstrip().removesuffix("?") for line in lines if line.strip()]
+
+
 def clip(value: Any) -> str:
     """A value short enough for a message."""
     text = value if isinstance(value, str) else repr(value)

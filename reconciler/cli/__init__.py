@@ -61,6 +61,8 @@ class Lazy(click.Group):
         if args[0] not in COMMANDS:
             from reconciler.spelling import unknown
 
+            if ctx.params.get("once"):
+                raise UsageError(f"behind --once stands no name; for one environment: reconcile --once -e {args[0]}")
             raise UsageError(f"{unknown('command', args[0], COMMANDS)} (reconcile --help lists them)")
         return super().resolve_command(ctx, args)
 
@@ -99,7 +101,7 @@ def cli(ctx: click.Context, /, config: str | None, **options: Any) -> None:
 
     \b
     Begin with:  reconcile demo            watch it work
-                 reconcile init            a first environment of your own
+                 reconcile init my-site    a first environment of your own
                  reconcile --once          what would be done, step by step
                  reconcile run             do it, and go on doing it
                  reconcile switch          ask for the other slot, in one commit

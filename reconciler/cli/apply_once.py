@@ -33,7 +33,7 @@ def apply_once(config: str | None, environment: tuple[str, ...], output: str) ->
     reports: list[Report] = []
     with logged("json" if output == "json" else "text") as desk, Session.open(config) as session:
         refuse_not_allowed(session.configuration)
-        session.journal.lock()
+        session.journal.lock(session.configuration.digest)
         with collected(session.configuration, desk):
             session.look()
             for name in session.chosen(environment):

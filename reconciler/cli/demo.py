@@ -35,13 +35,15 @@ def command(keep: bool, output: str, folder: Path | None) -> int:
     for number in ENDS:  # a closed terminal ends it as Ctrl-C does: nothing stays behind
         signal.signal(number, signal.default_int_handler)
     place = build(folder.absolute() if folder else Path(tempfile.mkdtemp(prefix="reconcile-demo-")) / "demo")
-    processes = Processes(place)
+    processes, screen = Processes(place), Screen(console())
     try:
-        with Screen(console()) as screen:
+        with screen:
             found = Story(place, processes, screen).tell()
     except KeyboardInterrupt:
         _stop_everything(place, processes)
+        screen.keep()
         click.echo("demo interrupted; everything that it started has been stopped", err=True)
+        click.echo(f"its folder, with journal and logs, is {place.root}; remove it when you like", err=True)
         return 130
     except BaseException:
         _stop_everything(place, processes)
@@ -90,6 +92,7 @@ def _show(found: Account, place: Place, keep: bool) -> None:
         *(found.breaches or ("journal and access log, judged together: every law held",)),
         f"the journal lies in {found.journal}",
         *(_proof(one) for one in found.packs),
+        f"all of it lies in {place.root}; remove that folder when you like",
     )
     for line in lines:
         out.print(line, highlight=False)

@@ -19,27 +19,36 @@ from reconciler.errors import Problem, ReconcilerError, UsageError
 SCAFFOLD = Path(__file__).resolve().parent / "scaffold"
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?")
 VERSIONS = ("1.0.0", "1.1.0")  # as the scaffold pins them
-IGNORED = ("reconciler.toml", "state/", "releases/")
+IGNORED = (
+    "reconciler.toml",
+    "state/",
+    "releases/",
+    "allowed_signers",
+    "signers.gpg",
+)  # the last two: docs/approvals.md
 
 
 @click.command("init")
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("named", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--name", default="production", show_default=True, help="The environment's name.")
 @click.option("--port", type=click.IntRange(1, 65533), help="Where users come in (default: 8080, or the next free).")
 @click.option(
     "--hook", is_flag=True, help="Let git validate manifests before each commit; where there are some, only that."
 )
-def command(folder: Path, name: str, port: int | None, hook: bool) -> None:
-    """Write a first environment into a git repository: DIR, made if need be.
+def command(named: Path | None, name: str, port: int | None, hook: bool) -> None:
+    """Write a first environment into a git repository: DIR, made if need be; without it, this folder.
 
     Nothing that exists is overwritten. The example that it defines runs as it is, so that the first switch can be seen
     before a program of your own is put in.
     """
+    folder = named or Path()
     if hook and any(folder.glob("environments/*.y*ml")):
         click.echo(install(folder, _git(folder, "config", "core.hooksPath") or ""))
         return
     if not NAME.fullmatch(name):
         raise UsageError(f"--name '{name}': expected small letters, digits and '-', e.g. production")
+    if named is None:
+        refuse_strangers(folder)
     branch = repository(folder)
     port = port or free_port(folder)
     files = texts(name, port, branch)
@@ -77,11 +86,18 @@ def repository(folder: Path) -> str | None:
             raise ReconcilerError(f"{folder}: `git init` failed there; may you write there?")
         click.echo(f"made   a git repository in {folder}")
     elif Path(root).resolve() != folder.resolve():
-        raise UsageError(
-            f"{folder} lies inside the repository {root}: run reconcile init {root},"
-            f" or make this folder a repository of its own first: git init {folder}"
-        )
+        raise UsageError(f"{folder} lies inside the repository {root}: run reconcile init {root}")
     return _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD")
+
+
+def refuse_strangers(folder: Path) -> None:
+    """Raises UsageError for a repository that holds something else, such as a clone of this tool: whoever named no
+    folder may be in the wrong one."""
+    tracked = (_git(folder, "ls-files") or "").splitlines()
+    if tracked and not (folder / "reconciler.toml").exists():
+        more = ", ..." if len(tracked) > 3 else ""
+        there = f"this folder is a repository that holds {', '.join(tracked[:3])}{more}"
+        raise UsageError(f"{there}; say where: reconcile init DIR (reconcile init . if you mean this one)")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -18,6 +18,9 @@ from reconciler.loop.keeper import Keeper
 from reconciler.session import Session
 from reconciler.wording import duration, weights
 
+OUTDATED = "the running loop has an older operator's file, which was changed since it started"
+AGAIN = "end the loop with Ctrl-C, and start it again: reconcile run"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Look:
@@ -29,6 +32,7 @@ class Look:
     observed: Observed | None = None
     error: str = ""
     attended: bool = True  # a loop works on this journal
+    outdated: bool = False  # it has read the operator's file before that was changed
     until: float | None = None  # watched seconds at which what is waited for ends by itself
 
     @property
@@ -54,7 +58,9 @@ def look(session: Session, name: str) -> Look:
         decision = decide(desired, observed, state, state.watched)
         found = status(desired, observed, state, decision)
         until = decision.answer.until if isinstance(decision.answer, Wait) else None
-        return Look(name, found, state, observed, attended=session.journal.attended(), until=until)
+        mark = session.journal.mark()
+        outdated = bool(mark) and mark != session.configuration.digest
+        return Look(name, found, state, observed, attended=mark is not None, outdated=outdated, until=until)
     except ReconcilerError as error:
         return Look(name, None, State(), error=str(error))
 
@@ -71,6 +77,7 @@ def as_json(found: Look) -> dict[str, Any]:
         "waits": _asked_since(found),
         "recoveryPoint": _saved(found),
         "attended": found.attended,
+        "outdated": found.outdated,
         "error": found.error,
         "next": next_step(found),
         "exitCode": found.exit_code if code is None else code,
@@ -86,6 +93,8 @@ def next_step(found: Look) -> str:
         return unpin(found.name, found.status.stable, found.status.target)
     if found.state.transition:
         default = "reconcile status {env} --watch"
+    elif found.outdated:
+        default = AGAIN
     else:
         default = "reconcile --once shows the steps, reconcile run takes them"
     return what_next(found.status.reason, found.name, default)
@@ -111,7 +120,7 @@ def lines(found: Look) -> list[str]:
         "waits": _waits(found),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
-        "loop": NOBODY if left_alone(found) else "",
+        "loop": NOBODY if left_alone(found) else OUTDATED if found.outdated else "",
         "next": next_step(found),
     }
     rows = (f"  {word:<10}{broken(text, 12)}" for word, text in told.items() if text)

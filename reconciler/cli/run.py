@@ -38,7 +38,7 @@ def command(config: str | None, log: str, poll: float) -> int:
     with logged(log) as desk, Session.open(config) as session:
         refuse_misread(session.configuration)
         refuse_not_allowed(session.configuration)
-        session.journal.lock()
+        session.journal.lock(session.configuration.digest)
         with collected(session.configuration, desk):
             return serve(session, poll)
 

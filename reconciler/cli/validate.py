@@ -13,6 +13,7 @@ import click
 from reconciler.alerts.addresses import misread
 from reconciler.configuration import Configuration, load
 from reconciler.desired.claims import judge
+from reconciler.desired.key_files import pgp_names, ssh_keys
 from reconciler.desired.manifest import Invalid, Manifest, read
 from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import head_signers
@@ -67,18 +68,51 @@ class Verdict:
 def validate(config: str | None, files: tuple[Path, ...]) -> Verdict:
     """Never raises for what is in a file: that is what the verdict tells."""
     operator, problems = _operator(config)
-    problems += _misread(operator)
+    names, wrong_keys = _keys(operator)
+    problems += _misread(operator) + wrong_keys
     if operator is None and not files:
         return Verdict("the operator's file, which says where the manifests are", "", (), problems)
     head = _head(operator) if operator else Snapshot("")
     found = _judged(files, head, operator) if files else list(head.environments.values())
     of = ", ".join(map(str, files)) if files else f"environments/ at {head.revision[:12] or 'no revision'}"
+    wrong = [problem for one in found for problem in _wrong(one, names)]
     if (told := head.problem or head.unverified) and not files:
-        problems += (_unreadable(operator, told),)
-    wrong = (problem for one in found if isinstance(one, Invalid) for problem in one.problems)
+        wrong.insert(0, _unreadable(operator, told))
     usable = files or not head.unverified
-    good = tuple(sorted(one.name for one in found if isinstance(one, Manifest) and usable))
-    return Verdict(of, head.revision, good, (*problems, *wrong))
+    good = tuple(sorted(one.name for one in found if isinstance(one, Manifest) and usable and not _wrong(one, names)))
+    beside = list(dict.fromkeys(problem.file for problem in problems))
+    places = " and ".join([*beside, *([of] if wrong or not beside else [])])
+    return Verdict(places, head.revision, good, (*problems, *wrong))
+
+
+def _wrong(found: Read, names: frozenset[str] | None) -> tuple[Problem, ...]:
+    """`names`: who has a key, in small letters; None: that is not known."""
+    if isinstance(found, Invalid):
+        return found.problems
+    asked = found.spec.approvals
+    missing = [
+        (index, name)
+        for index, name in enumerate(asked.approvers if asked and names is not None else ())
+        if name.casefold() not in (names or ())
+    ]
+    text = "has no key in the files that the operator's file names under [repository.verify]"
+    return tuple(
+        found.problem(("spec", "approvals", "approvers", index), f"'{name}' {text}, so no vote of theirs would count")
+        for index, name in missing
+    )
+
+
+def _keys(operator: Configuration | None) -> tuple[frozenset[str] | None, tuple[Problem, ...]]:
+    """Who has a key, and what is wrong with the files of keys. None: no such file is named, or it cannot be read."""
+    signers, keyring = (operator.signers_path, operator.keyring_path) if operator else (None, None)
+    if not (signers or keyring):
+        return None, ()
+    try:
+        names, problems = ssh_keys(signers) if signers else (frozenset[str](), ())
+        names |= pgp_names(keyring) if keyring else frozenset()
+    except OSError:
+        return None, ()  # told already: the operator's file cannot be loaded without them
+    return frozenset(name.casefold() for name in names), problems
 
 
 def before_commit(config: str | None) -> Verdict:
@@ -135,7 +169,7 @@ def _unreadable(operator: Configuration | None, problem: str) -> Problem:
 
 def _judged(files: Iterable[Path], head: Snapshot, operator: Configuration | None) -> list[Read]:
     """The files as they lie there, beside the other environments of the head: a name or an address may be taken."""
-    given = [_read(file) for file in dict.fromkeys(files)]
+    given = [_read(file, head) for file in dict.fromkeys(files)]
     others = [one for one in head.environments.values() if isinstance(one, Manifest) and not _same(one, given)]
     mine = {one.file for one in given}
     return [one for one in judge([*given, *others], operator).values() if one.file in mine]
@@ -146,8 +180,10 @@ def _same(committed: Manifest, given: list[Read]) -> bool:
     return any(Path(one.file).absolute().match(committed.file) for one in given)
 
 
-def _read(file: Path) -> Read:
+def _read(file: Path, head: Snapshot) -> Read:
     try:
         return read(file.read_bytes(), str(file))
     except OSError as error:
-        return Invalid(str(file), None, (Problem(str(file), 0, 0, f"cannot be read: {error.strerror}"),))
+        named = head.environments.get(str(file))
+        hint = f"; is that the environment? Its file is {named.file}" if named else ""
+        return Invalid(str(file), None, (Problem(str(file), 0, 0, f"cannot be read: {error.strerror}{hint}"),))

@@ -30,7 +30,7 @@ def requested(state: State, request: Requested) -> State:
         case Verb.ABORT if transition:  # on the way back too: a suspended one goes on
             return replace(state, abort=reason)
         case Verb.ROLLBACK if moving:
-            return replace(state, abort=reason)
+            return replace(state, abort=request.reason or "by an operator, who typed rollback")
         case Verb.ROLLBACK if state.transition is None:
             return replace(state, rollback=reason, request_refused="")
         case Verb.PROMOTE if transition and moving and isinstance(transition.step, Pause):

@@ -16,7 +16,7 @@ from reconciler.desired.repository import Repository
 from reconciler.desired.uncommitted import work_tree
 from reconciler.desired.work_trees import WorkTree
 from reconciler.errors import Conflict, Refused
-from reconciler.spelling import shown
+from reconciler.spelling import said
 
 _STRICT = ("-c", "user.useConfigOnly=true")  # a name that git makes up of a machine's is nobody's
 _ELSEWHERE = (  # variables that would lead his git away from this work tree and its index
@@ -71,10 +71,10 @@ class OwnFile:
         with what git or a hook says."""
         signing = ("-S",) if sign else ()
         one = f":(literal){self.path}"
-        status, said = self._git(("git", *_STRICT, "commit", "--quiet", *signing, "-m", message, "--", one))
+        status, told = self._git(("git", *_STRICT, "commit", "--quiet", *signing, "-m", message, "--", one))
         if status:
             typed = f"`{self.typed(message)}` in {self.tree} failed"
-            raise Refused(f"{typed}, and {self.path} is as it was:\n{said}{_cure(said)}")
+            raise Refused(f"{typed}, and {self.path} is as it was:\n{told}{_cure(told)}")
         return self.repository.head()
 
     def settled(self) -> str:
@@ -117,7 +117,7 @@ class OwnFile:
                 if process.returncode:
                     raise
                 return 0, ""
-        return process.returncode, "\n".join(map(shown, out.decode("utf-8", "replace").splitlines()))
+        return process.returncode, "\n".join(said(out))
 
 
 def own_tree(repository: Repository, clock: Clock = SYSTEM) -> WorkTree:
@@ -155,7 +155,7 @@ def _write(file: Path, content: bytes) -> None:
         raise Refused(f"{file}: cannot be written: {error.strerror}") from error
 
 
-def _cure(said: str) -> str:
-    if "user.useConfigOnly" in said or "auto-detection is disabled" in said or "Please tell me who you are" in said:
+def _cure(told: str) -> str:
+    if "user.useConfigOnly" in told or "auto-detection is disabled" in told or "Please tell me who you are" in told:
         return '\ntype: git config --global user.name "YOUR NAME"; git config --global user.email YOUR@ADDRESS'
     return ""

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import TypeVar
 
 import git
@@ -160,6 +161,9 @@ class Repository:
         return self._repo
 
     def _no_repository(self) -> InvalidDesired:
+        if root := root_above(self.path):
+            text = f"lies inside {root}, which is the repository; go there first: cd {quote(str(root))}"
+            return InvalidDesired(Problem(str(self.path.absolute()), 0, 0, text))
         what = "is not the root of a git repository" if self.path.exists() else "does not exist"
         todo = "name a local repository (its root, or a bare one) as `path` under [repository], or run `git init` there"
         return InvalidDesired(Problem(str(self.path), 0, 0, f"{what}; {todo}"))
@@ -200,6 +204,12 @@ class Repository:
 def too_large(file: str, size: int, most: int = MOST_BYTES) -> Problem:
     text = f"{size} bytes are too many, expected at most {most}; split it up or move data elsewhere"
     return Problem(file, 0, 0, text)
+
+
+def root_above(path: Path) -> Path | None:
+    """The work tree in which an existing folder lies."""
+    above = path.absolute().parents if path.is_dir() else ()
+    return next((folder for folder in above if (folder / ".git").exists()), None)
 
 
 def _common(git_dir: Path) -> Path:

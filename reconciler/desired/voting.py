@@ -19,7 +19,7 @@ from reconciler.desired.ballots import BRANCH, FOLDER
 from reconciler.desired.repository import Repository
 from reconciler.desired.vote_text import parse
 from reconciler.errors import Conflict, Refused, Unreachable, UsageError
-from reconciler.spelling import shown
+from reconciler.spelling import said
 
 ATTEMPTS = 12  # of putting it on the branch's tip, while others do the same
 LOCKED = 4  # of them in a row against a lock: it is no race any more
@@ -101,7 +101,7 @@ class _Git:
     def _done(self, words: tuple[str, ...], stdin: str, patience: float) -> subprocess.CompletedProcess[bytes]:
         settings = ("-c", f"core.hooksPath={os.devnull}", "-c", "i18n.commitEncoding=UTF-8", "-c", "gc.auto=0")
         done = _run(("git", *settings, *words), self._environment, stdin, patience, self._folder)
-        self.said = " ".join(shown(line) for line in done.stderr.decode("utf-8", "replace").splitlines())[:500]
+        self.said = " ".join(said(done.stderr))[:500]
         return done
 
     def _configured(self) -> dict[str, str]:

@@ -12,14 +12,15 @@ from reconciler.errors import JournalError, JournalLocked
 
 
 class RunLock:
-    """An advisory lock on a file that is never deleted (that would let two holders in); it holds its owner's pid."""
+    """An advisory lock on a file that is never deleted (that would let two holders in); it holds its owner's pid,
+    and what the owner says that it works by."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = None
 
-    def take(self) -> None:
-        """Raises JournalLocked naming the holder. Taking what is already ours is safe."""
+    def take(self, mark: str = "") -> None:
+        """Raises JournalLocked naming the holder. Taking what is already ours is safe. `mark`: one word, for `mark`."""
         if self._descriptor is not None:
             return
         try:
@@ -27,7 +28,7 @@ class RunLock:
         except OSError as error:
             raise JournalError(f"{self.path}: cannot be opened: {error.strerror}; check who may write there") from error
         try:
-            self._hold(descriptor)
+            self._hold(descriptor, mark)
         except BaseException:
             os.close(descriptor)
             raise
@@ -49,7 +50,15 @@ class RunLock:
             os.close(descriptor)
         return False
 
-    def _hold(self, descriptor: int) -> None:
+    def mark(self) -> str | None:
+        """What whoever holds it now has said of itself; None: nobody holds it."""
+        if not self.held():
+            return None
+        with suppress(OSError):
+            return self.path.read_text("ascii", "replace").partition("\n")[2].strip()
+        return ""
+
+    def _hold(self, descriptor: int, mark: str) -> None:
         import fcntl  # absent on Windows, where only the verbs and the preview work
 
         for _ in range(3):
@@ -60,10 +69,10 @@ class RunLock:
         else:
             self._refuse(descriptor)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, "".join(f"{word}\n" for word in (os.getpid(), mark) if word).encode(), 0)
 
     def _refuse(self, descriptor: int) -> NoReturn:
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").partition("\n")[0] or "unknown"
         raise JournalLocked(
             f"another `reconcile run` (pid {holder}) works on this journal ({self.path}): stop it first, "
             "or give this one a journal of its own"

@@ -41,6 +41,9 @@ class Reading(ABC):
     def attended(self) -> bool:
         return RunLock(self.path.with_name(self.path.name + ".lock")).held()
 
+    def mark(self) -> str | None:
+        return RunLock(self.path.with_name(self.path.name + ".lock")).mark()
+
     @property
     def wake_folder(self) -> Path:
         return self.path.parent / "wake"

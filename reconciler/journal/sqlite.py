@@ -157,8 +157,8 @@ class SqliteJournal(Reading):
         rows.insert(connection, written)
         return [Entry(*row[:7], event, row.previous, row.digest) for row, event in zip(written, events, strict=True)]
 
-    def lock(self) -> None:
-        self._run.take()
+    def lock(self, mark: str = "") -> None:
+        self._run.take(mark)
 
     def wake(self, environment: str) -> None:
         if Path(environment).name != environment:

@@ -77,11 +77,15 @@ class Journal(Protocol):
     def verify(self) -> int:
         """Recompute the whole chain; how many entries it has. Raises JournalBroken naming the first bad seq."""
 
-    def lock(self) -> None:
-        """Be the one `reconcile run` of this journal until `close` or the end of this process. Raises JournalLocked."""
+    def lock(self, mark: str = "") -> None:
+        """Be the one `reconcile run` of this journal until `close` or the end of this process. Raises JournalLocked.
+        `mark`: a word that says by what it works."""
 
     def attended(self) -> bool:
         """Does a loop work on this journal now, here or in another process of this machine?"""
+
+    def mark(self) -> str | None:
+        """The mark of the loop that works on this journal now; None: there is no loop."""
 
     def wake(self, environment: str) -> None:
         """Let a running loop look at `environment` now. A hint: it may be lost, and never fails."""

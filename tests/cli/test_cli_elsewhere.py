@@ -61,3 +61,19 @@ def test_a_policy_that_its_own_approver_has_made_impossible_is_said(folder: Fold
     with Session.open(str(folder.root / "reconciler.toml"), read_only=True) as session:
         told = never(session, "production", t, policy, State())
     assert said.lower() in told.lower() if said else not told
+
+
+@pytest.mark.parametrize("words", [("status",), ("--once",), ("validate",), ("switch", "production", "green")])
+def test_in_a_folder_of_the_repository_it_is_said_where_to_go_and_nothing_that_would_do_harm(
+    folder: Folder, words: tuple[str, ...]
+) -> None:
+    folder.reconcile("init")
+    folder.commit()
+    root, folder.root = folder.root, folder.root / "environments"
+    done = folder.reconcile(*words)
+    assert done.returncode in (1, 64)
+    told = done.stdout + done.stderr
+    assert f"lies inside {root}, which is the repository; go there first: cd {root}" in told
+    assert "init" not in told
+    assert not (folder.root / "state").exists()
+    folder.root = root

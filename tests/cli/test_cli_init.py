@@ -84,7 +84,35 @@ def test_lines_are_added_to_an_existing_gitignore(folder: Folder) -> None:
         "state/",
         "reconciler.toml",
         "releases/",
+        "allowed_signers",
+        "signers.gpg",
     ]
+
+
+def test_files_of_keys_where_the_page_on_approvals_puts_them_are_never_committed(folder: Folder) -> None:
+    folder.reconcile("init")
+    for file in ("allowed_signers", "signers.gpg"):
+        (folder.root / file).write_text("", encoding="utf-8")
+    folder.edit(
+        "reconciler.toml", "[journal]", 'verify = {signers = "allowed_signers", keyring = "signers.gpg"}\n[journal]'
+    )
+    folder.commit()
+    assert not {"allowed_signers", "signers.gpg"} & set(folder.git("ls-files").split())
+    assert folder.reconcile("validate").returncode == 0
+
+
+def test_without_a_name_a_repository_of_something_else_is_left_alone(folder: Folder) -> None:
+    """Whoever has just cloned this tool is in its own repository."""
+    folder.git("init", "--quiet")
+    (folder.root / "setup.py").write_text("", encoding="utf-8")
+    before = folder.commit()
+    done = folder.reconcile("init")
+    assert done.returncode == 64
+    assert "this folder is a repository that holds setup.py; say where: reconcile init DIR" in done.stderr
+    assert folder.git("status", "--porcelain", "--ignored") == ""
+    assert folder.reconcile("init", ".").returncode == 0
+    assert folder.git("rev-parse", "HEAD") == before
+    assert folder.reconcile("init").returncode == 0, "by now it is one of ours"
 
 
 def test_the_branch_of_an_existing_repository_is_the_one_that_counts(folder: Folder) -> None:

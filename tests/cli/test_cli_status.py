@@ -11,7 +11,7 @@ from cli_folder import Folder, until
 
 from reconciler.cli.look import Look, as_json, lines, next_step
 from reconciler.cli.status import failed, outcome
-from reconciler.core.conditions import NEXT, Status
+from reconciler.core.conditions import NEXT, Condition, Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
 from reconciler.core.reading import GatewayReading, GitReading, Observed
@@ -89,6 +89,17 @@ class TestWaiting:
     def test_a_transition_that_did_not_succeed_is_4(self, phase: Phase) -> None:
         held = replace(AT_REST, reason="RevisionHeld", exit_code=3)
         assert outcome(looked(held, last=last(phase)), A) == 4
+
+    def test_a_held_version_whose_file_is_about_to_be_put_back_is_still_open(self) -> None:
+        """An earlier commit asked for it: this one is told with it, a moment later."""
+        found = looked(replace(AT_REST, reason="RevisionHeld", exit_code=3), last=last(Phase.ROLLED_BACK, B))
+        owed = replace(found, state=replace(found.state, duty=Duty("t", B, "RolledBack", "good")))
+        assert outcome(owed, A) is None
+        assert owed.status
+        kept = replace(owed.status, conditions=(Condition("RevertPending", True, "GitInTheWay", "edited"),))
+        assert outcome(replace(owed, status=kept), A) == 3
+        assert outcome(replace(owed, attended=False), A) == 3
+        assert outcome(replace(owed, state=replace(owed.state, duty=replace(owed.state.duty, over=True))), A) == 3  # type: ignore[type-var]
 
     def test_what_only_a_person_can_end_is_3(self) -> None:
         assert outcome(looked(replace(AT_REST, reason="Suspended", exit_code=3)), A) == 3
@@ -221,6 +232,18 @@ class TestTyped:
             assert failed(session, Look("production", AT_REST, state, seen), pushed)  # not on record yet
             assert not failed(session, Look("production", AT_REST, recorded, SEEN), before)
             assert not failed(session, Look("production", AT_REST, recorded, SEEN), back)
+
+    def test_a_loop_that_has_an_older_operators_file_is_to_be_started_again(self, ready: Folder) -> None:
+        """It refuses what only the new file allows; whoever looks reads the new one, and would wait for ever."""
+        with Session.open(str(ready.root / "reconciler.toml")) as loop:
+            loop.journal.lock(loop.configuration.digest)
+            assert "older operator's file" not in ready.reconcile("status").stdout
+            ready.edit("reconciler.toml", "[security]", "# another thought\n[security]")
+            told = ready.reconcile("status").stdout
+            assert "the running loop has an older operator's file" in told
+            assert told.splitlines()[-1] == "  next      end the loop with Ctrl-C, and start it again: reconcile run"
+            assert json.loads(ready.reconcile("status", "--output", "json").stdout)["environments"][0]["outdated"]
+        assert "older operator's file" not in ready.reconcile("status").stdout
 
     def test_watching_into_a_pipe_tells_only_what_changed_and_ends_well(self, ready: Folder) -> None:
         watching = ready.start("status", "--watch")

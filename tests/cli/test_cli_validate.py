@@ -8,6 +8,7 @@ import pytest
 from cli_folder import Folder
 
 FILE = "environments/production.yaml"
+KEY = "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43  # in the form of one; nobody has it
 
 
 @pytest.fixture
@@ -117,6 +118,32 @@ def test_a_file_that_cannot_be_read_is_an_error_in_its_place(ready: Folder) -> N
     assert "good: production" in done.stdout
 
 
+def test_whoever_names_the_environment_instead_of_its_file_is_told_the_file(ready: Folder) -> None:
+    done = ready.reconcile("validate", "production")
+    assert done.returncode == 1
+    assert f"is that the environment? Its file is {FILE}" in done.stdout
+
+
+def test_files_of_keys_are_read_and_so_is_who_has_one(ready: Folder) -> None:
+    file = ready.root / "allowed_signers"
+    file.write_text(f"Ann@corp.example ssh-ed25519 {KEY}\nbert@corp.example ssh-ed25519\n", encoding="utf-8")
+    ready.edit("reconciler.toml", "[security]", '[repository.verify]\nsigners = "allowed_signers"\n\n[security]')
+    ready.edit(FILE, "  onFailure:", "  approvals: {before: [shift], approvers: [ann@corp.example]}\n  onFailure:")
+    ready.commit()
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    first, last = done.stdout.splitlines()
+    assert first.startswith(f"{file}:2:1: this is no ssh-ed25519 key")
+    assert last == f"1 error in {file}; good: production"
+    ready.edit(FILE, "approvers: [ann@corp.example]", "approvers: [ann@corp.example, bert@corp.example]")
+    file.write_text(f"ann@corp.example ssh-ed25519 {KEY}\n", encoding="utf-8")
+    done = ready.reconcile("validate", FILE)
+    assert done.returncode == 1
+    assert "'bert@corp.example' has no key in the files that the operator's file names" in done.stdout
+    assert done.stdout.startswith(f"{FILE}:")
+    assert "no good environment" in done.stdout
+
+
 def test_json_holds_everything_that_a_machine_needs(ready: Folder) -> None:
     ready.edit(FILE, "activeSlot: blue", "activeSlot: bleu")
     revision = ready.commit()
@@ -128,7 +155,7 @@ def test_json_holds_everything_that_a_machine_needs(ready: Folder) -> None:
 
 def test_a_head_that_nobody_known_has_signed_is_told_and_no_environment_is_begun(ready: Folder) -> None:
     """Whether ssh-keygen is there or not: what has no signature needs no program."""
-    (ready.root / "allowed_signers").write_text("nobody@corp.example ssh-ed25519 AAAA\n", encoding="utf-8")
+    (ready.root / "allowed_signers").write_text(f"nobody@corp.example ssh-ed25519 {KEY}\n", encoding="utf-8")
     ready.edit(".gitignore", "reconciler.toml", "reconciler.toml\nallowed_signers")
     verify = '[repository.verify]\nmode = "head"\nsigners = "allowed_signers"\n\n[security]'
     ready.edit("reconciler.toml", "[security]", verify)

@@ -18,6 +18,16 @@ def test_a_late_rollback_is_one_step_and_holds_the_version() -> None:
     assert world.state.stable == STABLE
 
 
+def test_a_rollback_in_the_middle_says_that_it_was_typed() -> None:
+    world = serving()
+    world.commit(spec(G, green="v2"))
+    world.until(lambda w: w.state.transition is not None)
+    world.say(Verb.ROLLBACK)
+    assert world.ended() is Phase.ABORTED
+    assert world.state.last
+    assert world.state.last.reason.startswith("by an operator, who typed rollback")
+
+
 def test_a_late_rollback_starts_the_old_slot_if_need_be() -> None:
     world = succeeded()
     world.now += 101

@@ -139,12 +139,11 @@ def test_a_kept_demo_runs_on_until_it_is_ended_with_the_lines_that_it_prints(fol
     manifest = folder / "demo" / "environments-repo" / "environments" / "demo.yaml"
     assert str(manifest) in watch
     assert "activeSlot: green" in manifest.read_text("utf-8")  # what failed last was put back
-    settled = pasted(
-        folder, watch.replace("--watch", "--wait --timeout 30"), *(line for line in lines if "git " in line[:4])
-    )
-    assert settled.returncode == 0, settled.stdout + settled.stderr
+    settled = pasted(folder, watch.replace("--watch", "--wait --timeout 30"))
+    assert settled.returncode == 4, settled.stdout + settled.stderr  # of the commit that failed; the head took it back
     assert "InSync: green@1.1.0 serves" in settled.stdout
-    assert "demo: RolledBack (AnalysisFailed): blue@" in settled.stdout
+    noted = pasted(folder, *(line for line in lines if "git " in line[:4]))
+    assert "demo: RolledBack (AnalysisFailed): blue@" in noted.stdout
 
     ended = pasted(folder, *lines[down:])
     assert ended.returncode == 0, ended.stderr
@@ -162,5 +161,7 @@ def test_a_demo_that_is_interrupted_leaves_no_process_behind(folder: Path, numbe
     said, _ = demo.communicate(timeout=60)
     assert demo.returncode == 130, said
     assert "has been stopped" in said
+    assert f"its folder, with journal and logs, is {folder / 'demo'}" in said
+    assert "Start: a git repository" in said, "what was shown stays"
     assert left_in(folder) == {}
     shutil.rmtree(folder / "demo")

@@ -156,8 +156,9 @@ def test_a_person_without_a_key_is_told_what_to_type_and_nothing_is_written(pers
     with pytest.raises(UsageError, match=r"git config --global user\.signingKey"):
         vote(place, TEXT, sign=True)
     person.set("user.signingKey", str(tmp_path / "none"))
-    with pytest.raises(Refused, match="commit-tree"):
+    with pytest.raises(Refused, match="commit-tree") as told:
         vote(place, TEXT, sign=True)
+    assert str(told.value).endswith("No such file or directory"), "git's own text ends with a ?"
     assert read(place) == ()
 
 

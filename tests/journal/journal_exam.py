@@ -230,6 +230,21 @@ class JournalExam:
         journal.close()
         assert not reader.attended()
 
+    def test_a_reader_learns_what_the_loop_says_of_itself_as_long_as_it_lives(
+        self, store: Store, journal: Journal
+    ) -> None:
+        reader = store.open()
+        assert reader.mark() is None
+        journal.lock("c0ffee")
+        assert reader.mark() == "c0ffee"
+        with pytest.raises(JournalLocked, match=r"pid [0-9]+\)"):
+            store.open().lock("another")
+        journal.close()
+        assert reader.mark() is None
+        other = store.open()
+        other.lock()
+        assert reader.mark() == ""
+
     def test_a_reader_reads_and_writes_nothing(self, store: Store, journal: Journal) -> None:
         journal.append("production", EVENT, actor="anna")
         reader = store.open(read_only=True)
