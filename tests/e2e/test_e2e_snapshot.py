@@ -139,8 +139,8 @@ def test_a_reconciler_killed_while_it_is_taken_leaves_no_half_of_one(ground: Pla
     assert archives(ground) == [taken.name]
 
 
-def test_a_reconciler_killed_when_it_is_whole_finds_it(ground: Playground) -> None:
-    """It has its name, and nobody lived to write that down."""
+def test_a_reconciler_killed_when_it_has_just_begun_takes_it_again(ground: Playground) -> None:
+    """That it was begun is on record, and nothing of it lives. (One that is whole is found: test_snapshot_taking.)"""
     ground.stop_run()
     ground.commit("green", "1.0.0", "1.1.0", gates=SAVES)
     run = ground.run_until_struck("outcome-written", 2)  # the files are staged; the snapshot is begun
