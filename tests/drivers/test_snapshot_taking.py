@@ -12,6 +12,7 @@ import zipfile
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from snapshot_shelf import Shown, dumping, never, shared, take, taking
@@ -484,3 +485,16 @@ def test_a_dump_that_is_given_up_ends_at_once_and_so_does_what_it_started(tmp_pa
     assert saver.read().status is SnapshotStatus.FAILED
     assert "given up" in saver.read().detail
     assert left(made) == []
+
+
+def test_what_does_not_get_smaller_is_stored_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "picture").write_bytes(Random(1).randbytes(200_000))
+    (tmp_path / "few" / "text").write_text("again and again " * 10_000)
+    made = taking(tmp_path, "few")
+    found = take(made)
+    with zipfile.ZipFile(made.shelf.folder / found.name) as archive:
+        kinds = {info.filename: info.compress_type for info in archive.infolist()}
+    assert kinds["folders/few/picture"] == zipfile.ZIP_STORED
+    assert kinds["folders/few/text"] == zipfile.ZIP_DEFLATED
+    assert found.size < 300_000

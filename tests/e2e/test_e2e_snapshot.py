@@ -139,8 +139,8 @@ def test_a_reconciler_killed_while_it_is_taken_leaves_no_half_of_one(ground: Pla
     assert archives(ground) == [taken.name]
 
 
-def test_a_reconciler_killed_when_it_is_whole_finds_it(ground: Playground) -> None:
-    """It has its name, and nobody lived to write that down."""
+def test_a_reconciler_killed_when_it_has_just_begun_takes_it_again(ground: Playground) -> None:
+    """That it was begun is on record, and nothing of it lives. (One that is whole is found: test_snapshot_taking.)"""
     ground.stop_run()
     ground.commit("green", "1.0.0", "1.1.0", gates=SAVES)
     run = ground.run_until_struck("outcome-written", 2)  # the files are staged; the snapshot is begun
@@ -172,6 +172,8 @@ def test_the_preview_says_what_will_be_saved(ground: Playground) -> None:
     ground.stop_run()
     ground.commit("green", "1.0.0", "1.1.0", gates=MIGRATES)
     steps = [line for line in ground.reconcile("--once").stdout.splitlines() if line.startswith("  +")]
-    (saves,) = (at for at, line in enumerate(steps) if "folders shared; the dump of db-backup" in line)
+    (saves,) = (
+        at for at, line in enumerate(steps) if "take a recovery point: folders shared; the dump of db-backup" in line
+    )
     assert saves < min(at for at, line in enumerate(steps) if "migrate the data" in line)
     assert not shelf(ground).exists()
