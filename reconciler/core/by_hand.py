@@ -72,4 +72,8 @@ def _ordered(s: Situation) -> bool:
 
 def _undecided(s: Situation) -> Wait:
     stable, then = s.state.in_charge, f", then: reconcile resume {s.spec.environment}" if s.state.suspended else ""
-    return needs_person(s, f"somebody moved all traffic by hand, and not to {stable} as it should be", then)
+    there = stable is not None and s.all_traffic_on(stable.slot)
+    amiss = (
+        f"to {stable}, which does not work with the data any more" if there else f"and not to {stable}, which is stable"
+    )
+    return needs_person(s, f"somebody moved all traffic by hand, {amiss}", then)

@@ -161,6 +161,7 @@ class Recorder:
         if self._planned is None and not self._open.knows(look):
             self._planned = look, self._now + (SETTLE if look.begins else 0.0)
         self._open.look(look, self._now)
+        self._open.scripts(look)
 
     def _sent(self, name: Name) -> None:
         last = self._ending[-1] if self._ending else None

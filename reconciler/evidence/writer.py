@@ -6,8 +6,8 @@ import secrets
 from typing import Any
 
 from reconciler.core.reading import GateReading, GatewayReading
-from reconciler.evidence.pack import gateway, plan, readings, requests
-from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, Pack
+from reconciler.evidence.pack import by_hand, gateway, plan, readings, requests
+from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, ROLLBACK_SH, Pack
 from reconciler.evidence.pack.plan import Look
 from reconciler.evidence.pack.requests import Name, Told
 from reconciler.evidence.pack.stream import Stream
@@ -66,6 +66,11 @@ class Writer:
         if self._seen is None or shown != self._seen[0] or now - self._seen[1] >= OFTEN:
             self._seen = shown, now
             self._gateway.write(gateway.record(found, detail, self._began + now))
+
+    def scripts(self, look: Look) -> None:
+        """Once, as it begins; by whoever finds none. Raises OSError."""
+        if look.by_hand and not self.pack.file(ROLLBACK_SH).exists():
+            by_hand.keep(self.pack, look.by_hand())
 
     def flush(self) -> None:
         """Raises OSError; then everything waits for the next time, as far as there is room."""

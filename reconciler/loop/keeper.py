@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 
 from reconciler.apply import Boundary, apply
 from reconciler.clock import SYSTEM, Clock
@@ -19,6 +20,7 @@ from reconciler.core.state import State
 from reconciler.core.steps import Act, Note, PutBack, Result, Route
 from reconciler.desired.manifest import Manifest
 from reconciler.errors import Fenced, InvalidDesired, JournalMoved, ReconcilerError
+from reconciler.evidence.pack.by_hand import scripts
 from reconciler.evidence.recorder import Nobody, Watcher
 from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
@@ -180,6 +182,13 @@ class Keeper:
             self._world.gateway.seal(self.generation)
             self._sealed = True
         return self._world
+
+    def by_hand(self) -> Callable[[], Mapping[str, bytes]] | None:
+        """What makes the scripts by which a person goes back from the transition under way; None without one."""
+        transition, world = self.state.transition, self._world
+        if transition is None or world is None:
+            return None
+        return partial(scripts, world.gateway, world.hosts, world.manifest.spec, transition)
 
     def world_fits(self, desired: Desired) -> bool:
         spec = standing(desired, self.state).spec

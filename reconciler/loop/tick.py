@@ -49,7 +49,7 @@ def tick(keeper: Keeper) -> Tick:
         found = _settle(keeper, desired, observed)
     except JournalMoved:  # somebody asked for something in the meantime: it counts first
         found = _look_again(keeper, desired, observed)
-    keeper.watcher.looked(Look(desired, observed, state, keeper.state, now))
+    keeper.watcher.looked(Look(desired, observed, state, keeper.state, now, keeper.by_hand()))
     return found
 
 

@@ -8,9 +8,9 @@ import pytest
 from alerts_world import ACCEPTED, ASKED, BEGAN, DRIFT, REVISION, SUCCEEDED, World, failed
 
 from reconciler.alerts.events import LONGEST, Stall, plain, stalled, stalls
-from reconciler.core.events import Applied, Began, Ended, Event, Intended, PausedByRule, Phase
+from reconciler.core.events import Applied, Began, Ended, Event, Intended, MovedByHand, PausedByRule, Phase
 from reconciler.core.history import fold
-from reconciler.core.model import Routing, share
+from reconciler.core.model import Admission, Pair, Routing, share
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
 from reconciler.core.steps import Result, Route
@@ -50,6 +50,15 @@ def test_a_way_back_says_why_and_what_is_held(world: World, ends: Phase, word: s
     next_ = body.rpartition("next: ")[2]
     assert next_.startswith("reconcile status production says whether its file could be put back in git")
     assert next_.endswith("pin another version, or: reconcile retry production -m WHY")
+
+
+def test_a_move_by_hand_is_told_with_what_was_found(world: World) -> None:
+    shut = Pair(Admission.OPEN, Admission.CLOSED)
+    world.write(BEGAN, *shifted(50), MovedByHand(share(BEGAN.newcomer.slot, 0), shut))
+    title, body, kind = only(world)
+    assert (title, kind) == ("production: somebody moved all traffic by hand", Kind.STALLED)
+    assert "found blue 100 %, green 0 %; nothing is touched until somebody says so" in body
+    assert body.endswith("next: reconcile status production")
 
 
 def test_a_success_is_told(world: World) -> None:

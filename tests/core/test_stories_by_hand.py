@@ -103,7 +103,7 @@ def test_moved_away_from_what_is_stable_it_waits_for_a_person_and_is_never_heale
     world = succeeded()
     world.move_by_hand(B)
     wait = world.waits("AdoptionNeeded")
-    assert "not to green@v2 as it should be" in wait.message
+    assert "not to green@v2, which is stable" in wait.message
     assert wait.message.endswith("reconcile adopt demo --stable blue|green, then: reconcile resume demo")
     world.say(Verb.RESUME)
     world.waits("AdoptionNeeded")
@@ -175,7 +175,7 @@ def test_moved_while_it_went_back_already_it_has_gone_back_for_its_own_reason() 
 
 def test_on_data_that_stable_does_not_work_with_it_is_no_rollback() -> None:
     world = moved(outgrowing().until(at(100)))
-    assert "say which slot is good" in world.waits("AdoptionNeeded").message
+    assert "to blue@v1, which does not work with the data any more" in world.waits("AdoptionNeeded").message
     assert happened(world, RollbackBegan) == []
 
 

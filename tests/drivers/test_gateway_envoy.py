@@ -448,8 +448,8 @@ class TestRoutes:
         assert routes.stamp(version) is None
 
     def test_a_journal_with_dots_keeps_its_name(self) -> None:
-        stamp = Stamp("a.b.c", 7, 9)
-        assert routes.stamp(routes.version(stamp)) == stamp
+        for stamp in (Stamp("a.b.c", 7, 9), Stamp("a.by-hand", 7, 9), Stamp("a.b.c", 7, 9, by_hand=True)):
+            assert routes.stamp(routes.version(stamp)) == stamp
 
     @pytest.mark.parametrize("resource", [{}, {"virtual_hosts": [{}]}, {"virtual_hosts": 3}])
     def test_what_is_no_routes_document_is_an_error_and_not_zero(self, resource: dict[str, Any]) -> None:

@@ -187,6 +187,7 @@ class TestEntry:
             Entry(sealed=7),
             Entry(Routing(share(Slot.GREEN, 30), fallback=Slot.BLUE), Stamp("a/b c%", 7, 9), 8),
             Entry(Routing(all_on(Slot.BLUE), Pair(Admission.OPEN, Admission.CLOSED)), None, 0),
+            Entry(Routing(all_on(Slot.BLUE)), Stamp("j", 7, 9, by_hand=True), 8),
         ],
     )
     def test_what_was_written_is_read_back_and_is_one_word(self, entry: Entry) -> None:

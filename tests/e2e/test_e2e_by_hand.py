@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 from e2e_account import assert_jobs_done_once
 from e2e_manifest import PARKED
-from e2e_playground import ENVIRONMENT, Playground
+from e2e_playground import ENVIRONMENT, Playground, until
 from e2e_users import Users, assert_nothing_lost, served_by
 
-from reconciler.core.diff import standing
 from reconciler.core.events import Ended, Intended, MovedByHand, Phase
-from reconciler.evidence.pack import by_hand
-from reconciler.evidence.pack.place import ROLLBACK_SH, Pack
-from reconciler.session import Session
+from reconciler.evidence.pack.place import ROLLBACK_SH
 
 pytestmark = pytest.mark.real
 BOTH = pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
@@ -27,13 +24,8 @@ def at_half(playground: Playground) -> Path:
     playground.commit("green", "1.0.0", "1.1.0", steps=PARKED)
     state = playground.until(lambda state: state.transition and state.transition.rung == 50)
     assert state.transition
-    pack = Pack(playground.root / "evidence" / ENVIRONMENT / state.transition.id)
-    with Session.open(str(playground.place.config), read_only=True) as session:
-        spec = standing(session.desired(ENVIRONMENT, state), state).spec
-        assert spec
-        world = session.keeper(ENVIRONMENT).world(spec)
-        by_hand.keep(pack, by_hand.scripts(world.gateway, world.hosts, spec, state.transition))
-    return pack.file(ROLLBACK_SH)
+    script = playground.place.state / "evidence" / ENVIRONMENT / state.transition.id / ROLLBACK_SH
+    return until(lambda: script if script.exists() else None, "the script", playground.story)
 
 
 def typed(script: Path, *words: str, said: str = "yes\n") -> subprocess.CompletedProcess[str]:
@@ -52,6 +44,7 @@ def answering(users: Users, count: int = 60) -> set[str]:
 
 @BOTH
 def test_killed_at_half_and_gone_back_by_hand_nobody_loses_anything_and_it_stands_still(playground: Playground) -> None:
+    playground.record()
     playground.serving(steps=PARKED)
     users = playground.users()
     script = at_half(playground)
@@ -89,6 +82,7 @@ def test_killed_at_half_and_gone_back_by_hand_nobody_loses_anything_and_it_stand
 def test_the_script_of_a_transition_that_has_succeeded_goes_where_it_says_and_a_person_decides(
     playground: Playground,
 ) -> None:
+    playground.record()
     playground.serving(steps=PARKED)
     users = playground.users()
     script = at_half(playground)
@@ -112,6 +106,7 @@ def test_the_script_of_a_transition_that_has_succeeded_goes_where_it_says_and_a_
 
 
 def test_where_the_gateway_is_down_too_it_says_so_and_resume_opens_it_on_stable(playground: Playground) -> None:
+    playground.record()
     playground.serving(steps=PARKED)
     script = at_half(playground)
     playground.stop_run(signal.SIGKILL)

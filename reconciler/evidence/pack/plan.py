@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Look:
     before: State
     after: State
     now: float
+    by_hand: Callable[[], Mapping[str, bytes]] | None = None  # makes the scripts that lead back without us
 
     @property
     def transition(self) -> str:
