@@ -70,7 +70,10 @@ class TestRequests:
         seen.request(sent(0.1, step="read", session=3))
         assert not seen.series().steps
 
-    @pytest.mark.parametrize("record", [{"road": "users"}, sent(0.0) | {"at": "x"}, sent(0.0) | {"latency": None}])
+    @pytest.mark.parametrize(
+        "record",
+        [{"road": "users"}, sent(0.0) | {"at": "x"}, sent(0.0) | {"latency": None}, sent(0.0) | {"latency": "1"}],
+    )
     def test_what_is_none_is_said(self, record: dict[str, object]) -> None:
         with pytest.raises(EvidenceBroken, match="cannot be read"):
             Gatherer(0.0, 1.0).request(record)

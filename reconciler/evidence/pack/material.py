@@ -70,7 +70,7 @@ def gather(pack: Pack) -> Material:
     first, last = (shifts[0].at, shifts[-1].done) if shifts else (None, None)
     ledger, tally, answers = Ledger(first, last), Tally(), Judgements()
     whole_span, near_span = _spans(found, shifts)
-    seen = [Gatherer(*whole_span), Gatherer(*near_span, CLOSE)]
+    seen = [Gatherer(*whole_span), Gatherer(*near_span, CLOSE, steps=False)]
     _feed(read(pack.file(REQUESTS)), ledger.take, *(one.request for one in seen))
     _feed(read(pack.file(GATEWAY)), tally.take, *(one.look for one in seen))
     _feed(read(pack.file(READINGS)), answers.take, *(one.answer for one in seen))

@@ -22,6 +22,8 @@ FINE = 120  # buckets that a curve needs; more would make its percentiles rest o
 BEFORE = -1  # the bucket of what a gate had said last when the span began
 GATES, STEPS = 50, 100  # gates and journey steps that are told apart
 GRAIN = 0.02  # of a latency: what is drawn is that exact
+SMALLEST = 1e-4  # seconds
+FIRST = round(log(SMALLEST) / GRAIN)
 _SESSIONS = re.compile(r"(\d{1,9}) kept \+ (\d{1,9}) lost \+ (\d{1,9}) unknown")
 
 
@@ -29,13 +31,21 @@ _SESSIONS = re.compile(r"(\d{1,9}) kept \+ (\d{1,9}) lost \+ (\d{1,9}) unknown")
 class Bucket:
     """Synthetic requests that ended in it. `others`: of the roads that no user takes, by outcome."""
 
-    users: Counter[str] = field(default_factory=Counter)  # by outcome
-    others: Counter[str] = field(default_factory=Counter)
-    latencies: Counter[int] = field(default_factory=Counter)  # of the users' road, answered well; in grains
+    users: dict[str, int] = field(default_factory=dict)  # by outcome
+    others: dict[str, int] = field(default_factory=dict)
+    latencies: dict[int, int] = field(default_factory=dict)  # of the users' road, answered well; in grains
+
+    def take(self, users: bool, outcome: str, latency: float) -> None:
+        """Once for every request of a pack, so without a detour."""
+        counts = self.users if users else self.others
+        counts[outcome] = counts.get(outcome, 0) + 1
+        if users and outcome == Outcome.OK:
+            grain = round(log(latency) / GRAIN) if latency > SMALLEST else FIRST
+            self.latencies[grain] = self.latencies.get(grain, 0) + 1
 
     def quantile(self, share: float) -> float | None:
         """Seconds; None: nothing was answered well."""
-        rank, seen = ceil(share * self.latencies.total()), 0
+        rank, seen = ceil(share * sum(self.latencies.values())), 0
         for grain in sorted(self.latencies):
             seen += self.latencies[grain]
             if seen >= rank:
@@ -75,7 +85,8 @@ class Series:
 class Gatherer:
     """Fed with the records of all three streams. What lies outside of its span is not drawn."""
 
-    def __init__(self, begin: float, end: float, fine: int = FINE) -> None:
+    def __init__(self, begin: float, end: float, fine: int = FINE, *, steps: bool = True) -> None:
+        """`steps`: count the journeys' steps, too."""
         self._begin, self._end = begin, max(begin, end)
         self._width = width(self._end - begin, fine)
         self._last = max(0, ceil((self._end - begin) / self._width) - 1)
@@ -84,34 +95,34 @@ class Gatherer:
         self._looked: float | None = None
         self._values: dict[str, dict[int, float]] = {}
         self._sessions: dict[int, tuple[int, int, int]] = {}
-        self._steps: dict[str, Counter[str]] = {}
-        self._rise = Rise()
+        self._steps: dict[str, dict[str, int]] = {}
+        self._rise, self._counts = Rise(), steps
 
     def request(self, record: Mapping[str, Any]) -> None:
         """What is no request tells nothing here. Raises EvidenceBroken for a record that is none."""
         if "road" not in record:
             return
         try:
-            self._request(record)
+            users, outcome = record["road"] == USERS, record["outcome"]
+            latency = record.get("latency", 0.0)
+            number = self._number(record["at"] + latency)
+            if self._counts and users and "session" not in record:
+                self._step(record.get("step", ""), outcome)
+            if number is not None:
+                self._bucket(number).take(users, outcome, latency)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvidenceBroken(f"a record of a request cannot be read ({error}): {str(record)[:80]}") from error
 
-    def _request(self, record: Mapping[str, Any]) -> None:
-        outcome, latency = str(record["outcome"]), float(record.get("latency", 0.0))
-        users = record["road"] == USERS
-        if users and not record.get("session"):
-            self._step(str(record.get("step", "")), outcome)
-        number = self._number(float(record["at"]) + latency)
-        if number is None:
-            return
-        bucket = self._buckets.setdefault(number, Bucket())
-        (bucket.users if users else bucket.others)[outcome] += 1
-        if users and outcome == Outcome.OK:
-            bucket.latencies[round(log(max(latency, 1e-4)) / GRAIN)] += 1
+    def _bucket(self, number: int) -> Bucket:
+        if number not in self._buckets:
+            self._buckets[number] = Bucket()
+        return self._buckets[number]
 
     def _step(self, step: str, outcome: str) -> None:
-        if step in self._steps or len(self._steps) < STEPS:
-            self._steps.setdefault(step, Counter())[outcome] += 1
+        if step not in self._steps and len(self._steps) < STEPS:
+            self._steps[step] = {}
+        if step in self._steps:
+            self._steps[step][outcome] = self._steps[step].get(outcome, 0) + 1
 
     def look(self, record: Mapping[str, Any]) -> None:
         """At the gateway. Like `answer`, for records that were found readable by whoever took them first."""

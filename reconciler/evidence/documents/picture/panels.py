@@ -43,14 +43,15 @@ def requests(axes: Axes, material: Material, series: Series) -> None:
         _nothing(axes, "no request was recorded")
         return
     _counted(axes, series)
-    sent = [(number, bucket.users.total() / series.covered(number)) for number, bucket in sorted(found.items())]
+    sent = [(number, sum(bucket.users.values()) / series.covered(number)) for number, bucket in sorted(found.items())]
     _line(axes, series, sent, "#1c2733", "synthetic, users' road", width=1.4)
     _failed(axes, material, series)
 
 
 def _failed(axes: Axes, material: Material, series: Series) -> None:
     """On all roads: a failure by the forced road is a failure of the newcomer."""
-    failed = {n: b.users[Outcome.FAILED] + b.others[Outcome.FAILED] for n, b in sorted(series.buckets.items())}
+    found = sorted(series.buckets.items())
+    failed = {n: sum(one.get(Outcome.FAILED, 0) for one in (b.users, b.others)) for n, b in found}
     bad = [(series.middle(number), count / series.covered(number)) for number, count in failed.items() if count]
     if bad:
         for at, _ in bad:
