@@ -135,32 +135,18 @@ def _overtaken(session: Session, revision: str) -> bool:
 
 
 def failed(session: Session, found: Look, revision: str) -> bool:
-    """Did what `revision` asks for fail here last? The loop may have begun it at a later commit, which holds this one
-    and asks for the same; or at an earlier one, and it was put back on top of both. What had become stable after
-    `revision` has nothing to do with it."""
+    """Did what `revision` asks for fail here last? It may hold the commit that asked for it first, or be held by one
+    that asked for the same again. What had become stable after `revision` has nothing to do with it."""
     last, stable = found.state.last, found.state.stable
     if found.state.transition or last is None or last.phase is Phase.SUCCEEDED:
         return False
     since = (found.state.since[stable.slot] if stable else None) or ""
-    holds = any(session.repository.descends(one, revision) for one in (last.revision, _put_back(found)))
-    if not holds or session.repository.descends(since, revision):
+    descends = session.repository.descends
+    related = descends(last.revision, revision) or descends(revision, last.revision)
+    if not related or descends(since, revision):
         return False
     asked = session.desires.at(revision, found.name)
     return asked is not None and asked.spec.target == last.newcomer
-
-
-def _put_back(found: Look) -> str:
-    """The commit of ours that put back the file of what failed last, whether or not that is on record by now."""
-    seen = found.observed.git if found.observed else None
-    return (found.state.duty.commit if found.state.duty else "") or (seen.commit if seen else "")
-
-
-def _to_be_put_back(found: Look) -> bool:
-    """Git still asks for what failed, nothing is in the way, and what became of it is not noted yet."""
-    duty, conditions = found.state.duty, found.status.conditions if found.status else ()
-    kept = any(one.type == "RevertPending" and one.status for one in conditions)
-    open_ = duty is not None and bool(duty.good) and not duty.commit and not duty.over
-    return open_ and not kept and found.reason == "RevisionHeld"
 
 
 def outcome(found: Look, revision: str, *, overtaken: bool = False, failed: bool = False) -> int | None:
@@ -177,6 +163,4 @@ def outcome(found: Look, revision: str, *, overtaken: bool = False, failed: bool
         return BLOCKED if found.exit_code == BLOCKED else None
     if found.status.reason == "InSync":
         return IN_SYNC
-    if found.attended and _to_be_put_back(found):  # an earlier commit failed, and this one will be told with it
-        return None
     return found.exit_code if found.exit_code in (BLOCKED, ROLLED_BACK) else None
