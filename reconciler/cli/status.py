@@ -149,20 +149,6 @@ def failed(session: Session, found: Look, revision: str) -> bool:
     return asked is not None and asked.spec.target == last.newcomer
 
 
-def _put_back(found: Look) -> str:
-    """The commit of ours that put back the file of what failed last, whether or not that is on record by now."""
-    seen = found.observed.git if found.observed else None
-    return (found.state.duty.commit if found.state.duty else "") or (seen.commit if seen else "")
-
-
-def _to_be_put_back(found: Look) -> bool:
-    """Git still asks for what failed, nothing is in the way, and what became of it is not noted yet."""
-    duty, conditions = found.state.duty, found.status.conditions if found.status else ()
-    kept = any(one.type == "RevertPending" and one.status for one in conditions)
-    open_ = duty is not None and bool(duty.good) and not duty.commit and not duty.over
-    return open_ and not kept and found.reason == "RevisionHeld"
-
-
 def outcome(found: Look, revision: str, *, overtaken: bool = False, failed: bool = False) -> int | None:
     """What became of `revision` here; None while it is still open."""
     if found.status is None:
@@ -177,6 +163,4 @@ def outcome(found: Look, revision: str, *, overtaken: bool = False, failed: bool
         return BLOCKED if found.exit_code == BLOCKED else None
     if found.status.reason == "InSync":
         return IN_SYNC
-    if found.attended and _to_be_put_back(found):  # an earlier commit failed, and this one will be told with it
-        return None
     return found.exit_code if found.exit_code in (BLOCKED, ROLLED_BACK) else None
