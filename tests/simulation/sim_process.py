@@ -24,6 +24,7 @@ from reconciler.core.steps import Act
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.errors import ReconcilerError, Unreachable
+from reconciler.evidence.recorder import Nobody, Watcher
 from reconciler.journal.sqlite import SqliteJournal
 from reconciler.loop.queue import WorkQueue
 from reconciler.loop.run import Runner
@@ -104,6 +105,9 @@ class Simulated(Session):
         self._keepers, self._worlds = {}, {}
         self.votes, self.writing, self._signs = Votes(process), Writing(process), True  # type: ignore[assignment]
         self._process = process
+
+    def _watcher(self, name: str) -> Watcher:
+        return Nobody()
 
     def _open(self, name: str, manifest: Manifest, previous: World | None) -> World:
         return Opened(self._process.history.places[name], self._process, manifest, previous)
