@@ -41,6 +41,8 @@ def of(hint: Any) -> st.SearchStrategy[Any]:
     if hint in PLAIN:
         return PLAIN[hint]
     options = get_args(hint)
+    if get_origin(hint) is Pair:
+        return st.builds(Pair, of(options[0]), of(options[0]))
     if get_origin(hint) is tuple:
         return st.lists(of(options[0]), max_size=3).map(tuple)
     if options:
