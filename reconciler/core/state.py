@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase
-from reconciler.core.model import Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
+from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase, Requested
+from reconciler.core.model import DrillKind, Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
 from reconciler.core.reading import Window
 from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop
 
@@ -83,6 +83,7 @@ class Transition:
     noted: MigrationNoted | None = None  # what was known of one last
     restarts: bool = False  # after `down` or a hold: until it is up again, what has ended is not held against it
     branch: str = ""  # on which it was asked for
+    drill: DrillKind | None = None  # nobody has asked for it in git: whatever becomes of it, nothing is held for it
 
     @property
     def step(self) -> StrategyStep | None:
@@ -120,6 +121,7 @@ class Leftover:
     since: float
     good: bool
     stopped: bool = False
+    spare: Release | None = None  # what a drill found pinned there and not up: it is not brought up after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,37 @@ class Behind:
     release: Release
     version: str
     check: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """The rehearsal that is on: while it is, it is not git's word that counts. See `drilling`."""
+
+    kind: DrillKind
+    home: Release  # who was stable when it began, and is to be when it is over
+    base: str  # the digest of what was in force then
+    began: float
+    expires: float
+    until: str = ""
+    at: str = ""
+    spare: Release | None = None
+    turned: bool = False  # the way out is over, for better or worse: what is left is the way home
+    phase: Phase = Phase.SUCCEEDED  # how it will be said to have ended, as it stands now
+    reason: str = ""
+    stuck: str = ""  # why the way home did not succeed: a person says when to try again
+    safety: float | None = None  # seconds from when it turned back until everybody was on stable
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """How a drill went. `at`: when it began, by the wall (UTC); the other times are watched seconds."""
+
+    kind: DrillKind
+    phase: Phase
+    reason: str
+    at: str
+    took: float
+    safety: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +270,11 @@ class State:
     owed: tuple[Duty, ...] = ()  # of transitions before the last: notes that git has not taken yet, oldest first
     untold: tuple[Refusal, ...] = ()  # what git has not taken: per transition, the file and the note
     since: Pair[str | None] = NEITHER  # per slot: the revision with which its stable release became stable
+    drill: Drill | None = None
+    drill_asked: Requested | None = None  # until it is begun, or refused
+    drilled: tuple[Drilled, ...] = ()  # the last two of each kind, the latest last
+    agenda: tuple[str, str] = ("", "")  # the schedule that is known, and the latest time of it that was dealt with
+    missed: str = ""  # when a drill was due last, and why it did not begin
 
     @property
     def in_charge(self) -> Release | None:

@@ -93,7 +93,7 @@ def _heartbeat(keeper: Keeper) -> None:
 
 def heartbeat(state: State) -> float | None:
     """Seconds of watching after which a record is due; None while no timer runs."""
-    if state.transition:
+    if state.transition or state.drill:
         return 5.0
     return 60.0 if state.leftover and not state.leftover.stopped else None
 

@@ -12,6 +12,8 @@ from reconciler.core.events import (
     Admitted,
     Approved,
     Began,
+    DrillBegan,
+    DrillEnded,
     Ended,
     Event,
     LetGo,
@@ -181,7 +183,10 @@ def _may_accept(edge: Edge) -> bool:
 
 
 def law_15(edge: Edge) -> str:
-    moved = isinstance(event(edge), Accepted | Began) and not getattr(event(edge), "back", "")
+    said, drill = event(edge), edge.state.drill
+    moved = isinstance(said, Accepted | Began) and not getattr(said, "back", "")
+    if isinstance(said, Began) and drill and drill.turned and said.newcomer == drill.home:
+        return ""  # no wish of that head's: the way home of what was begun before
     return "an unusable head sets something going" if edge.desired.head is None and moved else ""
 
 
@@ -343,7 +348,8 @@ def unmeant(edge: Edge) -> str:
 def in_time(edge: Edge) -> str:
     """In closed windows nothing goes forward but what a person has let through."""
     t, spec, step = edge.state.transition, edge.spec, act(edge)
-    through = edge.state.override is not None and spec is not None and edge.state.override[0] == spec.digest
+    override = edge.state.override
+    through = override is not None and spec is not None and override[0] in (spec.digest, spec.base)
     now = any(one.begins <= edge.now and (one.ends is None or one.ends > edge.now) for one in edge.observed.closed)
     if (t and t.going_back) or through or not now:
         return ""
@@ -352,6 +358,30 @@ def in_time(edge: Edge) -> str:
     owner = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot
     ahead = climbs(edge) or isinstance(step, Migrate) or (owner and not t.handed)
     return "a step forward in a closed window" if ahead else ""
+
+
+def drills(edge: Edge) -> str:
+    """A drill begins at rest, with all users on what it is to come home to; all its versions are stable's; nothing is
+    held for it; and it is over when they are home, or when git asks for something else."""
+    state, said, drill = edge.state, event(edge), edge.state.drill
+    t, spec = state.transition, edge.spec
+    match said:
+        case DrillBegan():
+            still = state.paused or state.suspended or state.down
+            home = state.stable == said.home and serves(edge) and before(edge) == all_on(said.home.slot)
+            fine = home and healthy(edge, said.home.slot) and not (t or drill or still)
+            return "" if fine else "a drill begins where not all is at rest and well"
+        case Began() if spec is not None and (said.drill or spec.base):
+            same = said.newcomer.version == said.stable.version
+            whole = drill is not None and said.drill is drill.kind and drill.home in (said.newcomer, said.stable)
+            return "" if same and whole else "a drill moves users to something else"
+        case RollbackBegan() if t and t.drill:
+            return "stable's version would be held for a drill" if said.hold else ""
+        case DrillEnded() if spec is not None and not spec.base:
+            return "" if state.in_charge and spec.pinned(state.in_charge.slot) == state.in_charge.version else "lost"
+        case DrillEnded():
+            return "" if drill and state.stable == drill.home and not t else "a drill is over, and users are not home"
+    return ""
 
 
 def speaks(edge: Edge) -> str:
@@ -369,6 +399,7 @@ LAWS = {
     "1": law_01, "2": law_02, "3": law_03, "4": law_04, "10": law_10, "11": law_11, "12": law_12, "14": law_14,
     "15": law_15, "17": law_17, "19": law_19, "21": law_21, "21 (gates)": law_21_gates, "liveness": speaks,
     "migration": migrated_first, "left behind": left_behind, "approval": approved, "windows": in_time,
+    "drill": drills,
 }  # fmt: skip
 FOR_FACTS = (
     "4",
@@ -379,8 +410,9 @@ FOR_FACTS = (
     "migration",
     "left behind",
     "approval",
+    "drill",
 )  # others have nothing to say of facts
-FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness"))
+FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "liveness", "drill"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),
 )}  # fmt: skip

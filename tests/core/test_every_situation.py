@@ -10,6 +10,7 @@ from itertools import product
 
 import pytest
 from core_asking import FEW, asking, owing
+from core_drills import drilling
 from core_laws import ABOUT, LAWS, broken
 from core_world import API, NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, WARM, B, Edge, G, spec
 from core_world import WEB as WEB_GATE
@@ -249,7 +250,7 @@ class Survey:
             self._context(*context, MEMBERS)
         for context in warm_contexts():
             self._context(*context, STAND_BY)
-        for desired, state, gates, changes in (*asking(), *owing()):
+        for desired, state, gates, changes in (*asking(), *owing(), *drilling()):
             self._context(UNASKED, desired, state, gates, Pair(None, None), FEW, changes)
 
     def _context(

@@ -35,7 +35,19 @@ from reconciler.core.events import (
 )
 from reconciler.core.gates import due
 from reconciler.core.history import fold
-from reconciler.core.model import Admission, Outcome, Pair, Pause, Release, Routing, SetWeight, Slot, Stage, share
+from reconciler.core.model import (
+    Admission,
+    DrillKind,
+    Outcome,
+    Pair,
+    Pause,
+    Release,
+    Routing,
+    SetWeight,
+    Slot,
+    Stage,
+    share,
+)
 from reconciler.core.outcomes import cursor_at
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.state import State
@@ -74,6 +86,7 @@ EVENTS = st.one_of(
     st.builds(events.Bootstrapped, RELEASES),
     st.builds(events.Adopted, RELEASES),
     st.builds(Began, TEXT, RELEASES, RELEASES, TEXT, TEXT, LADDERS, TEXT),
+    st.builds(Began, TEXT, RELEASES, RELEASES, TEXT, TEXT, LADDERS, drill=st.sampled_from(DrillKind)),
     st.builds(Rebound, TEXT, TEXT, LADDERS, st.integers(0, 9)),
     st.builds(Intended, ACTS, TEXT),
     st.builds(Applied, st.sampled_from(steps.Result), TEXT),
@@ -93,6 +106,10 @@ EVENTS = st.one_of(
     st.builds(DriftFound, WEIGHTS, st.none() | WEIGHTS, ADMISSIONS),
     st.builds(events.Retired, SLOTS),
     st.just(events.WentDown()),
+    st.builds(events.DrillBegan, st.sampled_from(DrillKind), RELEASES, TEXT, st.sampled_from([30.0, 900.0])),
+    st.builds(events.DrillEnded, st.sampled_from(Phase), TEXT),
+    st.builds(events.DrillScheduled, TEXT, TEXT),
+    st.builds(events.DrillMissed, TEXT, TEXT),
     st.just(events.Watched()),
 )
 HISTORIES = st.lists(st.tuples(EVENTS, st.sampled_from([0.0, 0.5, 90.0])), max_size=60)
@@ -121,6 +138,7 @@ def test_any_history_folds_to_a_small_state(history: list[tuple[events.Event, fl
     state = folded(history)
     assert len(state.held) <= 2
     assert len(state.latest) <= 8
+    assert len(state.drilled) <= 2 * len(DrillKind)
     assert len(pickle.dumps(state)) < 20_000
 
 
