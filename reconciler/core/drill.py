@@ -46,14 +46,14 @@ def settled(s: Situation, otherwise: Wait) -> Answer | None:
     """It begins where everything is at rest and well, and nothing is in the way. Asked for, else it is refused; by the
     schedule it has some minutes to begin, and is not made up for. `otherwise`: what would be waited for without it."""
     asked, agenda = s.state.drill_asked, s.observed.agenda
-    policy = s.spec.drill or _usual(s.spec)
-    kind = (asked.drill if asked else None) or policy.kind
+    usual = policy(s.spec)
+    kind = (asked.drill if asked else None) or usual.kind
     why = _busy(s) or _unwell(otherwise) or obstacle(s, kind)
     if asked and agenda.over:
         why = "nobody was here to begin it in time; ask again"
     late = not asked and agenda.late > PUNCTUAL
     if not why and not late:
-        return _began(s, kind, policy.expires, "" if asked else agenda.due)
+        return _began(s, kind, usual.expires, "" if asked else agenda.due)
     if asked:
         return Record(RequestRefused(Verb.DRILL, why))
     return Record(DrillMissed(agenda.due, why or "nobody was here to begin it then")) if late else None
@@ -66,9 +66,9 @@ def _began(s: Situation, kind: DrillKind, expires: float, due: str) -> Answer:
     return Record(DrillBegan(kind, home, s.spec.digest, expires, agenda.until, agenda.now, due, spare))
 
 
-def _usual(spec: Spec) -> DrillPolicy:
-    """Where the manifest says nothing about drills."""
-    return DrillPolicy(expires=max(DrillPolicy().expires, 2 * needs(spec, DrillKind.SWITCH_AND_BACK)))
+def policy(spec: Spec) -> DrillPolicy:
+    """Also where the manifest says nothing about drills."""
+    return spec.drill or DrillPolicy(expires=max(DrillPolicy().expires, 2 * needs(spec, DrillKind.SWITCH_AND_BACK)))
 
 
 def needs(spec: Spec, kind: DrillKind) -> float:

@@ -13,7 +13,7 @@ from reconciler.core.diff import standing
 from reconciler.core.events import Applied, Event, Requested
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Pair, Spec, Traffic
-from reconciler.core.reading import UNREAD, Closed, GatewayReading, MemberStatus, Observed
+from reconciler.core.reading import UNREAD, Agenda, Closed, GatewayReading, MemberStatus, Observed
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Note, PutBack, Result, Route
 from reconciler.desired.manifest import Manifest
@@ -47,12 +47,13 @@ class Keeper:
         actor: str,
         beside: Beside | None = None,
         closed: Callable[[Manifest, float], tuple[Closed, ...]] = lambda _manifest, _watched: (),
+        agenda: Callable[[Manifest, State], Agenda] = lambda _manifest, _state: Agenda(),
         clock: Clock = SYSTEM,
         boundary: Boundary = no_boundary,
     ) -> None:
         self.name, self.actor, self.boundary = name, actor, boundary
         self._journal, self._look, self._manifest, self._open, self._pool = journal, look, manifest, open_world, pool
-        self._beside, self._closed = beside, closed
+        self._beside, self._closed, self._agenda = beside, closed, agenda
         self._world: World | None = None
         self._gateway: GatewayReading | None = None
         self._judged_from = 0.0  # watched seconds: gates do not judge what came before
@@ -187,9 +188,17 @@ class Keeper:
         """What is neither gateway nor member nor gate: git beside the desired state, and the calendar."""
         if self._beside:
             observed = look(self._beside, observed, state)
-        if state.stable is None or (state.transition is None and spec.target == state.stable):
+        manifest = self._known(spec)
+        found = self._agenda(manifest, state)
+        observed = replace(observed, agenda=found)
+        drills = state.drill_asked is not None or found.due > state.agenda[1]
+        if state.stable is None or (state.transition is None and spec.target == state.stable and not drills):
             return observed  # nothing wants to go forward
-        return replace(observed, closed=self._closed(self._manifest(spec), self.now))
+        return replace(observed, closed=self._closed(manifest, self.now))
+
+    def _known(self, spec: Spec) -> Manifest:
+        world = self._world
+        return world.manifest if world and world.manifest.spec.digest == spec.digest else self._manifest(spec)
 
     def apply(self, act: Act, observed: Observed) -> Applied:
         if isinstance(act, PutBack | Note) and self._beside:
