@@ -161,7 +161,7 @@ class Keeper:
 
     def world_fits(self, desired: Desired) -> bool:
         spec = standing(desired, self.state).spec
-        return spec is None or (self._world is not None and self._world.manifest.spec.members == spec.members)
+        return spec is None or (self._world is not None and self._world.manifest.spec.digest == spec.digest)
 
     def observe(self, desired: Desired, state: State, *, gates: bool = True) -> Observed:
         """One look; not `gates`: at everything else. Without any desired state there is nothing to look at, and

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from reconciler.core.conditions import Status, status
-from reconciler.core.events import Accepted, Applied, Watched
+from reconciler.core.events import Accepted, Adopted, Applied, DrillBegan, DrillEnded, Ended, Watched
 from reconciler.core.model import Desired
 from reconciler.core.plan import Decision, decide, intended
 from reconciler.core.reading import Observed
@@ -19,6 +19,7 @@ from reconciler.loop.keeper import Keeper
 log = logging.getLogger("reconciler.tick")
 
 LOOK_AGAIN = "LookAgain"
+OTHERS = (Accepted, Adopted, DrillBegan, DrillEnded, Ended)  # after these another desired state may be in force
 RECORDS = 50  # facts that one tick may record before it looks again
 
 
@@ -55,8 +56,8 @@ def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
             case Record(event):
                 keeper.note(event, decision.rule)
                 moved = True
-                if isinstance(event, Accepted) and not keeper.world_fits(desired):
-                    break  # other members: what was observed does not tell about them
+                if isinstance(event, OTHERS) and not keeper.world_fits(desired):
+                    break  # other members, or other pins: the drivers do not know of them yet
             case Do():
                 applied = _act(keeper, desired, observed, decision)
                 return _told(keeper, desired, observed, decision, True, applied.result is not Result.DONE)
