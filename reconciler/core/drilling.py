@@ -84,11 +84,11 @@ def way_ended(state: State, transition: Transition, event: Ended) -> State:
     drill = state.drill
     if drill is None or state.stable is None:
         return state
-    reason = event.reason or transition.reason
+    why = f"{transition.condition}: {event.reason or transition.reason}"
+    away = drill.turned and state.stable != drill.home
+    drill = replace(drill, turned=True, stuck=why if away else "")
     meant = event.phase is Phase.SUCCEEDED or transition.condition == "Drill"
-    failed = {} if meant else {"phase": event.phase, "reason": f"{transition.condition}: {reason}"}
-    away = drill.turned and not meant and state.stable != drill.home
-    return replace(state, drill=replace(drill, turned=True, stuck=reason if away else "", **failed))  # type: ignore[arg-type]
+    return replace(state, drill=drill if meant else replace(drill, phase=event.phase, reason=why))
 
 
 def drill_ended(state: State, event: DrillEnded) -> State:
