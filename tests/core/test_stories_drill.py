@@ -353,6 +353,29 @@ def test_nothing_is_migrated_in_a_drill() -> None:
     as_before(world)
 
 
+def test_down_in_its_midst_ends_it_and_everything() -> None:
+    world = drilling().until(at(50))
+    world.say(Verb.DOWN, reason="a power cut is announced")
+    world.waits("Down")
+    assert not world.gateway.up
+    world.say(Verb.RESUME)
+    assert over(world).phase is Phase.ABORTED
+    as_before(world)
+
+
+@pytest.mark.parametrize("stop", [Verb.PAUSE, Verb.SUSPEND])
+def test_what_stands_still_between_its_ways_goes_home_when_it_may(stop: Verb) -> None:
+    world = drilling().until(lambda w: w.tick() and w.state.stable == Release(G, "v1"))
+    world.say(stop, reason="for lunch")
+    world.waits("Paused" if stop is Verb.PAUSE else "Suspended")
+    world.now += 20000.0
+    world.tick()
+    assert (world.state.stable, world.weights) == (Release(G, "v1"), Pair(0, 100))
+    world.say(Verb.RESUME)
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    as_before(world)
+
+
 def test_adopting_ends_it() -> None:
     world = drilling().until(at(50))
     world.say(Verb.ADOPT, slot=Slot.BLUE)

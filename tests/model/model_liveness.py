@@ -199,6 +199,8 @@ def mismatch(graph: Graph, here: Here) -> str:
     spec = graph.loop.memories.specs[graph.loop.memories.spec_number(here.memory, here.head)]
     if spec is None or state.stable is None:
         return "nothing serves"
+    if state.drill:
+        return "a drill is on, and nothing goes on"
     wanted = effective(spec, state)
     if percent(here.gateway, wanted.slot) != 100:
         return f"the gateway is at {here.gateway}, not wholly on {wanted}"
