@@ -24,7 +24,8 @@ def ended(state: State, transition: Transition, event: Ended) -> State:
         forced=None,
     )  # fmt: skip
     if transition.drill:  # the same version in another slot
-        return way_ended(since(after, stable, state.since[transition.stable.slot] or ""), transition, event)
+        same = state.since.replace(stable.slot, state.since[transition.stable.slot])
+        return way_ended(replace(after, since=same), transition, event)
     return _answered(state, after, transition, event)
 
 
