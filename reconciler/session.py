@@ -13,13 +13,14 @@ from pathlib import Path
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration, load
 from reconciler.core.model import Desired
-from reconciler.core.reading import Closed
+from reconciler.core.reading import Agenda, Closed
 from reconciler.core.state import State
 from reconciler.desired.beside import Beside
 from reconciler.desired.manifest import Manifest
 from reconciler.desired.repository import Repository, root_above
 from reconciler.desired.signatures import head_signers, signers_of
 from reconciler.desired.snapshot import Desires, Present, Snapshot
+from reconciler.desired.timetable import agenda
 from reconciler.desired.votes import Votes
 from reconciler.desired.windows import calendar, shut
 from reconciler.desired.writing import writing_of
@@ -175,6 +176,7 @@ class Session:
                 beside=Beside(name, self.votes, self.writing),
                 watcher=self._watcher(name),
                 closed=self._closed,
+                agenda=self._agenda,
                 clock=self.clock,
                 boundary=lambda point: self.boundary(point),
             )
@@ -189,6 +191,9 @@ class Session:
 
     def _closed(self, manifest: Manifest, watched: float) -> tuple[Closed, ...]:
         return shut(calendar(manifest.windows), self.clock.now(), watched)
+
+    def _agenda(self, manifest: Manifest, state: State) -> Agenda:
+        return agenda(manifest.drill, manifest.spec, state, self.clock.now())
 
     def _open(self, name: str, manifest: Manifest, previous: World | None) -> World:
         world = open_world(

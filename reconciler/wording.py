@@ -14,6 +14,10 @@ from reconciler.core.events import (
     Bootstrapped,
     Created,
     DriftFound,
+    DrillBegan,
+    DrillEnded,
+    DrillMissed,
+    DrillScheduled,
     Ended,
     Event,
     Froze,
@@ -158,9 +162,9 @@ def _decided(what: Act | Event | StrategyStep) -> str:
             return f"desired state {digest[:12]} of {revision[:12]} is in force"
         case Bootstrapped(stable) | Adopted(stable):
             return f"{stable} is stable"
-        case Began(transition, stable, newcomer, back=back):
+        case Began(transition, stable, newcomer, back=back, drill=drill):
             way = f"{newcomer} goes back to {stable}" if back else f"{stable} -> {newcomer}"
-            return f"transition {transition}: {way}{_because(back)}"
+            return f"{f'drill ({drill}), ' if drill else ''}transition {transition}: {way}{_because(back)}"
         case Rebound(_, revision):
             return f"policy changed at {revision[:12]}: same weight, new window"
         case StagePassed(stage, evidence):
@@ -197,8 +201,9 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"first entry of this environment in journal {journal}"
         case GenerationTaken(generation):
             return f"generation {generation} may act from here on"
-        case Requested(verb, reason=reason, override=override):
-            return f"asked: {verb}{', although a window is closed' if override else ''}{_because(reason)}"
+        case Requested(verb, reason=reason, override=override, drill=drill):
+            asked = f"{verb} ({drill})" if drill else verb
+            return f"asked: {asked}{', although a window is closed' if override else ''}{_because(reason)}"
         case ApprovalAsked(stage, plan):
             return f"approval asked: before {stage}, of plan {plan[:12]}"
         case Approved(stage, plan, by, verified=verified, reason=reason):
@@ -228,6 +233,14 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"recovery point {name} (SHA-256 {digest[:12]}) is being put back{_because(reason)}"
         case Restored(name, _, detail):
             return f"recovery point {name} was put back{_because(detail)}"
+        case DrillBegan(kind, home, due=due):
+            return f"drill begins: {kind}, with the version of {home}{f'; it was due at {due}' if due else ''}"
+        case DrillEnded(phase, reason):
+            return f"drill ended: {phase}{_because(reason)}"
+        case DrillScheduled(schedule, _):
+            return f"drills are scheduled: {schedule}" if schedule else "drills are not scheduled any more"
+        case DrillMissed(due, reason):
+            return f"the drill that was due at {due} is left out{_because(reason)}"
         case WentDown():
             return "everything has stopped"
         case Watched(tally):

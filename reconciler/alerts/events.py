@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.conditions import what_next
-from reconciler.core.events import ApprovalAsked, DriftFound, Ended, MovedByHand, Phase
+from reconciler.core.events import ApprovalAsked, DriftFound, DrillEnded, DrillMissed, Ended, MovedByHand, Phase
 from reconciler.core.model import share
 from reconciler.core.situation import Wait
 from reconciler.core.state import State, Transition
@@ -71,9 +71,15 @@ def alert(entry: Entry, before: State) -> Alert | None:
         case ApprovalAsked(stage, _, review):
             name = entry.environment
             do = f"reconcile approve {name} --stage {stage}, or: reconcile reject {name} --stage {stage} -m WHY"
-            return _of(entry, before, Kind.APPROVAL, f"{stage}{_newcomer(before)} waits for approval", review, do)
+            title = f"{stage}{_newcomer(before)}{' in a drill' if before.drill else ''} waits for approval"
+            return _of(entry, before, Kind.APPROVAL, title, review, do)
         case Ended(phase, reason):
             return _ended(entry, before, phase, reason)
+        case DrillEnded(phase, reason):
+            return _drilled(entry, before, phase, reason)
+        case DrillMissed(due, reason):
+            title = f"the drill that was due at {due} is left out"
+            return _of(entry, before, Kind.STALLED, title, reason, "reconcile drill {env}, when that is put right")
         case DriftFound(expected, found):
             why = f"found {weights(found)}, expected {weights(expected)}"
             return _of(entry, before, Kind.DRIFTED, "somebody else changed the weights", why, LOOK, shared=False)
@@ -86,7 +92,7 @@ def alert(entry: Entry, before: State) -> Alert | None:
 
 def _ended(entry: Entry, before: State, phase: Phase, reason: str) -> Alert | None:
     transition = before.transition
-    if transition is None:
+    if transition is None or transition.drill:  # what becomes of a drill is told when all of it is over
         return None
     why, newcomer = reason or transition.reason, transition.newcomer
     if phase is Phase.SUCCEEDED:
@@ -100,6 +106,19 @@ def _ended(entry: Entry, before: State, phase: Phase, reason: str) -> Alert | No
     return None
 
 
+def _drilled(entry: Entry, before: State, phase: Phase, reason: str) -> Alert | None:
+    """A drill costs nobody anything; so one that a commit has overtaken is no news."""
+    drill = before.drill
+    if drill is None or phase is Phase.SUPERSEDED:
+        return None
+    if phase is Phase.SUCCEEDED:
+        title, why = f"the drill ({drill.kind}) has succeeded", reason or f"{drill.home} serves, as before"
+        return _of(entry, before, Kind.SUCCEEDED, title, why, "nothing to do")
+    do = "find out why before the next real switch; reconcile history {env} has every step"
+    title = f"the drill ({drill.kind}) has not succeeded, {drill.home} serves as before"
+    return _of(entry, before, Kind.ROLLED_BACK, title, f"{phase}: {reason}", do)
+
+
 def _condition(transition: Transition, why: str) -> str:
     return f"{transition.condition}: {why}" if transition.condition else why
 
@@ -109,7 +128,7 @@ def stalled(stall: Stall, before: State) -> Alert | None:
     if stall.reason == "Paused" and not before.paused_by_rule:
         return None
     do = what_next(stall.reason, stall.environment, LOOK)
-    title = f"it waits for somebody: {stall.reason}"
+    title = f"{'a drill is on, and ' if before.drill else ''}it waits for somebody: {stall.reason}"
     body = _lines(stall.message, before, stall.at, do)
     return _alert(Kind.STALLED, stall.environment, title, body, stall.at, Mark(stall=stall.number))
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "abort": "Stop the transition and go back to stable.",
     "retry": "Try again what is held.",
     "rollback": "One fast step back, also after success.",
+    "drill": "Rehearse the switch with the version that serves.",
     "suspend": "Touch nothing at all, until resume.",
     "adopt": "Say which slot is good, where nobody else can know.",
     "handover": "Say that an owner which cannot be read has stopped.",

@@ -6,6 +6,8 @@ from reconciler.core.state import State
 
 
 def possible(state: State) -> str:
+    if state.transition is None and state.drill and not state.drill.turned:
+        return ""
     if state.transition is None:
         return "there is no transition under way"
     if state.transition.going_back and not state.suspended:

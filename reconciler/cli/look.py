@@ -7,10 +7,12 @@ from typing import Any
 
 from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import broken, paint
+from reconciler.cli.rehearsals import as_json as drills
+from reconciler.cli.rehearsals import drill_lines
 from reconciler.core.conditions import ERROR, Status, status, unpin, what_next
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
-from reconciler.core.reading import Observed
+from reconciler.core.reading import Agenda, Observed
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
 from reconciler.errors import ReconcilerError
@@ -73,6 +75,7 @@ def as_json(found: Look) -> dict[str, Any]:
         "environment": found.name,
         "held": [dataclasses.asdict(held) for held in found.state.held],
         "last": dataclasses.asdict(found.state.last) if found.state.last else None,
+        "drill": drills(found.state, _agenda(found)),
         "refused": found.state.request_refused,
         "waits": _asked_since(found),
         "recoveryPoint": _saved(found),
@@ -116,6 +119,7 @@ def lines(found: Look) -> list[str]:
         "saved": _saved(found),
         "last": _last(found) if not s.newcomer else "",
         "held": _held(found),
+        "drill": drill_lines(found.state, _agenda(found)),
         "why": _why(found, s),
         "waits": _waits(found),
         "stalled": _stalled(s),
@@ -127,11 +131,16 @@ def lines(found: Look) -> list[str]:
     return [f"{name}  {s.sync}  {paint(s.health, colour)}  {phase}".rstrip(), *"\n".join(rows).splitlines()]
 
 
+def _agenda(found: Look) -> Agenda:
+    return found.observed.agenda if found.observed else Agenda()
+
+
 def left_alone(found: Look) -> bool:
     """Something is under way, or was asked for, and nobody is there to do it."""
     state = found.state
-    asked = bool(state.abort or state.rollback or state.adopt or state.down)
-    return not found.attended and (state.transition is not None or (asked and found.reason != "Down"))
+    asked = bool(state.abort or state.rollback or state.adopt or state.down or state.drill_asked)
+    moving = state.transition is not None or state.drill is not None
+    return not found.attended and (moving or (asked and found.reason != "Down"))
 
 
 def _traffic(found: Look) -> str:

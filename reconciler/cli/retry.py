@@ -30,7 +30,8 @@ def command(config: str | None, environment: str, reason: str, accept_rewritten:
 
     def held(state: State) -> str:
         anything = state.held or state.refusal or state.untold or accept_rewritten
-        return "" if anything else "nothing is held or refused here"
+        away = state.drill is not None and state.drill.stuck
+        return "" if away or anything else "nothing is held or refused here"
 
     ask(config, environment, Requested(Verb.RETRY, reason=reason, accept_rewritten=accept_rewritten), held)
     _asked_for(config, environment)

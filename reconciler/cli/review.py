@@ -59,8 +59,9 @@ class Review:
     def lines(self) -> list[str]:
         t, asked, spec = self.transition, self.asked, self.gates.spec
         road = self.report.road
+        whose = f"{t.newcomer}, in a drill ({t.drill})," if t.drill else f"{t.newcomer}"
         lines = [
-            f"{paint(self.report.name, bold=True)}: may {paint(str(asked.stage), bold=True)} of {t.newcomer} begin?",
+            f"{paint(self.report.name, bold=True)}: may {paint(str(asked.stage), bold=True)} of {whose} begin?",
             f"  stable {t.stable}, users on {t.newcomer.slot} {t.rung} %, revision {t.revision[:12]},"
             f" plan {asked.plan[:12]}",
             "what will happen, as if it were approved:",

@@ -168,18 +168,18 @@ def _voted(s: Situation, t: Transition, policy: Approvals) -> Record | None:
     missing = len(voters(s.observed.votes, t, policy, s.now)) < policy.minimum
     for vote in unheard(s.observed.votes, t, policy, s.now):
         if not vote.approve:
-            return _rejected(s, vote)
+            return _rejected(s, t, vote)
         if missing:
             age, asked = max(0.0, vote.age), t.asked
             return Record(Approved(asked.stage, asked.plan, vote.by, vote.id, age, vote.verified, vote.reason))
     return None
 
 
-def _rejected(s: Situation, vote: Vote) -> Record:
+def _rejected(s: Situation, t: Transition, vote: Vote) -> Record:
     why = f"{vote.stage} was rejected by {vote.by}{': ' + vote.reason if vote.reason else ''}"
     if s.state.outgrown:  # nothing leads back from migrated data but a person's `abort`
         return Record(HoldBegan(f"Rejected: {why}"))
-    return Record(RollbackBegan(Phase.ABORTED, "Rejected", why, hold=True))
+    return Record(RollbackBegan(Phase.ABORTED, "Rejected", why, hold=t.drill is None))
 
 
 def _unread(s: Situation, t: Transition) -> bool:

@@ -20,7 +20,7 @@ IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit
 STALLED = frozenset(
     {
         "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "RevisionUnverified", "BranchRewritten",
-        "GatewayChanged", "VersionMismatch", "Refused",
+        "GatewayChanged", "VersionMismatch", "Refused", "DrillAway",
     }
 )  # fmt: skip
 
@@ -43,6 +43,7 @@ NEXT = {
     "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
     "Refused": "mend what stands in the way; it is tried again by itself",
     "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
+    "DrillAway": "reconcile retry {env}",
     "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
     "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
     "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
@@ -168,7 +169,7 @@ def _sync(spec: Spec | None, observed: Observed, state: State, refused: Wait | N
     """Against what git asks for, not against what we make of it: a held or refused head is OutOfSync."""
     if spec is None or observed.gateway is None:
         return "Unknown"
-    if refused or state.stable != spec.target or state.transition:
+    if refused or state.stable != spec.target or state.transition or state.drill:
         return "OutOfSync"
     return "OutOfSync" if differences(spec, observed, state) else "Synced"
 

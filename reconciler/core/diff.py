@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from reconciler.core.drilling import anchored, anchors, rehearsed
 from reconciler.core.model import Desired, Release, Spec, Traffic, all_on
 from reconciler.core.reading import MemberStatus, Observed
 from reconciler.core.situation import Wait
@@ -20,6 +21,12 @@ class Standing:
 
 
 def standing(desired: Desired, state: State) -> Standing:
+    """What of git is in force; while a drill is on, laid over with what it rehearses."""
+    found = _of_git(desired, state)
+    return found if found.spec is None or found.new else replace(found, spec=rehearsed(found.spec, state))
+
+
+def _of_git(desired: Desired, state: State) -> Standing:
     """A head that is invalid, rewritten, or would change stable under its users leaves the last good state in force."""
     head, accepted = desired.head, state.accepted
     if head is None:
@@ -52,16 +59,16 @@ def _unacceptable(desired: Desired, head: Spec, state: State) -> Wait | None:
 
 
 def _stable_pinned(head: Spec, state: State) -> Wait | None:
-    stable = state.in_charge
-    if stable is None or head.pinned(stable.slot) == stable.version:
+    if anchored(head, state):
         return None
-    return _refusal("StablePinned", _pinned(head, stable, moving=state.transition is not None))
+    moving = state.transition is not None or state.drill is not None
+    return _refusal("StablePinned", _pinned(head, anchors(state)[0], moving=moving))
 
 
 def _pinned(head: Spec, stable: Release, *, moving: bool) -> str:
     wish = head.pinned(stable.slot) or "nothing"
     if moving:
-        return f"{stable} is what a rollback returns to; {stable.slot}: {wish} waits until the transition has ended"
+        return f"{stable} is what a rollback returns to; {stable.slot}: {wish} waits until that is over"
     return (
         f"{stable} serves the users and cannot be changed in place to {wish};"
         f" pin the new version in {stable.slot.other} and make that the active slot"

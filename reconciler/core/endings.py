@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.bearing import what_became
+from reconciler.core.drilling import way_ended
 from reconciler.core.events import Accepted, Ended, Phase
 from reconciler.core.model import Release
 from reconciler.core.state import Duty, Held, Last, Leftover, State, Transition
@@ -13,10 +14,25 @@ MOST_OWED = 8  # notes of earlier ends that wait for git
 
 
 def ended(state: State, transition: Transition, event: Ended) -> State:
-    """Whoever is left to serve is stable; what failed is held, unless another version is pinned in its place."""
+    """Whoever is left to serve is stable. What git is told of it, and what is held, is about what git has asked for."""
     succeeded = event.phase is Phase.SUCCEEDED
-    state = since(state, transition.newcomer, transition.revision) if succeeded else state
     stable, left = (transition.newcomer, transition.stable) if succeeded else (transition.stable, transition.newcomer)
+    paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
+    after = replace(
+        state, stable=stable, transition=None, leftover=Leftover(left, state.watched, good=succeeded), override=None,
+        abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused, paused_by_rule=False,
+        forced=None,
+    )  # fmt: skip
+    if transition.drill:  # the same version in another slot
+        same = state.since.replace(stable.slot, state.since[transition.stable.slot])
+        return way_ended(replace(after, since=same), transition, event)
+    return _answered(state, after, transition, event)
+
+
+def _answered(state: State, after: State, transition: Transition, event: Ended) -> State:
+    """What failed is held, unless another version is pinned in its place."""
+    succeeded = event.phase is Phase.SUCCEEDED
+    after = since(after, transition.newcomer, transition.revision) if succeeded else after
     held = state.held
     if transition.hold and not succeeded and not state.is_held(transition.newcomer.version):
         before = tuple(sorted({pin for pin in _before(state, transition) if pin}))
@@ -24,17 +40,11 @@ def ended(state: State, transition: Transition, event: Ended) -> State:
         over = state.accepted is not None and failed.ends_with(state.accepted.pins)  # by what superseded it
         held = held if over else (*held[-1:], failed)
     reason = event.reason or transition.reason
-    paused = "" if state.paused_by_rule else state.paused  # a rule's pause was about this transition
     reason += "" if succeeded else what_became(transition)
     last = Last(transition.id, transition.revision, transition.newcomer, event.phase, reason)
     behind = tuple(behind for behind in state.behind if behind.release == transition.stable)
-    return replace(
-        state, stable=stable, transition=None, held=held,
-        leftover=Leftover(left, state.watched, good=succeeded), behind=behind,
-        last=last, duty=_duty(state, transition, event, reason), owed=_owed(state), override=None,
-        abort="", promote=False, intent=None, drift=None, request_refused="", paused=paused,
-        paused_by_rule=False, forced=None,
-    )  # fmt: skip
+    duty = _duty(state, transition, event, reason)
+    return replace(after, held=held, behind=behind, last=last, duty=duty, owed=_owed(state))
 
 
 def overtaken(state: State, transition: Transition, stable: Release) -> State:

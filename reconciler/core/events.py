@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from reconciler.core.model import (
     Admission,
+    DrillKind,
     Migration,
     Outcome,
     Pair,
@@ -51,6 +52,7 @@ class Verb(StrEnum):
     ADOPT = "adopt"
     HANDOVER = "handover"
     DOWN = "down"
+    DRILL = "drill"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class Requested:
     leave_split: bool = False
     accept_rewritten: bool = False
     override: bool = False  # resume: go on although a window is closed
+    drill: DrillKind | None = None  # another kind than the manifest's
+    until: str = ""  # drill: by when it has to begin, by the wall (UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class Began:
     steps: tuple[StrategyStep, ...]
     back: str = ""  # a late rollback: the reason; it goes back from its first moment
     migrates: bool = False  # the newcomer's data is to be migrated first
+    drill: DrillKind | None = None  # nobody has committed it: it is a part of this drill
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +372,44 @@ class WentDown:
 
 
 @dataclass(frozen=True, slots=True)
+class DrillBegan:
+    """From here on the other slot is asked for, at stable's version, until that is over or out of time."""
+
+    drill: DrillKind
+    home: Release  # stable now, and when it is over
+    base: str  # the digest of what is in force
+    expires: float  # in so many watched seconds,
+    until: str = ""  # and by the wall (UTC) then at the latest
+    at: str = ""  # by the wall; for people
+    due: str = ""  # when it was due (UTC); empty: somebody asked for it
+    spare: Release | None = None  # what git pins in the idle slot, and was not up there: nor is it afterwards
+
+
+@dataclass(frozen=True, slots=True)
+class DrillEnded:
+    """Everything is as it was before; or git asks for something else. `phase` tells how it went."""
+
+    phase: Phase
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DrillScheduled:
+    """This schedule is known from here on: what was due until `due` (UTC) is nobody's business."""
+
+    schedule: str
+    due: str
+
+
+@dataclass(frozen=True, slots=True)
+class DrillMissed:
+    """One was due and did not begin in time. It is not made up for."""
+
+    due: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash. `tally`: what
     users got since the last one that told it; None: it does not."""
@@ -407,6 +450,10 @@ Event = (
     | DriftFound
     | Retired
     | WentDown
+    | DrillBegan
+    | DrillEnded
+    | DrillScheduled
+    | DrillMissed
     | Watched
     | MovedByHand
     | SnapshotTaken

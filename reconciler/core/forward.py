@@ -48,9 +48,10 @@ def forward(s: Situation) -> Transition | None:
 
 def honour_abort(s: Situation) -> Answer | None:
     """`abort` acts from every state, also from a suspended one."""
-    if not forward(s) or not s.state.abort:
+    t = forward(s)
+    if t is None or not s.state.abort:
         return None
-    return Record(RollbackBegan(Phase.ABORTED, "Aborted", s.state.abort, hold=True))
+    return Record(RollbackBegan(Phase.ABORTED, "Aborted", s.state.abort, hold=holds(t)))
 
 
 def supersede(s: Situation) -> Answer | None:
@@ -60,7 +61,7 @@ def supersede(s: Situation) -> Answer | None:
         return None
     failed = t.holding_since is not None
     reason = f"git asks for {s.spec.target} instead of {t.newcomer}{'; ' + t.reason if failed else ''}"
-    return Record(RollbackBegan(Phase.SUPERSEDED, "Superseded", reason, hold=failed))
+    return Record(RollbackBegan(Phase.SUPERSEDED, "Superseded", reason, hold=failed and holds(t)))
 
 
 def rebind(s: Situation) -> Answer | None:
@@ -111,7 +112,7 @@ def turn_back(s: Situation) -> Answer | None:
     outgrown = s.state.outgrown
     if t.holding_since is not None:
         over = not outgrown and s.now >= t.holding_since + s.spec.hold_timeout
-        return Record(RollbackBegan(Phase.ROLLED_BACK, "HoldTimeout", t.reason, hold=True)) if over else None
+        return Record(RollbackBegan(Phase.ROLLED_BACK, "HoldTimeout", t.reason, hold=holds(t))) if over else None
     failed = failure(s, t)
     if failed is None:
         return None
@@ -121,7 +122,12 @@ def turn_back(s: Situation) -> Answer | None:
         return Record(HoldBegan(f"{condition}: {reason}"))
     if both_died(s) and not _tried_before(s, t):
         return Record(RollbackBegan(Phase.ROLLED_BACK, "BothSlotsDied", reason, hold=False))
-    return Record(RollbackBegan(Phase.ROLLED_BACK, condition, reason, hold=True))
+    return Record(RollbackBegan(Phase.ROLLED_BACK, condition, reason, hold=holds(t)))
+
+
+def holds(t: Transition) -> bool:
+    """A drill's newcomer is stable's own version: that is not held, whatever became of it in the other slot."""
+    return t.drill is None
 
 
 def _tried_before(s: Situation, t: Transition) -> bool:

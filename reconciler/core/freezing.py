@@ -49,8 +49,13 @@ def untouched(t: Transition) -> bool:
 
 def closed(s: Situation, needed: float) -> Closed | None:
     """What is closed now, or closes before `needed` seconds are over. An override is about one desired state."""
-    if s.state.override and s.state.override[0] == s.spec.digest:
+    if s.state.override and s.state.override[0] in (s.spec.digest, s.spec.base):
         return None
+    return within(s, needed)
+
+
+def within(s: Situation, needed: float) -> Closed | None:
+    """The same, whatever was overridden."""
     ahead = [one for one in s.observed.closed if one.ends is None or one.ends > s.now]
     return next((one for one in ahead if one.begins <= s.now + needed), None)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.core.agreeing import answered, unapproved, used_up
 from reconciler.core.bearing import migrated, noted, restored
+from reconciler.core.drilling import drill_began, drill_ended, drill_scheduled
 from reconciler.core.endings import ended, overtaken, since
 from reconciler.core.events import (
     Accepted,
@@ -19,6 +20,10 @@ from reconciler.core.events import (
     Bootstrapped,
     Created,
     DriftFound,
+    DrillBegan,
+    DrillEnded,
+    DrillMissed,
+    DrillScheduled,
     Ended,
     Event,
     Froze,
@@ -104,8 +109,7 @@ def _fold(state: State, event: Event) -> State:
             suspended = state.suspended or f"somebody moved all traffic {where} by hand"
             return replace(state, suspended=suspended, by_hand=Word.AWAITED)
         case RequestRefused(verb, reason):
-            state = replace(state, adopt=None) if verb is Verb.ADOPT else replace(state, rollback="")
-            return replace(state, request_refused=f"{verb}: {reason}")
+            return replace(_refused(state, verb), request_refused=f"{verb}: {reason}")
         case Retired():
             left = state.leftover
             return replace(state, leftover=replace(left, stopped=True) if left else None)
@@ -114,6 +118,12 @@ def _fold(state: State, event: Event) -> State:
         case PausedByRule(reason):
             t = state.transition
             return replace(state, paused=reason, paused_by_rule=True, transition=unapproved(t) if t else None)
+        case DrillBegan():
+            return drill_began(state, event)
+        case DrillEnded():
+            return drill_ended(state, event)
+        case DrillScheduled() | DrillMissed():
+            return drill_scheduled(state, event)
         case Watched() | RestoreBegan():
             return state
         case Restored(version=version):
@@ -124,6 +134,17 @@ def _fold(state: State, event: Event) -> State:
             return ended(state, state.transition, event)
         case _:
             return _in_transition(state, state.transition, event)
+
+
+def _refused(state: State, verb: Verb) -> State:
+    """It is not kept for later."""
+    match verb:
+        case Verb.ADOPT:
+            return replace(state, adopt=None)
+        case Verb.DRILL:
+            return replace(state, drill_asked=None)
+        case _:
+            return replace(state, rollback="")
 
 
 def _accepted(state: State, event: Accepted) -> State:
@@ -158,6 +179,8 @@ def _adopted(state: State, stable: Release) -> State:
         state = overtaken(state, t, stable)
     state = since(state, stable, state.accepted.revision if state.accepted else "")
     left = state.leftover if state.leftover and state.leftover.release.slot is not stable.slot else None
+    if state.drill:
+        state = drill_ended(state, DrillEnded(Phase.SUPERSEDED, f"{stable} was adopted"))
     return replace(
         state, stable=stable, leftover=left, started=state.started.replace(stable.slot, stable.version),
         transition=None, adopt=None, forced=None, claim=True, intent=None, drift=None, abort="", promote=False,
@@ -173,6 +196,7 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
                 transition, digest=digest, revision=revision, steps=steps, cursor=cursor, opened=now, since=now,
                 passed=transition.passed & {Stage.MIGRATE}, phase=Phase.PROGRESSING, let_go=False, migrates=migrates,
                 migrated=transition.migrated and not anew, branch=_branch(state),
+                drill=transition.drill if state.drill else None,
             )  # fmt: skip
             transition = replace(unapproved(transition), admitted=frozenset())
         case StagePassed(stage):
@@ -217,7 +241,7 @@ def _began(state: State, event: Began) -> State:
     transition = Transition(
         event.transition, event.stable, event.newcomer, event.digest, event.revision, event.steps,
         opened=state.watched, since=state.watched, up=state.warm[event.newcomer.slot] == event.newcomer.version,
-        migrates=event.migrates, one_way=not state.bears(event.stable), branch=_branch(state),
+        migrates=event.migrates, one_way=not state.bears(event.stable), branch=_branch(state), drill=event.drill,
     )  # fmt: skip
     if event.back:
         transition = replace(

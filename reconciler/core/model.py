@@ -200,6 +200,21 @@ class GitAfter(StrEnum):
     NOTE = "note"
 
 
+class DrillKind(StrEnum):
+    """What is rehearsed, with stable's own version in both slots."""
+
+    SWITCH_AND_BACK = "switch-and-back"  # to the other slot, and home again
+    ROLLBACK = "rollback"  # all the way, and back in one fast step: how long until everybody is safe
+
+
+@dataclass(frozen=True, slots=True)
+class DrillPolicy:
+    """What a drill is here, when nobody says otherwise. When it is due is no matter of the core's: see `Agenda`."""
+
+    kind: DrillKind = DrillKind.SWITCH_AND_BACK
+    expires: float = 14400.0  # seconds after which one that is not over goes back
+
+
 class OnFailure(StrEnum):
     ROLLBACK = "rollback"
     HOLD = "hold"
@@ -236,6 +251,8 @@ class Spec:
     approvals: Approvals | None = None
     git_after: GitAfter = GitAfter.REVERT
     snapshot: Snapshot | None = None
+    drill: DrillPolicy | None = None
+    base: str = ""  # while a drill is on: the digest of the manifest over which this is laid; else empty
 
     @property
     def target(self) -> Release:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from reconciler.core.agreeing import unapproved, used_up
 from reconciler.core.bearing import begun
+from reconciler.core.drilling import safe
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
-from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights
+from reconciler.core.model import Admission, HandOver, Release, SetWeight, Slot, StrategyStep, Weights, all_on
 from reconciler.core.state import Refusal, Repeated, State, Transition, Word
 from reconciler.core.steps import (
     Act,
@@ -154,7 +155,8 @@ def _routed(state: State, act: Route) -> State:
         transition = _on_rung(transition, act.after.weights[transition.newcomer.slot], state.watched)
         if act.advance:
             transition = at_step(transition, transition.cursor + 1, state.watched)
-    return replace(state, closed=closed, drift=None, claim=False, transition=transition, by_hand=Word.NONE)
+    state = replace(state, closed=closed, drift=None, claim=False, transition=transition, by_hand=Word.NONE)
+    return safe(state) if transition and act.after.weights == all_on(transition.stable.slot) else state
 
 
 def _refused(state: State, act: Act, reason: str) -> State:

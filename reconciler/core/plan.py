@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from reconciler.core import approving, arriving, back, by_hand, forward, freezing, migrating, rest, saving, telling
+from reconciler.core import (
+    approving,
+    arriving,
+    back,
+    by_hand,
+    drill,
+    forward,
+    freezing,
+    migrating,
+    rest,
+    saving,
+    telling,
+)
 from reconciler.core.diff import standing
 from reconciler.core.events import Accepted, Applied, Intended
 from reconciler.core.model import Desired, Pair, Slot
@@ -65,8 +77,19 @@ def suspended(s: Situation) -> Answer | None:
     return Wait("Suspended", message, blocked=True)
 
 
+def begin_drill(s: Situation) -> Answer | None:
+    """A drill that is asked for, or due, begins where everything else would be at rest; what is to be done comes first,
+    and what stands in the way refuses it."""
+    if not drill.wanted(s):
+        return None
+    otherwise = _first(s, tuple(rule for rule in RULES if rule is not begin_drill)).answer
+    return drill.settled(s, otherwise) if isinstance(otherwise, Wait) else None
+
+
 RULES: tuple[Rule, ...] = (
     close_intent,
+    drill.note_schedule,
+    begin_drill,
     forward.honour_abort,
     by_hand.moved_by_hand,
     suspended,
@@ -77,10 +100,12 @@ RULES: tuple[Rule, ...] = (
     arriving.claim_gateway,
     by_hand.stand_back,
     by_hand.take_back,
+    drill.end_drill,
     forward.supersede,
     forward.rebind,
     migrating.note_migration,
     forward.turn_back,
+    drill.turn_round,
     rest.late_rollback,
     arriving.start_stable,
     arriving.reopen_gateway,
@@ -107,6 +132,7 @@ RULES: tuple[Rule, ...] = (
     rest.begin,
     rest.retire,
     rest.stage_idle,
+    drill.away,
     rest.held_target,
     rest.rest,
 )
@@ -128,7 +154,10 @@ def decide(desired: Desired, observed: Observed, state: State, now: float, rules
         pins = Pair(spec.pinned(Slot.BLUE), spec.pinned(Slot.GREEN))
         event = Accepted(spec.digest, desired.revision, pins, spec.gateway, spec.active, desired.branch)
         return Decision("accept-desired", Record(event))
-    situation = Situation(desired, spec, observed, state, now, standpoint.refused)
+    return _first(Situation(desired, spec, observed, state, now, standpoint.refused), rules)
+
+
+def _first(situation: Situation, rules: tuple[Rule, ...]) -> Decision:
     for rule in rules:
         answer = rule(situation)
         if answer is not None:

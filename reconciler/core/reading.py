@@ -172,6 +172,19 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Agenda:
+    """What the wall clock says of drills, at one look. All times are text, in UTC, and compare as text."""
+
+    schedule: str = ""  # as it is written; empty: there is none
+    due: str = ""  # the latest moment at which one was due
+    late: float = 0.0  # seconds since then
+    now: str = ""
+    until: str = ""  # when one that begins now has to be over
+    over: bool = False  # the time of what is under way, or was asked for, is over
+    next: str = ""  # for people, on the wall of the schedule's own time zone
+
+
+@dataclass(frozen=True, slots=True)
 class GitReading:
     """Does git still ask for what a transition was turned back from, and what keeps its file from being put back?"""
 
@@ -194,5 +207,6 @@ class Observed:
     votes_unread: str = ""  # why they cannot be read
     closed: tuple[Closed, ...] = ()  # by windows and freezes, in order
     git: GitReading | None = None  # None: nothing to be told to git, or nobody looked
+    agenda: Agenda = Agenda()
     detail: str = field(default="", compare=False)  # why the gateway is unknown
     snapshot: SnapshotReading = SnapshotReading()

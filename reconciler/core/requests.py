@@ -27,7 +27,7 @@ def requested(state: State, request: Requested) -> State:
             return _resumed(state)
         case Verb.SUSPEND if state.transition is None or request.leave_split:
             return replace(state, suspended=reason)
-        case Verb.ABORT if transition:  # on the way back too: a suspended one goes on
+        case Verb.ABORT if transition or _unbegun(state):  # on the way back too: a suspended one goes on
             return replace(state, abort=reason)
         case Verb.ROLLBACK if moving:
             return replace(state, abort=request.reason or "by an operator, who typed rollback")
@@ -36,16 +36,25 @@ def requested(state: State, request: Requested) -> State:
         case Verb.PROMOTE if transition and moving and isinstance(transition.step, Pause):
             return replace(state, promote=True)
         case Verb.RETRY:
+            drill = replace(state.drill, stuck="") if state.drill else None
             state = replace(state, held=(), refusal=None, untold=(), accept_rewritten=request.accept_rewritten)
+            state = replace(state, drill=drill)
             return replace(state, duty=replace(state.duty, good="") if state.duty else None)  # it may be asked for
         case Verb.ADOPT:
             return replace(state, adopt=request.slot, request_refused="")
         case Verb.HANDOVER:
             return replace(state, forced=request.slot)
+        case Verb.DRILL:
+            return replace(state, drill_asked=request, request_refused="")
         case Verb.DOWN:
             return _down(state, reason)
         case _:
             return state
+
+
+def _unbegun(state: State) -> bool:
+    """A drill that has moved nothing yet."""
+    return state.drill is not None and not state.drill.turned
 
 
 def _down(state: State, reason: str) -> State:

@@ -96,6 +96,8 @@ def rollback_refusal(spec: Spec, state: State, now: float) -> str:
         return f"the data was migrated for {stable}, and {works} not work with it; {instead}"
     if left is None or not left.good:
         return f"there is no earlier release to return to; {instead}"
+    if left.release.version == stable.version:
+        return f"{left.release} is the very version that serves; {instead}"
     if spec.pinned(left.release.slot) != left.release.version:
         return f"{left.release} is no longer pinned in git; {instead}"
     if now > left.since + spec.rollback_window:
@@ -106,14 +108,19 @@ def rollback_refusal(spec: Spec, state: State, now: float) -> str:
 def begin(s: Situation) -> Answer | None:
     """Git asks for another slot than stable: a transition begins, unless that version is held or we are paused."""
     stable, target = s.state.stable, s.spec.target
-    if stable is None or s.transition or target == stable or s.refused:
+    drill = s.state.drill if s.spec.base else None
+    home = drill is not None and drill.turned  # whatever has become of git's head meanwhile
+    if stable is None or s.transition or target == stable or (s.refused and not home):
         return None
     fit = s.runs(stable) or not s.state.bears(stable)
     if s.state.is_held(target.version) or s.state.paused or not fit or not may_begin(s):
         return None  # while a way back has to be up nothing begins, and a newcomer is not blamed for stable's state
     steps = s.spec.steps
     migrates, asked = s.spec.migration is not None, s.state.asked_for(target)
-    return Record(Began(name(s, target), stable, target, s.spec.digest, asked, steps, migrates=migrates))
+    event = Began(name(s, target), stable, target, s.spec.digest, asked, steps, migrates=migrates)
+    if drill and s.state.accepted:
+        event = replace(event, revision=s.state.accepted.revision, drill=drill.kind)
+    return Record(event)
 
 
 def name(s: Situation, newcomer: Release) -> str:
@@ -142,7 +149,7 @@ def stage_idle(s: Situation) -> Answer | None:
         return None
     idle = stable.slot.other
     version = s.spec.pinned(idle)
-    if version is None or s.state.is_held(version) or (left and left.release == Release(idle, version)):
+    if version is None or s.state.is_held(version) or (left and Release(idle, version) in (left.release, left.spare)):
         return None
     if left and not (left.good or left.stopped) and any(version in held.before for held in s.state.held):
         return None  # its file was put back: what failed stays up for study, until it is retired
@@ -170,20 +177,20 @@ def held_target(s: Situation) -> Answer | None:
     )
     kept = pending(s)
     told = f"{message}; RevertPending: {kept}" if kept else message
-    return _beside(Wait("RevisionHeld", f"{told}{_silent(s)}", blocked=True), _trouble(s))
+    return beside(Wait("RevisionHeld", f"{told}{_silent(s)}", blocked=True), trouble(s))
 
 
 def rest(s: Situation) -> Answer | None:
     """Nothing to do. Says so, or says what stands in the way."""
-    trouble = _trouble(s)
+    amiss = trouble(s)
     if s.refused:
-        return _beside(s.refused, trouble)
+        return beside(s.refused, amiss)
     if s.state.paused:
         message = f"{s.state.paused}; go on with: reconcile resume {s.spec.environment}"
-        return _beside(Wait("Paused", message, blocked=True), trouble)
+        return beside(Wait("Paused", message, blocked=True), amiss)
     if s.spec.target != s.state.stable and (hit := closed(s, length(s.spec))):
-        return _beside(frozen(s, hit), trouble)
-    return trouble or Wait("InSync", f"{s.state.stable} serves{_silent(s)}", until=_next_timer(s))
+        return beside(frozen(s, hit), amiss)
+    return amiss or Wait("InSync", f"{s.state.stable} serves{_silent(s)}", until=_next_timer(s))
 
 
 def _silent(s: Situation) -> str:
@@ -192,12 +199,12 @@ def _silent(s: Situation) -> str:
     return f"; NotePending: {why}" if why else ""
 
 
-def _beside(wait: Wait, trouble: Wait | None) -> Wait:
+def beside(wait: Wait, amiss: Wait | None) -> Wait:
     """What a person is waited for must not hide that something is broken, too."""
-    return replace(wait, message=f"{wait.message}; and {trouble.message}", alert=True) if trouble else wait
+    return replace(wait, message=f"{wait.message}; and {amiss.message}", alert=True) if amiss else wait
 
 
-def _trouble(s: Situation) -> Wait | None:
+def trouble(s: Situation) -> Wait | None:
     """What is not well with stable: its members, its owners, its users' weights."""
     stable = s.state.stable
     if stable is None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase, SnapshotTaken
-from reconciler.core.model import Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
+from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase, Requested, SnapshotTaken
+from reconciler.core.model import DrillKind, Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
 from reconciler.core.reading import Window
 from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop, TakeSnapshot
 
@@ -94,6 +94,7 @@ class Transition:
     branch: str = ""  # on which it was asked for
     saving: bool = False  # its recovery point was begun, and nothing is known to have come of it yet
     saved: SnapshotTaken | None = None  # its recovery point
+    drill: DrillKind | None = None  # nobody has asked for it in git: whatever becomes of it, nothing is held for it
 
     @property
     def step(self) -> StrategyStep | None:
@@ -136,6 +137,7 @@ class Leftover:
     since: float
     good: bool
     stopped: bool = False
+    spare: Release | None = None  # what a drill found pinned there and not up: it is not brought up after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,37 @@ class Behind:
     release: Release
     version: str
     check: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drill:
+    """The rehearsal that is on: while it is, it is not git's word that counts. See `drilling`."""
+
+    kind: DrillKind
+    home: Release  # who was stable when it began, and is to be when it is over
+    base: str  # the digest of what was in force then
+    began: float
+    expires: float
+    until: str = ""
+    at: str = ""
+    spare: Release | None = None
+    turned: bool = False  # the way out is over, for better or worse: what is left is the way home
+    phase: Phase = Phase.SUCCEEDED  # how it will be said to have ended, as it stands now
+    reason: str = ""
+    stuck: str = ""  # why the way home did not succeed: a person says when to try again
+    safety: float | None = None  # seconds from when it turned back until everybody was on stable
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """How a drill went. `at`: when it began, by the wall (UTC); the other times are watched seconds."""
+
+    kind: DrillKind
+    phase: Phase
+    reason: str
+    at: str
+    took: float
+    safety: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +287,11 @@ class State:
     untold: tuple[Refusal, ...] = ()  # what git has not taken: per transition, the file and the note
     since: Pair[str | None] = NEITHER  # per slot: the revision with which its stable release became stable
     by_hand: Word = Word.NONE  # the gateway was moved by hand, and not written by us since
+    drill: Drill | None = None
+    drill_asked: Requested | None = None  # until it is begun, or refused
+    drilled: tuple[Drilled, ...] = ()  # the last two of each kind, the latest last
+    agenda: tuple[str, str] = ("", "")  # the schedule that is known, and the latest time of it that was dealt with
+    missed: str = ""  # when a drill was due last, and why it did not begin
 
     @property
     def in_charge(self) -> Release | None:

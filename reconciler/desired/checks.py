@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from reconciler.desired.drill_checks import check_drill
 from reconciler.desired.explain import Found
 from reconciler.desired.window_checks import check_windows
 from reconciler.spelling import clip, unknown
@@ -32,6 +33,7 @@ def check(data: Any) -> Saying:
     yield from _gate_names(gates)
     yield from _saved(spec)
     yield from _approvals(spec, [member for _, member in members])
+    yield from check_drill(_mapping(spec.get("drill")))
     yield from check_windows(_list(spec.get("windows")))
 
 

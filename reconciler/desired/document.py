@@ -1,6 +1,6 @@
 """A manifest as it is written: the models from which the published schema is generated.
 
-What comes later (drill, ...) is not here, and therefore refused: a key that is silently ignored
+What comes later is not here, and therefore refused: a key that is silently ignored
 would be a promise not kept.
 """
 
@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from reconciler.core.model import DriftMode, GitAfter, Mode, OnFailure, Slot, Traffic
+from reconciler.core.model import DriftMode, DrillKind, GitAfter, Mode, OnFailure, Slot, Traffic
 from reconciler.drivers.commands.name import CommandName
 from reconciler.drivers.named import Name as OperatorsName
 from reconciler.drivers.named import Named
@@ -214,6 +214,7 @@ class Approvals(Part):
 
 
 LONGEST_WINDOW = 31 * 86400.0
+LONGEST_DRILL = 7 * 86400.0
 
 
 class WindowEntry(Part):
@@ -225,6 +226,15 @@ class WindowEntry(Part):
     duration: Annotated[Duration, Field(gt=0, le=LONGEST_WINDOW)]
     time_zone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
     reason: Annotated[str, StringConstraints(max_length=200)] = ""
+
+
+class DrillEntry(Part):
+    """A rehearsal with stable's own version in both slots. Without a schedule it begins on a person's word only."""
+
+    schedule: str | None = None
+    time_zone: Annotated[str, StringConstraints(max_length=64)] = "UTC"
+    kind: DrillKind = DrillKind.SWITCH_AND_BACK
+    expires: Annotated[Duration, Field(gt=0, le=LONGEST_DRILL)] = 14400.0
 
 
 class Rollback(Part):
@@ -247,6 +257,7 @@ class Body(Part):
     approvals: Approvals | None = None
     windows: Annotated[tuple[WindowEntry, ...], Field(max_length=50)] = ()
     rollback: Rollback = Rollback()
+    drill: DrillEntry | None = None
     on_failure: OnFailure = OnFailure.ROLLBACK
     drift_detection: DriftDetection = DriftDetection()
 

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ValidationError
 from reconciler.core.model import Mode, Spec, Stage
 from reconciler.desired import schema
 from reconciler.desired.checks import check
-from reconciler.desired.document import Chosen, Document, Migrate, Snapshot, WindowEntry
+from reconciler.desired.document import Chosen, Document, DrillEntry, Migrate, Snapshot, WindowEntry
+from reconciler.desired.drill_checks import never_done
 from reconciler.desired.explain import Found, explain
 from reconciler.desired.spec import named_gates, to_spec
 from reconciler.desired.yaml_strict import MOST_PROBLEMS, Parsed, Path, parse
@@ -69,6 +70,7 @@ class Manifest:
     snapshot: Snapshot | None
     migrate: Migrate | None
     windows: tuple[WindowEntry, ...]
+    drill: DrillEntry | None
     parsed: Parsed = field(compare=False, repr=False)  # for the places of what is found wrong later
 
     def problem(self, path: Path, message: str) -> Problem:
@@ -130,7 +132,11 @@ def _understood(parsed: Parsed) -> Manifest | Invalid:
     if wrong:
         _tell(parsed, wrong)
         return _invalid(parsed)
-    return _manifest(document, dict(drivers), parsed)
+    manifest = _manifest(document, dict(drivers), parsed)
+    if late := [*never_done(manifest.spec)]:
+        _tell(parsed, late)
+        return _invalid(parsed)
+    return manifest
 
 
 def _drivers(document: Document) -> Iterator[tuple[Path, BaseModel | list[Found]]]:
@@ -206,6 +212,7 @@ def _manifest(document: Document, settings: dict[Path, Any], parsed: Parsed) -> 
         snapshot=body.snapshot,
         migrate=body.migrate,
         windows=body.windows,
+        drill=body.drill,
         parsed=parsed,
     )
 

@@ -128,13 +128,14 @@ class Desires:
             return composed
 
     def manifest(self, spec: Spec) -> Manifest:
-        """The manifest behind a spec that `desired` gave. Raises InvalidDesired when it is not to be had any more."""
+        """The manifest behind a spec that `desired` gave, also where a drill is laid over it. Raises InvalidDesired
+        when it is not to be had any more."""
         with self._lock:
             head = self._snapshot.environments.get(spec.environment)
             kept = self._kept.get(spec.environment)
             for found in (head, kept.manifest if kept else None):
-                if isinstance(found, Manifest) and found.spec.digest == spec.digest:
-                    return found
+                if isinstance(found, Manifest) and found.spec.digest == (spec.base or spec.digest):
+                    return replace(found, spec=spec) if spec.base else found
         text = f"the manifest of '{spec.environment}' with digest {spec.digest[:12]} is not to be had any more"
         raise InvalidDesired(Problem(str(self.repository.path), 0, 0, text))
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from reconciler.core.model import (
     Analysis,
     Approvals,
+    DrillPolicy,
     GateSpec,
     HandOver,
     Limits,
@@ -33,7 +34,7 @@ from reconciler.core.model import (
     Traffic,
 )
 from reconciler.desired.document import Approvals as Asked
-from reconciler.desired.document import Body, Document, GateChoice, Gates, Migrate, SlotPin, Step
+from reconciler.desired.document import Body, Document, DrillEntry, GateChoice, Gates, Migrate, SlotPin, Step
 from reconciler.desired.document import Snapshot as Saved
 from reconciler.desired.yaml_strict import Path
 
@@ -98,6 +99,7 @@ def to_spec(document: Document, settings: Settings) -> Spec:
         approvals=_approvals(body.approvals),
         git_after=body.rollback.git,
         snapshot=_snapshot(body.snapshot),
+        drill=_drill(body.drill),
     )
 
 
@@ -123,6 +125,10 @@ def _approvals(asked: Asked | None) -> Approvals | None:
         return None
     before = tuple(stage for stage in Stage if stage in asked.before)
     return Approvals(before, asked.approvers, asked.minimum, asked.self_approval, asked.expires, asked.deadline)
+
+
+def _drill(entry: DrillEntry | None) -> DrillPolicy | None:
+    return DrillPolicy(entry.kind, entry.expires) if entry else None
 
 
 def _steps(body: Body) -> tuple[StrategyStep, ...]:

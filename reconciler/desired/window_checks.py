@@ -32,12 +32,12 @@ def _window(path: tuple[str | int, ...], entry: Any) -> Iterator[Found]:
     if len(words) == 2:
         yield (*path, "deny"), True, "a window allows or denies; make two windows of it: deny wins where they meet"
     for word in words:
-        yield from _refused((*path, word), lambda text: Cron(text, UTC, timedelta(0)), entry[word])
-    yield from _refused((*path, "timeZone"), zone, entry.get("timeZone", "UTC"))
-    yield from _refused((*path, "duration"), _fits, entry.get("duration"))
+        yield from refused((*path, word), lambda text: Cron(text, UTC, timedelta(0)), entry[word])
+    yield from refused((*path, "timeZone"), zone, entry.get("timeZone", "UTC"))
+    yield from refused((*path, "duration"), _fits, entry.get("duration"))
 
 
-def _refused(path: tuple[str | int, ...], read: Callable[[str], object], text: Any) -> Iterator[Found]:
+def refused(path: tuple[str | int, ...], read: Callable[[str], object], text: Any) -> Iterator[Found]:
     if isinstance(text, str):
         try:
             read(text)

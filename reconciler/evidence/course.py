@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.core.events import Accepted, Began, Rebound, Requested, RollbackBegan
+from reconciler.core.events import Accepted, Began, DrillBegan, Rebound, Requested, RollbackBegan
+from reconciler.core.state import State
 from reconciler.evidence.step import Step
 
 TURNS = (
@@ -17,7 +18,7 @@ def turns(steps: Sequence[Step]) -> Iterator[tuple[int, Step, str]]:
     back = 0
     for step in steps:
         match step.entry.event:
-            case Accepted() | Requested():
+            case Accepted() | Requested() | DrillBegan():
                 back = 0
             case RollbackBegan():
                 back += 1
@@ -31,7 +32,7 @@ def backwards(steps: Sequence[Step]) -> Iterator[tuple[int, Step, str]]:
     left: set[str] = set()
     for step in steps:
         accepted, event = step.before.accepted, step.entry.event
-        if isinstance(event, Began | Rebound) and (accepted is None or event.digest != accepted.digest):
+        if isinstance(event, Began | Rebound) and not _in_force(event, step.before):
             yield 14, step, f"a transition follows {event.digest[:12]}, which is not in force"
         if not isinstance(event, Accepted) or accepted is None:
             continue
@@ -40,3 +41,14 @@ def backwards(steps: Sequence[Step]) -> Iterator[tuple[int, Step, str]]:
         left |= {accepted.revision} - {event.revision}
         if step.before.accept_rewritten:
             left.clear()  # another history: what was left may come anew in it
+
+
+def _in_force(event: Began | Rebound, before: State) -> bool:
+    """In a drill that is stable's own version in another slot, and home again: what nobody has committed."""
+    t, drill = before.transition, before.drill
+    if drill is None or not (event.drill if isinstance(event, Began) else t and t.drill):
+        return before.accepted is not None and event.digest == before.accepted.digest
+    if isinstance(event, Rebound):
+        return True
+    here, there = event.stable, event.newcomer
+    return drill.home in (here, there) and here.version == there.version

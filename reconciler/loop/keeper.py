@@ -14,7 +14,7 @@ from reconciler.core.diff import standing
 from reconciler.core.events import Applied, Event, Requested, Watched
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Pair, Spec, Traffic
-from reconciler.core.reading import UNREAD, Closed, GatewayReading, MemberStatus, Observed
+from reconciler.core.reading import UNREAD, Agenda, Closed, GatewayReading, MemberStatus, Observed
 from reconciler.core.serving import service, tally
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Note, PutBack, Result, Route
@@ -54,13 +54,14 @@ class Keeper:
         beside: Beside | None = None,
         closed: Callable[[Manifest, float], tuple[Closed, ...]] = lambda _manifest, _watched: (),
         watcher: Watcher | None = None,
+        agenda: Callable[[Manifest, State], Agenda] = lambda _manifest, _state: Agenda(),
         clock: Clock = SYSTEM,
         boundary: Boundary = no_boundary,
     ) -> None:
         self.name, self.actor, self.boundary = name, actor, boundary
         self.watcher = watcher or Nobody()
         self._journal, self._look, self._manifest, self._open, self._pool = journal, look, manifest, open_world, pool
-        self._beside, self._closed = beside, closed
+        self._beside, self._closed, self._agenda = beside, closed, agenda
         self._world: World | None = None
         self._gateway: GatewayReading | None = None
         self._judged_from = 0.0  # watched seconds: gates do not judge what came before
@@ -192,7 +193,7 @@ class Keeper:
 
     def world_fits(self, desired: Desired) -> bool:
         spec = standing(desired, self.state).spec
-        return spec is None or (self._world is not None and self._world.manifest.spec.members == spec.members)
+        return spec is None or (self._world is not None and self._world.manifest.spec.digest == spec.digest)
 
     def observe(self, desired: Desired, state: State, *, gates: bool = True) -> Observed:
         """One look; not `gates`: at everything else. Without any desired state there is nothing to look at, and
@@ -227,9 +228,17 @@ class Keeper:
         """What is neither gateway nor member nor gate: git beside the desired state, and the calendar."""
         if self._beside:
             observed = look(self._beside, observed, state)
-        if state.stable is None or (state.transition is None and spec.target == state.stable):
+        manifest = self._known(spec)
+        found = self._agenda(manifest, state)
+        observed = replace(observed, agenda=found)
+        drills = state.drill_asked is not None or found.due > state.agenda[1]
+        if state.stable is None or (state.transition is None and spec.target == state.stable and not drills):
             return observed  # nothing wants to go forward
-        return replace(observed, closed=self._closed(self._manifest(spec), self.now))
+        return replace(observed, closed=self._closed(manifest, self.now))
+
+    def _known(self, spec: Spec) -> Manifest:
+        world = self._world
+        return world.manifest if world and world.manifest.spec.digest == spec.digest else self._manifest(spec)
 
     def apply(self, act: Act, observed: Observed) -> Applied:
         if isinstance(act, PutBack | Note) and self._beside:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reconciler.core.conditions import Status, status
 from reconciler.core.diff import standing
-from reconciler.core.events import Accepted, Applied, Began, Ended
+from reconciler.core.events import Accepted, Adopted, Applied, Began, DrillBegan, DrillEnded, Ended
 from reconciler.core.model import Desired, Spec
 from reconciler.core.plan import Decision, decide, intended
 from reconciler.core.reading import Observed
@@ -21,6 +21,7 @@ from reconciler.loop.keeper import Keeper
 log = logging.getLogger("reconciler.tick")
 
 LOOK_AGAIN = "LookAgain"
+OTHERS = (Accepted, Adopted, DrillBegan, DrillEnded, Ended)  # after these another desired state may be in force
 RECORDS = 50  # facts that one tick may record before it looks again
 
 
@@ -66,8 +67,8 @@ def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
                     keeper.beat()  # what users got before it, and in it, are told apart
                 keeper.note(event, decision.rule)
                 moved = True
-                if isinstance(event, Accepted) and not keeper.world_fits(desired):
-                    break  # other members: what was observed does not tell about them
+                if isinstance(event, OTHERS) and not keeper.world_fits(desired):
+                    break  # other members, or other pins: the drivers do not know of them yet
             case Do():
                 applied = _act(keeper, desired, observed, decision)
                 return _told(keeper, desired, observed, decision, True, applied.result is not Result.DONE)
@@ -104,7 +105,7 @@ def _heartbeat(keeper: Keeper) -> None:
 
 def heartbeat(state: State) -> float | None:
     """Seconds of watching after which a record is due; None while no timer runs."""
-    if state.transition:
+    if state.transition or state.drill:
         return 5.0
     return 60.0 if state.leftover and not state.leftover.stopped else None
 

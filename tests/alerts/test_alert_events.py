@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from alerts_world import ACCEPTED, ASKED, BEGAN, DRIFT, REVISION, SUCCEEDED, World, failed
 
 from reconciler.alerts.events import LONGEST, Stall, plain, stalled, stalls
-from reconciler.core.events import Applied, Began, Ended, Event, Intended, MovedByHand, PausedByRule, Phase
+from reconciler.core.events import (
+    Applied,
+    Began,
+    DrillBegan,
+    DrillEnded,
+    DrillMissed,
+    Ended,
+    Event,
+    Intended,
+    MovedByHand,
+    PausedByRule,
+    Phase,
+    RollbackBegan,
+)
 from reconciler.core.history import fold
-from reconciler.core.model import Admission, Pair, Routing, share
+from reconciler.core.model import Admission, DrillKind, Pair, Release, Routing, Slot, share
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
 from reconciler.core.steps import Result, Route
@@ -173,3 +187,49 @@ def test_nothing_is_written_or_read_where_nobody_is_told(tmp_path: Path) -> None
     world.bell.stop()
     assert not (tmp_path / "state").exists()
     world.journal.close()
+
+
+class TestDrills:
+    """Whoever is woken by one reads that it was one."""
+
+    drill = DrillBegan(DrillKind.SWITCH_AND_BACK, BEGAN.stable, "d" * 64, 900.0)
+    there = replace(BEGAN, newcomer=Release(Slot.GREEN, "1.4.1"), drill=DrillKind.SWITCH_AND_BACK)
+
+    def test_its_transitions_are_no_news_and_its_end_is(self, world: World) -> None:
+        world.write(ACCEPTED, self.drill, self.there, Ended(Phase.SUCCEEDED), DrillEnded(Phase.SUCCEEDED))
+        title, body, kind = only(world)
+        assert (title, kind) == ("production: the drill (switch-and-back) has succeeded", Kind.SUCCEEDED)
+        assert "why: blue@1.4.1 serves, as before" in body
+
+    def test_one_that_did_not_succeed_says_why_and_that_nobody_was_hurt(self, world: World) -> None:
+        back = RollbackBegan(Phase.ROLLED_BACK, "AnalysisFailed", "5 errors", hold=False)
+        ended = DrillEnded(Phase.ROLLED_BACK, "AnalysisFailed: 5 errors")
+        world.write(ACCEPTED, self.drill, self.there, back, Ended(Phase.ROLLED_BACK), ended)
+        title, body, kind = only(world)
+        told = "production: the drill (switch-and-back) has not succeeded, blue@1.4.1 serves as before"
+        assert (title, kind) == (told, Kind.ROLLED_BACK)
+        assert "why: RolledBack: AnalysisFailed: 5 errors" in body
+        assert "reconcile history production" in body
+
+    def test_one_that_a_commit_has_overtaken_is_no_news(self, world: World) -> None:
+        world.write(ACCEPTED, self.drill, DrillEnded(Phase.SUPERSEDED, "git asks for green@2"))
+        world.ring()
+        assert world.takers["ops"].got == []
+
+    def test_one_that_was_left_out_is_told(self, world: World) -> None:
+        world.write(ACCEPTED, DrillMissed("2026-01-01T03:00:00+00:00", "nobody was here to begin it then"))
+        title, body, kind = only(world)
+        assert kind is Kind.STALLED
+        assert title == "production: the drill that was due at 2026-01-01T03:00:00+00:00 is left out"
+        assert "nobody was here" in body
+
+    def test_an_approval_in_a_drill_says_so(self, world: World) -> None:
+        world.write(ACCEPTED, self.drill, self.there, ASKED)
+        assert only(world)[0] == "production: shift of green@1.4.1 in a drill waits for approval"
+
+    def test_what_waits_for_somebody_in_a_drill_says_so(self) -> None:
+        state = fold(fold(State(), ACCEPTED), self.drill)
+        found = stalled(Stall(1, 1, "production", "DrillAway", "it did not come home", "now"), state)
+        assert found is not None
+        assert found.title == "production: a drill is on, and it waits for somebody: DrillAway"
+        assert "reconcile retry production" in found.body

@@ -12,6 +12,8 @@ from reconciler.core.events import (
     Admitted,
     Approved,
     Began,
+    DrillBegan,
+    DrillEnded,
     Ended,
     Event,
     LetGo,
@@ -194,7 +196,10 @@ def asked_for(edge: Edge) -> str:
 
 
 def law_15(edge: Edge) -> str:
-    moved = isinstance(event(edge), Accepted | Began) and not getattr(event(edge), "back", "")
+    said, drill = event(edge), edge.state.drill
+    moved = isinstance(said, Accepted | Began) and not getattr(said, "back", "")
+    if isinstance(said, Began) and drill and drill.turned and said.newcomer == drill.home:
+        return ""  # no wish of that head's: the way home of what was begun before
     return "an unusable head sets something going" if edge.desired.head is None and moved else ""
 
 
@@ -376,7 +381,8 @@ def unmeant(edge: Edge) -> str:
 def in_time(edge: Edge) -> str:
     """In closed windows nothing goes forward but what a person has let through."""
     t, spec, step = edge.state.transition, edge.spec, act(edge)
-    through = edge.state.override is not None and spec is not None and edge.state.override[0] == spec.digest
+    override = edge.state.override
+    through = override is not None and spec is not None and override[0] in (spec.digest, spec.base)
     now = any(one.begins <= edge.now and (one.ends is None or one.ends > edge.now) for one in edge.observed.closed)
     if (t and t.going_back) or through or not now:
         return ""
@@ -403,6 +409,30 @@ def handled(edge: Edge) -> str:
     return f"moved by hand, nobody has said where to, and {step} is done" if astray and not told else ""
 
 
+def drills(edge: Edge) -> str:
+    """A drill begins at rest, with all users on what it is to come home to; all its versions are stable's; nothing is
+    held for it; and it is over when they are home, or when git asks for something else."""
+    state, said, drill = edge.state, event(edge), edge.state.drill
+    t, spec = state.transition, edge.spec
+    match said:
+        case DrillBegan():
+            still = state.paused or state.suspended or state.down
+            home = state.stable == said.home and serves(edge) and before(edge) == all_on(said.home.slot)
+            fine = home and healthy(edge, said.home.slot) and not (t or drill or still)
+            return "" if fine else "a drill begins where not all is at rest and well"
+        case Began() if spec is not None and (said.drill or spec.base):
+            same = said.newcomer.version == said.stable.version
+            whole = drill is not None and said.drill is drill.kind and drill.home in (said.newcomer, said.stable)
+            return "" if same and whole else "a drill moves users to something else"
+        case RollbackBegan() if t and t.drill:
+            return "stable's version would be held for a drill" if said.hold else ""
+        case DrillEnded() if spec is not None and not spec.base:
+            return "" if state.in_charge and spec.pinned(state.in_charge.slot) == state.in_charge.version else "lost"
+        case DrillEnded():
+            return "" if drill and state.stable == drill.home and not t else "a drill is over, and users are not home"
+    return ""
+
+
 def speaks(edge: Edge) -> str:
     """Liveness on one edge: a wait says who or what ends it, and never for a moment that is over."""
     wait = edge.decision.answer
@@ -421,6 +451,7 @@ LAWS = {
     "git": asked_for,
     "by hand": handled,
     "recovery point": saved_first,
+    "drill": drills,
 }  # fmt: skip
 FOR_FACTS = (
     "4",
@@ -432,8 +463,9 @@ FOR_FACTS = (
     "left behind",
     "approval",
     "git",
+    "drill",
 )  # others have nothing to say of facts
-FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "git", "liveness"))
+FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "git", "liveness", "drill"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),
 )}  # fmt: skip

@@ -15,6 +15,8 @@ from reconciler.core.events import Applied, GenerationTaken, Intended, RollbackB
 from reconciler.core.model import (
     Approvals,
     DriftMode,
+    DrillKind,
+    DrillPolicy,
     Migration,
     OnFailure,
     Outcome,
@@ -29,6 +31,7 @@ from reconciler.core.model import (
 )
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.reading import (
+    Agenda,
     Closed,
     MemberStatus,
     MigrationReading,
@@ -53,6 +56,7 @@ HEADS = (
     *(spec(G, green="v2", approvals=ASKED), spec(G, green="v3", approvals=BOTH_ASKED, on_failure=OnFailure.HOLD)),
     *(spec(G, green="v2", snapshot=SHARED), spec(G, green="v3", snapshot=SHARED, migration=BOTH_WORK, approvals=ASKED)),
     *(spec(G, green="v2", migration=BOTH_WORK), spec(G, green="v3", migration=ONE_WAY, steps=(SetWeight(100),))),
+    *(spec(drill=DrillPolicy(expires=150.0)), spec(drill=DrillPolicy(DrillKind.ROLLBACK), approvals=ASKED)),
 )
 VERSIONS = ("v1", "v2", "v3")
 ALIVE = (MemberStatus.READY, MemberStatus.UNREADY, MemberStatus.STOPPING)
@@ -89,9 +93,9 @@ class Walk:
         return (
             self.crash, self.deafen, self.restart_gateway, self.lose_weights, self.move_weights, self.kill, self.flap,
             self.blind, self.judge, self.commit, self.verb, self.reboot, self.counters, self.frail, self.jump,
-            self.take_generation, self.rewrite, self.migration, self.vote, self.calendar, self.git,
-            self.move_by_hand,
-            self.snapshot,
+            self.take_generation, self.rewrite, self.migration, self.vote, self.calendar, self.git, self.drill,
+            self.agenda,
+            self.move_by_hand, self.snapshot,
         )  # fmt: skip
 
     def _fault(self) -> None:
@@ -181,6 +185,14 @@ class Walk:
         shut = Closed(now + pick((-5.0, 50.0)), pick((now + 90.0, None)), "deny")
         self.world.closed = pick(((), (shut,)))
 
+    def drill(self) -> None:
+        self.world.say(Verb.DRILL, drill=self.random.choice((None, *DrillKind)))
+
+    def agenda(self) -> None:
+        pick, number = self.random.choice, len(self.world.edges)
+        late, over = pick((1.0, 1.0, 1e6)), pick((False, False, True))
+        self.world.agenda = Agenda(pick(("monthly", "weekly", "")), f"{number:09}", late, over=over)
+
     def git(self) -> None:
         self.world.gone, self.world.obstacle = self.random.choice(((True, ""), (False, "a merge"), (False, "")))
 
@@ -197,6 +209,7 @@ class Walk:
         world.unreadable, world.verdicts, world.frail, world.slow = set(), {}, set(), set()
         world.migrates, world.closed, world.gone, world.obstacle = MigrationStatus.APPLIED, (), False, ""
         world.saves = SnapshotStatus.TAKEN
+        world.agenda = replace(world.agenda, over=False)
 
     def _come_to_rest(self, limit: int = 1500) -> int:
         """Decisions until it waits for a named person, or for a timer at rest; -1 with a breach if it never does."""
@@ -239,7 +252,7 @@ class Walk:
             case "WaitingApproval":
                 world.vote("ann")
                 world.vote("bob")
-            case "RevisionHeld":
+            case "RevisionHeld" | "DrillAway":
                 world.say(Verb.RETRY)
             case "BranchRewritten":
                 world.say(Verb.RETRY, accept_rewritten=True)

@@ -40,6 +40,7 @@ from reconciler.core.model import (
 from reconciler.core.plan import RULES, Decision, Rule, decide, intended
 from reconciler.core.reading import (
     UNREAD,
+    Agenda,
     Closed,
     Counters,
     GateReading,
@@ -126,6 +127,7 @@ class World:
     votes: list[Vote] = field(default_factory=list)
     votes_unread: str = ""
     closed: tuple[Closed, ...] = ()
+    agenda: Agenda = field(default_factory=Agenda)
     tells: bool = False  # git can be written: what failed is put back
     branch: str = ""  # that is looked at
     obstacle: str = ""  # what keeps the file from being put back
@@ -168,6 +170,7 @@ class World:
         members = Pair(*(gone if slot in self.unreadable else self.observed.members[slot] for slot in Slot))
         seen = replace(self.observed, members=members, serving=self.serving, gates=self._gates())
         seen = replace(seen, votes=tuple(self.votes), votes_unread=self.votes_unread, closed=self.closed)
+        seen = replace(seen, agenda=self.agenda)
         seen = replace(seen, git=self._git())
         return replace(seen, gateway=None) if self.deaf else seen
 

@@ -10,6 +10,7 @@ from itertools import product
 
 import pytest
 from core_asking import FEW, asking, owing
+from core_drills import drilling
 from core_laws import ABOUT, LAWS, broken
 from core_world import API, NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, WARM, B, Edge, G, spec
 from core_world import WEB as WEB_GATE
@@ -293,7 +294,7 @@ class Survey:
             self._context(*context, STAND_BY)
         for context in moved_by_hand():
             self._context(*context, HANDS, gateways=BY_HAND)
-        for desired, state, gates, changes in (*asking(), *owing(), *saving()):
+        for desired, state, gates, changes in (*asking(), *owing(), *saving(), *drilling()):
             self._context(UNASKED, desired, state, gates, Pair(None, None), FEW, changes)
 
     def _context(

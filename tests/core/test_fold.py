@@ -37,6 +37,7 @@ from reconciler.core.gates import due
 from reconciler.core.history import fold
 from reconciler.core.model import (
     Admission,
+    DrillKind,
     Outcome,
     Pair,
     Pause,
@@ -89,6 +90,7 @@ EVENTS = st.one_of(
     st.builds(events.Bootstrapped, RELEASES),
     st.builds(events.Adopted, RELEASES),
     st.builds(Began, TEXT, RELEASES, RELEASES, TEXT, TEXT, LADDERS, TEXT),
+    st.builds(Began, TEXT, RELEASES, RELEASES, TEXT, TEXT, LADDERS, drill=st.sampled_from(DrillKind)),
     st.builds(Rebound, TEXT, TEXT, LADDERS, st.integers(0, 9)),
     st.builds(Intended, ACTS, TEXT),
     st.builds(Applied, st.sampled_from(steps.Result), TEXT),
@@ -112,6 +114,10 @@ EVENTS = st.one_of(
     st.builds(events.Retired, SLOTS),
     st.just(events.WentDown()),
     st.builds(events.MovedByHand, WEIGHTS, ADMISSIONS),
+    st.builds(events.DrillBegan, st.sampled_from(DrillKind), RELEASES, TEXT, st.sampled_from([30.0, 900.0])),
+    st.builds(events.DrillEnded, st.sampled_from(Phase), TEXT),
+    st.builds(events.DrillScheduled, TEXT, TEXT),
+    st.builds(events.DrillMissed, TEXT, TEXT),
     st.just(events.Watched()),
     st.builds(events.Watched, st.builds(Tally, st.floats(0, 9), st.floats(0, 9))),
 )
@@ -141,6 +147,7 @@ def test_any_history_folds_to_a_small_state(history: list[tuple[events.Event, fl
     state = folded(history)
     assert len(state.held) <= 2
     assert len(state.latest) <= 8
+    assert len(state.drilled) <= 2 * len(DrillKind)
     assert len(pickle.dumps(state)) < 20_000
 
 

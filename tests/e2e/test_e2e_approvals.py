@@ -67,6 +67,20 @@ def test_a_switch_waits_for_its_approvals_and_loses_nothing(playground: Playgrou
     assert told.splitlines() == ["ann approve shift of demo", "ann approve preflight of demo"]
 
 
+def test_a_drill_is_approved_for_its_way_out_and_comes_home(playground: Playground) -> None:
+    playground.serving("1.0.0", "1.0.0", more=ASKED)
+    playground.until_status(lambda status: status["reason"] == "InSync")
+    playground.ask("drill")
+    for stage in ("preflight", "shift"):
+        waiting(playground, stage)
+        done = playground.reconcile("approve", "demo", "--stage", stage, "--yes")
+        assert f"may {stage} of green@1.0.0, in a drill (switch-and-back), begin?" in done.stdout, done.stderr
+    playground.until(lambda state: state.drilled and not state.drill)
+    assert [event.phase for event in playground.events(Ended)] == [Phase.SUCCEEDED, Phase.SUCCEEDED]
+    assert len(playground.events(Admitted)) == 2
+    assert playground.until_stable("blue", "1.0.0").drilled[-1].phase is Phase.SUCCEEDED
+
+
 def test_a_rejection_goes_back_and_git_says_who_and_why(playground: Playground) -> None:
     asked = ("approvals: {before: [handOver]}",)
     playground.serving(more=asked)

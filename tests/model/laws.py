@@ -16,6 +16,8 @@ from multiprocessing import get_context
 
 from model_asking_mutants import ASKING_MUTANTS
 from model_asking_scenarios import LARGE_ASKED, SMALL_ASKED
+from model_drill_mutants import DRILL_MUTANTS
+from model_drills import LARGE_DRILLS, SMALL_DRILLS
 from model_explore import explore
 from model_liveness import judge
 from model_mutants import MUTANTS
@@ -23,8 +25,8 @@ from model_scenarios import LARGE, SMALL
 from model_story import tell
 
 PROCESSES = 2
-EVERY_LARGE, EVERY_SMALL = (*LARGE, *LARGE_ASKED), (*SMALL, *SMALL_ASKED)
-EVERY_MUTANT = (*MUTANTS, *ASKING_MUTANTS)
+EVERY_LARGE, EVERY_SMALL = (*LARGE, *LARGE_ASKED, *LARGE_DRILLS), (*SMALL, *SMALL_ASKED, *SMALL_DRILLS)
+EVERY_MUTANT = (*MUTANTS, *ASKING_MUTANTS, *DRILL_MUTANTS)
 
 
 @dataclass(frozen=True)

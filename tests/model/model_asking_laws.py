@@ -122,7 +122,7 @@ def _put_back(observed: Observed, state: State) -> list[str]:
 
 
 def _shut(spec: Spec, observed: Observed, state: State, now: float) -> bool:
-    through = state.override is not None and state.override[0] == spec.digest
+    through = state.override is not None and state.override[0] in (spec.digest, spec.base)
     return not through and any(one.begins <= now and (one.ends is None or one.ends > now) for one in observed.closed)
 
 

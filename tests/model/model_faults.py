@@ -20,7 +20,7 @@ from model_moves import NAMES, NONE, Move, member_name, set_member
 from model_world import BY_HAND, READY, SCRIPT, STANDBY, STOPPED, UNREADY, B, G, Here, Life, Party
 
 from reconciler.core.events import Requested, Verb
-from reconciler.core.model import Admission
+from reconciler.core.model import Admission, DrillKind
 from reconciler.core.steps import Route, StageFiles, Start
 
 # ---- faults ------------------------------------------------------------------------------------------------------
@@ -237,6 +237,16 @@ def migration_in_doubt(loop: Loop, here: Here) -> Iterator[Move]:
             yield f"{NAMES[who]}'s migration {told} nobody can tell", doubt, NONE
 
 
+def drilling(kind: DrillKind) -> Callable[[Loop, Here], Iterator[Move]]:
+    def ask(loop: Loop, here: Here) -> Iterator[Move]:
+        memory = loop.memories.fold(here.memory, Requested(Verb.DRILL, drill=kind))
+        if memory != here.memory:  # law 13: by itself
+            yield f"an operator asks for a drill ({kind})", loop.written(here, None, memory)._replace(turns=0), NONE
+
+    return ask
+
+
+DRILLS = {f"drill, {kind}": drilling(kind) for kind in DrillKind}
 FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "crash": crash,
     "request lost": request_lost,
@@ -274,6 +284,7 @@ FAULTS: dict[str, Callable[[Loop, Here], Iterator[Move]]] = {
     "migration fails": migration_fails,
     "migration in doubt": migration_in_doubt,
     "snapshot fails": snapshot_fails,
+    **DRILLS,
     **VOTES,
     **WINDOWS,
     **OVERRIDE,

@@ -133,7 +133,7 @@ REPEATS = "something is done again and again"
 PEOPLE = {"RevisionHeld", "PromotionAwaited", "Paused", "Suspended", "Down", "Holding", "AdoptionNeeded", "Drifted"}
 PEOPLE |= {"DesiredInvalid", "StablePinned", "BranchRewritten", "GatewayChanged", "StableUnknown", "StableDegraded"}
 PEOPLE |= {"RevisionUnverified", "WaitingApproval", "Frozen"}
-PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown"}
+PEOPLE |= {"NotReady", "VersionMismatch", "MigrationUnknown", "DrillAway"}
 
 
 def restlessness(graph: Graph, states: list[int]) -> str:
@@ -196,9 +196,11 @@ def _unrest(graph: Graph, here: Here, wait: Wait) -> str:
 def mismatch(graph: Graph, here: Here) -> str:
     """How what is there differs from effective desired; empty when it does not. Said apart from the core's own diff."""
     state, members = graph.loop.memories.states[here.memory], graph.loop.scenario.known.members
-    spec = graph.loop.scenario.commits[graph.loop.memories.spec_number(here.memory, here.head)]
+    spec = graph.loop.memories.specs[graph.loop.memories.spec_number(here.memory, here.head)]
     if spec is None or state.stable is None:
         return "nothing serves"
+    if state.drill:
+        return "a drill is on, and nothing goes on"
     wanted = effective(spec, state)
     if percent(here.gateway, wanted.slot) != 100:
         return f"the gateway is at {here.gateway}, not wholly on {wanted}"

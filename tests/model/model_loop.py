@@ -196,7 +196,7 @@ class Loop:
         return self.with_party(here, who, going), breaches
 
     def spec(self, party: Party) -> Spec:
-        found = self.scenario.commits[party.opened]
+        found = self.memories.specs[party.opened]
         assert found
         return found
 

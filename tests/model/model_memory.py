@@ -19,7 +19,18 @@ from model_world import SUCCESSFUL, UNIT, Here, Look, Scenario, of_slot, reading
 
 from reconciler.core import history, plan
 from reconciler.core.diff import standing
-from reconciler.core.events import Accepted, Applied, Began, Created, Event, Intended, Phase, Watched
+from reconciler.core.events import (
+    Accepted,
+    Applied,
+    Began,
+    Created,
+    Event,
+    Intended,
+    Phase,
+    Requested,
+    Verb,
+    Watched,
+)
 from reconciler.core.gates import due
 from reconciler.core.model import Analysis, Approvals, Desired, Outcome, Pair, Pause, Slot, Spec
 from reconciler.core.plan import Decision
@@ -32,9 +43,9 @@ from reconciler.core.reading import (
     SnapshotStatus,
 )
 from reconciler.core.situation import REPEAT_AFTER, Do, Record, Wait
-from reconciler.core.state import Duty, Last, Refusal, State, Transition
+from reconciler.core.state import Drill, Duty, Last, Refusal, State, Transition
 from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, TakeSnapshot
-from reconciler.loop.tick import RECORDS, heartbeat
+from reconciler.loop.tick import OTHERS, RECORDS, heartbeat
 
 FAR = 1000.0  # seconds
 BEFORE = -1.0  # when the present window opened: earlier than anything that is decided in this look
@@ -71,6 +82,8 @@ def normal(state: State, spec: Spec, beside: bool = False) -> State:
         rollback=said(state.rollback), request_refused="",
         owed=tuple(map(_normal_duty, state.owed)) if beside else (),
         untold=tuple(_normal_untold(one, now) for one in state.untold) if beside else (),
+        drill=state.drill and _normal_drill(state.drill, now), drilled=(), missed="",
+        drill_asked=state.drill_asked and Requested(Verb.DRILL, drill=state.drill_asked.drill),
         last=state.last and Last(state.last.transition, "", state.last.newcomer, Phase.PENDING, ""),
     )  # fmt: skip
 
@@ -91,6 +104,15 @@ def brief(text: str) -> str:
     """How it ended, and what was put back, without the reasons."""
     first, *more = text.split("\n")
     return "\n".join([first.split(" ")[0].rstrip(":"), *more])
+
+
+def _normal_drill(drill: Drill, now: float) -> Drill:
+    """How it went so far is for people."""
+    left = max(drill.expires - now, 0.0)
+    return replace(
+        drill, began=0.0, expires=left if left < FAR else 2 * FAR, until="", at="", phase=Phase.PENDING, reason="",
+        stuck=said(drill.stuck), safety=None,
+    )  # fmt: skip
 
 
 def _normal_duty(duty: Duty) -> Duty:
@@ -192,6 +214,7 @@ class Memories:
         self._intent_numbers: dict[Intended, int] = {}
         self._settled: dict[tuple[object, ...], Settled] = {}
         self._folded: dict[tuple[object, ...], int] = {}
+        self.specs: list[Spec | None] = list(scenario.commits)  # and after them, what drills lay over these
         self._specs = {spec.digest: i for i, spec in enumerate(scenario.commits) if spec}
         self.first = self.number(history.fold(State(), Created("ours")))
 
@@ -239,7 +262,13 @@ class Memories:
     def spec_number(self, memory: int, head: int) -> int:
         """Whose manifest is looked with: mirror of `standing(desired, state).spec` in Keeper.observe."""
         spec = standing(self.desired(memory, head), self.states[memory]).spec
-        return self._specs[spec.digest] if spec else -1
+        return self._numbered(spec) if spec else -1
+
+    def _numbered(self, spec: Spec) -> int:
+        if spec.digest not in self._specs:
+            self._specs[spec.digest] = len(self.specs)
+            self.specs.append(spec)
+        return self._specs[spec.digest]
 
     def around(self, here: Here, beside: str) -> dict[str, Any]:
         """What a look reads of git beside the desired state, and of the calendar: mirror of Keeper._around."""
@@ -282,7 +311,8 @@ class Memories:
             seen = replace(seen, votes_unread="it is silent")
         if self.scenario.beside:
             seen = replace(seen, git=git.reading(self.scenario, state, look))
-        forward = state.stable is not None and (t is not None or spec.target != state.stable)
+        wants = t is not None or spec.target != state.stable or state.drill_asked is not None
+        forward = state.stable is not None and wants
         return replace(seen, closed=closed(look.window, now)) if forward else seen
 
     def _gates(self, memory: int, look: Look, spec: Spec) -> tuple[GateReading, ...]:
@@ -331,7 +361,9 @@ class Memories:
             match decision.answer:
                 case Record(event):
                     note(self.called(state, event))
-                    continue
+                    after = standing(desired, state).spec
+                    if not (isinstance(event, OTHERS) and after and spec and after.digest != spec.digest):
+                        continue
                 case Do():
                     intended = plan.intended(decision, desired, state)
                     note(intended)

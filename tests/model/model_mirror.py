@@ -21,6 +21,7 @@ from model_world import UNIT, Here, Scenario
 
 from reconciler.core.events import Event, Intended, Requested, Verb
 from reconciler.core.history import fold
+from reconciler.core.model import DrillKind
 from reconciler.core.state import State
 from reconciler.core.steps import Note, PutBack
 from reconciler.errors import Conflict, Fenced
@@ -31,9 +32,15 @@ from reconciler.loop.tick import tick
 
 MOMENT = 1e-6  # seconds between two looks: a window that opened in one is older in the next
 NEW_LIFE = ("the gateway restarts", "the gateway dies", "the gateway restarts empty", "the machine restarts")
-ASKED = {"an operator retries": Verb.RETRY} | {
-    f"an operator asks to {verb}": verb for verb in (Verb.ABORT, Verb.PAUSE, Verb.RESUME, Verb.SUSPEND)
-}
+DRILLED = {f"an operator asks for a drill ({kind})": Requested(Verb.DRILL, drill=kind) for kind in DrillKind}
+ASKED = (
+    DRILLED
+    | {"an operator retries": Requested(Verb.RETRY)}
+    | {
+        f"an operator asks to {verb}": Requested(verb, leave_split=True)
+        for verb in (Verb.ABORT, Verb.PAUSE, Verb.RESUME, Verb.SUSPEND)
+    }
+)
 
 
 class Unread(Meter):
@@ -106,7 +113,7 @@ class Twin(Real):
             self.deliver()
             return
         if name in ASKED:
-            self.journal.append("demo", Requested(ASKED[name], leave_split=True), actor="operator")
+            self.journal.append("demo", ASKED[name], actor="operator")
         self.life += name in NEW_LIFE
         self.sequence += "moves green" in name
         parts = ("gateway", "members", "busy", "bad", "head", "obstacle")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from model_asking import VOTES, WINDOWS
-from model_faults import FAULTS
+from model_faults import DRILLS, FAULTS
 from model_git import GIT, OVERRIDE
 from model_world import API, DRAINED, GATES, LADDER, SHORT, UNIT, WARM, WEB, WORKER, B, G, Scenario, wish
 
@@ -15,7 +15,7 @@ from reconciler.core.model import Spec as Commit
 
 OF_DATA = {"migration fails", "migration in doubt"}  # where there is a migration
 OF_POINT = {"snapshot fails"}  # where a recovery point is asked for
-OF_PEOPLE = {*VOTES, *WINDOWS, *OVERRIDE, *GIT}  # where somebody is asked, or told: see model_asking_scenarios
+OF_PEOPLE = {*VOTES, *WINDOWS, *OVERRIDE, *GIT, *DRILLS}  # where somebody is asked, or told: see model_asking_scenarios
 EVERY = frozenset(FAULTS) - OF_DATA - OF_POINT - OF_PEOPLE
 OWN = (
     "from_rest",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from model_asking_scenarios import TELLING
+from model_faults import DRILLS
 from model_git import GIT
 from model_mirror import Twin
 from model_scenarios import BAD, EVERY, HANDED, TWO_WEB, scenario
@@ -21,7 +22,7 @@ UNMIRRORED = {"takeover", "torn"}  # a second process; an instant between two re
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_the_real_tick_and_the_model_live_through_the_same(seed: int, tmp_path: Path) -> None:
     members = HANDED if seed % 2 else TWO_WEB
-    faults = (EVERY | {*GIT}) - UNMIRRORED
+    faults = (EVERY | {*GIT} | {*DRILLS}) - UNMIRRORED
     chosen = scenario("mirror", faults, FAULTS, steps=LADDER, from_rest=False, beside=True, **members)
     twin = Twin(chosen, seed, tmp_path)
     try:

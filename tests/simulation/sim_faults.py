@@ -6,7 +6,7 @@ from collections import Counter
 from random import Random
 
 POINTS = ("observed", "intent-written", "effect-done", "effect-read-back", "outcome-written")
-VERBS = ("abort", "pause", "resume", "promote", "retry", "rollback", "suspend", "adopt", "handover", "down")
+VERBS = ("abort", "pause", "resume", "promote", "retry", "rollback", "suspend", "adopt", "handover", "down", "drill")
 
 # At a call: the chance is per call.
 CALLS = {
@@ -67,6 +67,7 @@ BASE = {
         (*CALLS["gateway"][:2], *CALLS["gateway"][3:5], *CALLS["gate"]), 0.06
     ),  # there are few writes and few windows
     **dict.fromkeys(("say-pause", "say-suspend", "say-down", "machine-reboots", "gateway-foreign"), 0.003),
+    "say-drill": 0.06,  # mostly refused: something is wrong
     **dict.fromkeys(CALLS["beside"], 0.06),  # there are few ends
     **dict.fromkeys((*TURNS["orders"], "git-old-work-tree"), 0.1),  # it is not often that somebody is asked
     **dict.fromkeys(("git-commit", "say-promote", "say-resume", "say-retry", "clock-day-ahead"), 0.04),

@@ -10,7 +10,7 @@ from random import Random
 from typing import NoReturn
 
 from sim_faults import Weather
-from sim_orders import ORDERS, Ballot
+from sim_orders import DRILL, ORDERS, Ballot
 
 from reconciler.desired.repository import FOLDER, Listing
 from reconciler.errors import InvalidDesired, Problem
@@ -74,6 +74,7 @@ class Wish:
     green: str | None = None
     policy: int = 0
     orders: int = 0  # which of sim_orders.ORDERS
+    drills: bool = False  # by a schedule
 
     def text(self, name: str, warm: bool) -> bytes:
         """`warm`: the worker can stand by, and where there are gates its hand-over has one, too."""
@@ -93,7 +94,7 @@ class Wish:
             standby=", standby: true" if warm else "",
             migrate=self._migrate(one_step=ladder == LADDERS[-1]),
             snapshot="  snapshot: {folders: [shared]}\n" if self.policy % 5 == 2 else "",
-            orders=ORDERS[self.orders],
+            orders=ORDERS[self.orders] + (DRILL if self.drills else ""),
         )
         return filled.encode()
 

@@ -17,7 +17,18 @@ from core_world import Edge
 from sim_members import ALIVE, Instance
 from sim_order_laws import OrderLaws
 
-from reconciler.core.events import Accepted, Applied, Began, Ended, Intended, Phase, Requested, RollbackBegan, SoakBegan
+from reconciler.core.events import (
+    Accepted,
+    Applied,
+    Began,
+    DrillBegan,
+    Ended,
+    Intended,
+    Phase,
+    Requested,
+    RollbackBegan,
+    SoakBegan,
+)
 from reconciler.core.history import fold
 from reconciler.core.model import Outcome, Release, Routing, SetWeight, Slot, Traffic
 from reconciler.core.reading import GateReading, GatewayReading
@@ -94,7 +105,7 @@ class Laws:
                 if not self._history.git.descends(revision, state.accepted.revision):
                     self.breach(f"law 14: {revision[:8]} comes into force after {state.accepted.revision[:8]}")
                 self._turned[name] = 0
-            case Requested() | Accepted():
+            case Requested() | Accepted() | DrillBegan():
                 self._turned[name] = 0
             case SoakBegan():
                 self._soaking[name] = (self._history.looked, self._history.clock.jumps)

@@ -105,7 +105,7 @@ class OrderLaws:
             self._policies[spec.environment] = spec.approvals
         if isinstance(answer, Wait) and t and t.going_back and answer.reason in ("Frozen", "WaitingApproval"):
             self._breach(f"law windows: the way back waits: {answer.reason}")
-        through = edge.state.override is not None and edge.state.override[0] == spec.digest
+        through = edge.state.override is not None and edge.state.override[0] in (spec.digest, spec.base)
         if climbs(edge) and not through and self._shut(spec.environment, edge.state):
             self._breach("law windows: the newcomer rises in a closed window")
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 AUTHOR, STRANGER = "cid", "eve"  # an approver who made the change, and one who is nobody
 SHUT_EVERY, SHUT_FOR = 120, 20  # seconds: the windows below, by the wall
 WINDOWS = '  windows: [{deny: "*/2 * * * *", duration: 20s, reason: "the till is counted"}]\n'
+DRILL = '  drill: {schedule: "*/3 * * * *", kind: switch-and-back, expires: 30m}\n'
 ORDERS = (
     "",
     "  approvals: {before: [shift], approvers: [ann], deadline: 60s}\n",

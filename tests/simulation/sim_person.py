@@ -50,6 +50,8 @@ class Person:
                 place.gateway.move_by_hand(all_on(stable.slot))
             case "Refused" if state.down:  # this gateway is not ours to stop
                 self._say(place, Verb.RESUME)
+            case "DrillAway":
+                self._say(place, Verb.RETRY)
             case "RevisionHeld":
                 pass
             case "StableDegraded" | "StableUnknown" | "OwnerMissing" if stable:

@@ -13,7 +13,7 @@ from sim_orders import ORDERS, Orders
 from sim_world import Place
 
 from reconciler.core.events import Requested, Verb
-from reconciler.core.model import Slot, all_on, share
+from reconciler.core.model import DrillKind, Slot, all_on, share
 from reconciler.core.reading import MemberStatus, Stamp
 
 if TYPE_CHECKING:
@@ -198,7 +198,12 @@ class Trouble(Orders):
     def _wish(self, draw: Random, place: Place) -> Wish:
         """Mostly what people ask for: another version in the idle slot. Sometimes nonsense."""
         orders = self._weather.draw("orders").randrange(len(ORDERS)) if place.orders else 0
-        return replace(self._wanted(draw, place), orders=orders)
+        wish = replace(self._wanted(draw, place), orders=orders, drills=place.drills)
+        if place.drills and self._weather.draw("drills").random() < 0.5:  # nothing is staged that would be in the way
+            stable = self._history.laws.state(place.name).in_charge
+            if stable:
+                wish = replace(wish, active=str(stable.slot), **{str(stable.slot.other): None})
+        return wish
 
     def _wanted(self, draw: Random, place: Place) -> Wish:
         stable = self._history.laws.state(place.name).in_charge
@@ -237,6 +242,8 @@ def _request(draw: Random, place: Place, verb: Verb) -> Requested | None:
     if verb is Verb.HANDOVER:
         dead = [slot for slot in Slot if place.members.all["worker", slot].status not in ALIVE]
         return Requested(verb, slot=draw.choice(dead), reason="seen") if dead else None
+    if verb is Verb.DRILL:
+        return Requested(verb, drill=draw.choice((None, *DrillKind)), reason="chaos")
     leave, accept = draw.random() < 0.5, draw.random() < 0.5
     slot = draw.choice(list(Slot)) if verb is Verb.ADOPT else None
     return Requested(verb, slot=slot, reason="chaos", leave_split=leave, accept_rewritten=accept)

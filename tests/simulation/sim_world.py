@@ -38,6 +38,7 @@ class Place:
         fence = draw.choice((Fence.COMMIT, Fence.COMMIT, Fence.OWNER_LOCK, Fence.DETECT))
         self.warm = weather.seed % 2 == 1  # its worker can stand by
         self.orders = ordered(weather.seed)
+        self.drills = self.orders and weather.seed % 4 == 2  # by a schedule
         self.releases = Releases(weather)
         self.good: list[GateReading] = []  # what gates really said, when it was Successful
         self.members = Members(self)

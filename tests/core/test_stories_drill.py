@@ -1,0 +1,471 @@
+"""Drills: the same road with stable's own version, and everything as before at its end, whatever happens on the way."""
+
+from __future__ import annotations
+
+import pytest
+from core_story import FAILED, ONE_WAY, acts, happened, shares
+from core_world import B, G, World, at, serving, spec
+
+from reconciler.core.drill import PUNCTUAL
+from reconciler.core.events import (
+    Accepted,
+    Began,
+    DrillBegan,
+    DrillEnded,
+    DrillMissed,
+    DrillScheduled,
+    Ended,
+    Phase,
+    RequestRefused,
+    RollbackBegan,
+    Verb,
+)
+from reconciler.core.model import Approvals, DrillKind, DrillPolicy, Outcome, Pair, Release, SetWeight, Slot, Stage
+from reconciler.core.reading import Agenda, Closed
+from reconciler.core.situation import Wait
+from reconciler.core.steps import Note, PutBack, StageFiles
+
+HOME = Release(B, "v1")
+LATER = spec(green="v2", soak=5.0)  # a pin of the next version: another desired state, and users stay where they are
+NEXT = spec(G, green="v2")
+
+
+def drilling(kind: DrillKind = DrillKind.SWITCH_AND_BACK, **changes: object) -> World:
+    """At rest on blue@v1, and somebody asks for a drill."""
+    world = serving(head=spec(**changes), tells=True)  # type: ignore[arg-type]
+    world.say(Verb.DRILL, drill=kind)
+    return world
+
+
+def over(world: World) -> DrillEnded:
+    world.until(lambda w: w.tick() and bool(happened(w, DrillEnded)), 3000)
+    return happened(world, DrillEnded)[-1]
+
+
+def refused(world: World) -> str:
+    world.say(Verb.DRILL)
+    world.until(lambda w: w.state.drill_asked is None)
+    assert not world.state.drill
+    assert happened(world, RequestRefused)
+    return happened(world, RequestRefused)[-1].reason
+
+
+def as_before(world: World) -> None:
+    """At rest at home, nothing held, nothing said in git, and nothing of it left in the idle slot."""
+    world.settled()
+    state = world.state
+    assert (state.stable, world.weights, state.held, state.drill) == (HOME, Pair(100, 0), (), None)
+    assert not world.notes
+    assert not acts(world, PutBack) + acts(world, Note)
+    assert world.observed.members[B][1].status == "ready"
+    world.until(lambda w: (w.tick() and w.state.leftover is None) or w.state.leftover.stopped, 3000)
+    world.settled()
+    assert world.observed.members[G][0].status == "stopped"
+
+
+def test_a_switch_and_back_takes_the_whole_road_twice_and_ends_where_it_began() -> None:
+    world = drilling()
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    assert shares(world)[1:] == [10, 50, 100, 90, 50, 0]
+    assert [(event.newcomer, event.drill) for event in happened(world, Began)] == [
+        (Release(G, "v1"), DrillKind.SWITCH_AND_BACK),
+        (HOME, DrillKind.SWITCH_AND_BACK),
+    ]
+    assert [event.phase for event in happened(world, Ended)] == [Phase.SUCCEEDED, Phase.SUCCEEDED]
+    as_before(world)
+    assert world.state.last is None
+
+
+def test_a_rollback_is_rehearsed_from_full_weight_with_all_handed_over_and_measured() -> None:
+    world = drilling(DrillKind.ROLLBACK)
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    (back,) = happened(world, RollbackBegan)
+    assert (back.condition, back.hold) == ("Drill", False)
+    assert shares(world)[1:] == [10, 50, 100, 0]
+    assert happened(world, Ended)[-1].phase is Phase.ROLLED_BACK
+    (last,) = world.state.drilled
+    assert last.safety is not None
+    assert 0 <= last.safety <= 2 < last.took
+    as_before(world)
+
+
+def test_what_was_retired_in_the_idle_slot_is_not_brought_up_by_a_drill() -> None:
+    world = serving()
+    world.commit(spec(G, green="v2"))
+    world.ended()
+    world.now += 2000.0  # the rollback window is over, too
+    world.until(lambda w: w.tick() and w.state.leftover is not None and w.state.leftover.stopped, 3000)
+    world.say(Verb.DRILL)
+    over(world)
+    assert world.state.stable == Release(G, "v2")
+    world.until(lambda w: w.tick() and w.state.leftover is not None and w.state.leftover.stopped, 3000)
+    world.settled()
+    assert world.observed.members[B][0].status == "stopped"
+    assert acts(world, StageFiles)[-1] == StageFiles(B, "v2")
+    world.say(Verb.DRILL)
+    world.until(lambda w: w.tick() and len(happened(w, DrillEnded)) == 2, 3000)
+    assert len(world.state.drilled) == 2
+
+
+# ---- refused -----------------------------------------------------------------------------------------------------
+
+
+def test_it_is_refused_while_the_idle_slot_holds_a_staged_pin() -> None:
+    assert "green holds v2, staged for its switch" in refused(serving(head=spec(green="v2")))
+
+
+def test_it_is_refused_while_there_is_a_release_to_return_to() -> None:
+    world = serving()
+    world.commit(spec(G, green="v2"))
+    world.ended()
+    assert "blue@v1 is still up" in refused(world.settled())
+    world.until(lambda w: w.tick() and w.state.leftover is not None and w.state.leftover.stopped, 3000)
+    assert "blue@v1 can still be returned to" in refused(world.settled())
+
+
+def test_it_is_refused_in_a_transition() -> None:
+    world = serving()
+    world.commit(NEXT)
+    world.until(at(10))
+    assert "green@v2 is under way" in refused(world)
+
+
+@pytest.mark.parametrize("stop", [Verb.PAUSE, Verb.SUSPEND, Verb.DOWN])
+def test_it_is_refused_while_it_stands_still(stop: Verb) -> None:
+    world = serving()
+    world.say(stop, reason="for lunch")
+    assert "for lunch" in refused(world)
+
+
+def test_it_is_refused_while_a_version_is_held() -> None:
+    world = serving()
+    world.verdicts["v2"] = FAILED
+    world.commit(NEXT)
+    world.ended()
+    world.waits("RevisionHeld")
+    assert "RevisionHeld" in refused(world)
+
+
+def test_it_is_refused_while_the_head_is() -> None:
+    world = serving()
+    world.commit(None)
+    assert "DesiredInvalid" in refused(world)
+
+
+def test_it_is_refused_where_it_would_not_fit_before_a_window_closes() -> None:
+    world = serving()
+    world.closed = (Closed(world.now + 100.0, world.now + 5000.0, "deny 0 0 24 12 *", "2026-12-27 00:00 KST"),)
+    said = refused(world)
+    assert "does not fit in the windows: deny 0 0 24 12 *; it opens at 2026-12-27 00:00 KST" in said
+
+
+def test_an_override_of_windows_is_none_for_a_drill() -> None:
+    world = serving()
+    world.closed = (Closed(world.now - 1.0, None, "for ever"),)
+    world.say(Verb.RESUME, override=True, reason="urgent")
+    assert "does not fit in the windows" in refused(world)
+
+
+def test_it_is_refused_in_a_drill() -> None:
+    world = drilling().until(at(50))
+    world.say(Verb.DRILL)
+    world.until(lambda w: w.state.drill_asked is None)
+    assert "a drill is under way" in happened(world, RequestRefused)[-1].reason
+
+
+def test_one_that_nobody_could_begin_in_time_is_refused() -> None:
+    world = serving()
+    world.agenda = Agenda(over=True)
+    assert "ask again" in refused(world)
+
+
+def test_what_is_to_be_done_anyway_comes_first() -> None:
+    """A drift is healed, and then the drill begins."""
+    world = drilling()
+    world.set_gateway(weights=Pair(90, 10))
+    world.until(lambda w: w.state.drill is not None)
+    assert world.weights == Pair(100, 0)
+
+
+# ---- what may happen on the way --------------------------------------------------------------------------------------
+
+
+def test_a_newcomer_that_fails_in_a_drill_is_not_held() -> None:
+    world = drilling()
+    world.until(at(50))
+    world.verdicts["v1"] = FAILED
+    found = over(world)
+    assert found.phase is Phase.ROLLED_BACK
+    assert found.reason.startswith("AnalysisFailed")
+    as_before(world)
+
+
+@pytest.mark.parametrize("kind", list(DrillKind))
+@pytest.mark.parametrize("rung", [10, 50, 100])
+def test_an_abort_ends_it_at_home(kind: DrillKind, rung: int) -> None:
+    world = drilling(kind)
+    world.until(at(rung))
+    world.say(Verb.ABORT, reason="enough")
+    assert over(world).phase is Phase.ABORTED
+    as_before(world)
+
+
+@pytest.mark.parametrize("head", [NEXT, LATER, spec(soak=5.0)], ids=["switch", "pin", "policy"])
+def test_a_commit_on_the_way_out_ends_it_and_is_done(head: object) -> None:
+    world = drilling().until(at(50))
+    world.commit(head)  # type: ignore[arg-type]
+    assert over(world).phase is Phase.SUPERSEDED
+    world.until(lambda w: w.tick() and w.state.transition is None)
+    assert happened(world, Ended)[0].phase is Phase.SUPERSEDED
+    assert not world.state.held
+    world.settled()
+    assert world.state.stable == head.target  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("head", [NEXT, LATER, spec(soak=5.0)], ids=["switch", "pin", "policy"])
+def test_a_commit_on_the_way_home_waits_until_users_are_there(head: object) -> None:
+    world = drilling().until(lambda w: w.tick() and w.state.stable == Release(G, "v1"))
+    world.until(lambda w: w.tick() and w.state.transition is not None and w.state.transition.rung == 50)
+    world.commit(head)  # type: ignore[arg-type]
+    found = over(world)
+    assert found.phase is Phase.SUPERSEDED
+    assert [event.phase for event in happened(world, Ended)] == [Phase.SUCCEEDED, Phase.SUCCEEDED]
+    assert world.state.stable == HOME
+    assert [event.digest for event in happened(world, Accepted)][-1] == head.digest  # type: ignore[attr-defined]
+    world.settled()
+    assert world.state.stable == head.target  # type: ignore[attr-defined]
+
+
+def test_a_commit_that_asks_for_what_is_rehearsed_makes_it_the_real_thing() -> None:
+    world = drilling().until(at(50))
+    world.commit(spec(G, green="v1"))
+    assert over(world).phase is Phase.SUPERSEDED
+    assert world.state.transition
+    world.settled()
+    assert world.state.stable == Release(G, "v1")
+    assert [event.phase for event in happened(world, Ended)] == [Phase.SUCCEEDED]
+    assert world.state.last
+    assert world.notes
+
+
+@pytest.mark.parametrize("head", [None, spec(blue="v9")], ids=["nobody can read it", "it changes stable in place"])
+@pytest.mark.parametrize("home", [False, True], ids=["out", "home"])
+def test_a_head_that_is_refused_disturbs_no_drill(head: object, home: bool) -> None:
+    world = drilling().until(lambda w: w.tick() and (w.state.stable == Release(G, "v1") if home else at(50)(w)))
+    world.commit(head)  # type: ignore[arg-type]
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    assert (world.state.stable, world.weights) == (HOME, Pair(100, 0))
+
+
+def test_a_way_home_that_fails_is_tried_again_only_when_somebody_says_so() -> None:
+    world = drilling().until(lambda w: w.tick() and w.state.stable == Release(G, "v1"))
+    world.until(lambda w: w.tick() and w.state.transition is not None and w.state.transition.rung == 50)
+    world.verdicts["v1"] = FAILED
+    wait = world.waits("DrillAway")
+    assert wait.blocked
+    assert "reconcile retry demo" in wait.message
+    assert (world.state.stable, world.weights, world.state.held) == (Release(G, "v1"), Pair(0, 100), ())
+    world.verdicts.clear()
+    ends = len(happened(world, Ended))
+    world.now += 5000.0
+    world.waits("DrillAway")
+    assert len(happened(world, Ended)) == ends
+    world.say(Verb.RETRY)
+    assert over(world).phase is Phase.ROLLED_BACK
+    as_before(world)
+
+
+def test_away_from_home_its_version_is_started_again_where_it_serves() -> None:
+    world = drilling().until(lambda w: w.tick() and w.state.stable == Release(G, "v1"))
+    world.verdicts["v1"] = FAILED
+    world.waits("DrillAway")
+    world.put(G, world.observed.members[G][0].status.STOPPED, None, "api")
+    world.waits("DrillAway")
+    assert world.observed.members[G][0].version == "v1"
+
+
+def test_away_from_home_a_commit_may_say_where_to_go() -> None:
+    world = drilling().until(lambda w: w.tick() and w.state.stable == Release(G, "v1"))
+    world.verdicts["v1"] = FAILED
+    world.waits("DrillAway")
+    world.verdicts.clear()
+    world.commit(spec(B, blue="v2", green="v1"))
+    assert over(world).phase is Phase.SUPERSEDED
+    world.settled()
+    assert world.state.stable == Release(B, "v2")
+
+
+@pytest.mark.parametrize("kind", list(DrillKind))
+def test_one_whose_time_is_over_on_its_way_out_goes_back(kind: DrillKind) -> None:
+    world = drilling(kind, drill=DrillPolicy(kind, expires=30.0), steps=(SetWeight(10), SetWeight(100)), soak=300.0)
+    world.until(lambda w: w.tick() and w.state.transition is not None and w.state.transition.up)
+    world.verdicts["v1"] = Outcome.INCONCLUSIVE
+    found = over(world)
+    assert (found.phase, found.reason) == (Phase.ABORTED, "DrillExpired: the drill's time is over")
+    as_before(world)
+
+
+def test_the_wall_clock_ends_it_too() -> None:
+    """The loop was down for days in its midst: what was watched is not all that counts."""
+    world = drilling().until(at(50))
+    world.agenda = Agenda(over=True)
+    assert over(world).phase is Phase.ABORTED
+    as_before(world)
+
+
+def test_one_that_nobody_approves_expires() -> None:
+    asked = Approvals((Stage.PREFLIGHT,))
+    world = drilling(approvals=asked, drill=DrillPolicy(expires=500.0))
+    world.waits("WaitingApproval")
+    world.now += 600.0
+    assert over(world).phase is Phase.ABORTED
+    as_before(world)
+
+
+def test_who_approves_the_way_out_is_not_asked_about_the_way_home() -> None:
+    world = drilling(approvals=Approvals((Stage.SHIFT,)))
+    world.waits("WaitingApproval")
+    world.vote()
+    assert over(world).phase is Phase.SUCCEEDED
+    as_before(world)
+
+
+def test_a_no_ends_it_and_holds_nothing() -> None:
+    world = drilling(approvals=Approvals((Stage.SHIFT,)))
+    world.waits("WaitingApproval")
+    world.vote(approve=False)
+    assert over(world).phase is Phase.ABORTED
+    as_before(world)
+
+
+def test_a_window_that_closes_over_it_stops_its_forward_steps_only_and_may_be_overridden() -> None:
+    world = drilling().until(at(50))
+    world.closed = (Closed(world.now - 1.0, None, "for ever"),)
+    world.waits("Frozen")
+    world.say(Verb.RESUME, override=True, reason="let it end")
+    world.until(at(100))
+
+
+def test_nothing_is_migrated_in_a_drill() -> None:
+    world = drilling(migration=ONE_WAY, steps=(SetWeight(100),))
+    assert over(world).phase is Phase.SUCCEEDED
+    assert not world.migrations
+    as_before(world)
+
+
+def test_down_in_its_midst_ends_it_and_everything() -> None:
+    world = drilling().until(at(50))
+    world.say(Verb.DOWN, reason="a power cut is announced")
+    world.waits("Down")
+    assert not world.gateway.up
+    world.say(Verb.RESUME)
+    assert over(world).phase is Phase.ABORTED
+    as_before(world)
+
+
+@pytest.mark.parametrize("stop", [Verb.PAUSE, Verb.SUSPEND])
+def test_what_stands_still_between_its_ways_goes_home_when_it_may(stop: Verb) -> None:
+    world = drilling().until(lambda w: w.tick() and w.state.stable == Release(G, "v1"))
+    world.say(stop, reason="for lunch")
+    world.waits("Paused" if stop is Verb.PAUSE else "Suspended")
+    world.now += 20000.0
+    world.tick()
+    assert (world.state.stable, world.weights) == (Release(G, "v1"), Pair(0, 100))
+    world.say(Verb.RESUME)
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    as_before(world)
+
+
+def test_adopting_ends_it() -> None:
+    world = drilling().until(at(50))
+    world.say(Verb.ADOPT, slot=Slot.BLUE)
+    world.settled()
+    assert (world.state.drill, world.state.stable) == (None, HOME)
+    assert world.state.drilled[-1].phase is Phase.SUPERSEDED
+
+
+def test_a_crash_in_its_midst_changes_nothing() -> None:
+    """Everything about it is in memory, and that is folded from the journal."""
+    world = drilling()
+    for crash in ("before", "after") * 8:
+        world.crash = crash
+        world.until(lambda w: not w.crash or bool(happened(w, DrillEnded)), 300)
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    as_before(world)
+
+
+def test_the_very_version_that_serves_is_nothing_to_roll_back_to() -> None:
+    world = serving(head=spec(green="v1"))
+    world.say(Verb.DRILL)
+    over(world)
+    world.say(Verb.ROLLBACK)
+    world.settled()
+    assert "is the very version that serves" in world.state.request_refused
+    assert world.observed.members[G][0].status == "ready"  # git pins it there: it stays up
+
+
+# ---- by the schedule -------------------------------------------------------------------------------------------------
+
+MONTHLY = "0 3 1 * * Asia/Seoul"
+DUE = "2026-11-30T18:00:00Z"
+
+
+def scheduled(**changes: object) -> World:
+    world = serving(head=spec(drill=DrillPolicy(), **changes))  # type: ignore[arg-type]
+    world.agenda = Agenda(MONTHLY, "2026-10-31T18:00:00Z", late=1e6)
+    world.settled()
+    return world
+
+
+def test_what_was_due_before_a_schedule_was_known_is_nobodys_business() -> None:
+    world = scheduled()
+    assert happened(world, DrillScheduled) == [DrillScheduled(MONTHLY, "2026-10-31T18:00:00Z")]
+    assert not happened(world, DrillBegan) + happened(world, DrillMissed)
+
+
+def test_one_that_is_due_begins_once() -> None:
+    world = scheduled()
+    world.agenda = Agenda(MONTHLY, DUE, late=2.0, now="2026-11-30T18:00:02Z", until="2026-11-30T22:00:02Z")
+    world.until(lambda w: w.tick() and bool(happened(w, DrillBegan)))
+    (began,) = happened(world, DrillBegan)
+    assert (began.due, began.until, began.at) == (DUE, world.agenda.until, world.agenda.now)
+    over(world)
+    as_before(world)
+    assert len(happened(world, DrillBegan)) == 1
+
+
+def test_one_that_was_missed_is_said_and_not_made_up_for() -> None:
+    world = scheduled()
+    world.agenda = Agenda(MONTHLY, DUE, late=PUNCTUAL + 1)
+    world.settled()
+    assert happened(world, DrillMissed) == [DrillMissed(DUE, "nobody was here to begin it then")]
+    assert world.state.missed.startswith(DUE)
+    assert not happened(world, DrillBegan)
+
+
+def test_what_stands_in_its_way_for_some_minutes_makes_it_missed() -> None:
+    world = scheduled()
+    world.say(Verb.PAUSE, reason="a fair")
+    world.agenda = Agenda(MONTHLY, DUE, late=2.0)
+    assert isinstance(world.tick().answer, Wait)
+    world.agenda = Agenda(MONTHLY, DUE, late=PUNCTUAL + 1)
+    world.until(lambda w: w.tick() and bool(happened(w, DrillMissed)))
+    assert "Paused: a fair" in happened(world, DrillMissed)[0].reason
+
+
+def test_it_begins_as_soon_as_nothing_stands_in_its_way_any_more() -> None:
+    world = scheduled()
+    world.say(Verb.PAUSE)
+    world.agenda = Agenda(MONTHLY, DUE, late=2.0)
+    world.tick()
+    world.say(Verb.RESUME)
+    world.until(lambda w: w.state.drill is not None)
+    assert not happened(world, DrillMissed)
+
+
+def test_another_schedule_begins_anew() -> None:
+    world = scheduled()
+    world.agenda = Agenda("0 3 * * * UTC", "2026-11-29T03:00:00Z", late=50.0)
+    world.settled()
+    assert happened(world, DrillScheduled)[-1].schedule == "0 3 * * * UTC"
+    assert not happened(world, DrillBegan)
