@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from reconciler.core.events import Ended, Phase, Watched
+from reconciler.core.events import Began, Ended, Phase, Watched
 from reconciler.core.tally import Tally
 from reconciler.evidence.safety import Safety
 from reconciler.journal.entry import Entry
@@ -125,6 +125,7 @@ class _Course:
     first: datetime | None = None
     last: datetime | None = None
     safety: Safety = field(default_factory=Safety)
+    drill: bool = False  # the transition under way: nobody's switch, and nobody's rollback
     months: dict[Month, Figures] = field(default_factory=dict)
 
 
@@ -141,16 +142,18 @@ class Kpi:
         course = self._courses.setdefault(entry.environment, _Course())
         course.first, course.last = course.first or at, at
         safe = course.safety.after(entry.event, at, entry.elapsed)
+        if isinstance(entry.event, Began):
+            course.drill = entry.event.drill is not None
         if (self._since and at < self._since) or (self._until and at > self._until):
             return
         figures = course.months.setdefault(Month.of(at, self.zone), Figures())
         figures.watched += entry.elapsed
-        if safe is not None:
+        if safe is not None and not course.drill:
             figures.to_safety.add(safe)
         match entry.event:
             case Watched(Tally() as tally):
                 figures.tally = figures.tally.plus(tally)
-            case Ended(phase):
+            case Ended(phase) if not course.drill:
                 figures.count(phase)
 
     def totals(self) -> dict[str, Figures]:

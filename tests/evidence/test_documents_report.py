@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from string import Formatter
 
@@ -11,7 +11,8 @@ import pytest
 from evidence_pack import Run, bare, rolled_back, switched
 from report_read import Line, Read, harmless, read, report
 
-from reconciler.core.model import Slot
+from reconciler.core.events import SnapshotTaken
+from reconciler.core.model import Slot, Snapshot
 from reconciler.evidence.documents.report import back
 from reconciler.evidence.documents.report.english import ENGLISH
 from reconciler.evidence.documents.report.korean import KOREAN
@@ -118,18 +119,12 @@ def test_a_script_that_lies_in_the_pack_and_a_snapshot_on_record_are_named(tmp_p
     assert rows["row.snapshot"].result == rows["row.script"].result == "pass"
 
 
-@dataclass(frozen=True)
-class SnapshotTaken:
-    """As the journal tells of it."""
-
-    name: str = "20250929-1330.zip"
-    digest: str = "ab" * 32
-    size: int = 3_200_000
+SAVED = SnapshotTaken("20250929-1330.zip", "ab" * 32, 3_200_000, Snapshot(("shared",)))
 
 
 def _with_snapshot(material: Material) -> Material:
     first, *rest = material.steps.entries
-    taken = replace(first, event=SnapshotTaken())  # type: ignore[arg-type]
+    taken = replace(first, event=SAVED)
     return replace(material, steps=Slice(material.steps.rows, (first, taken, *rest)))
 
 

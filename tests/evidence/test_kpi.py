@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,7 @@ from reconciler.core.events import (
     Verb,
     Watched,
 )
-from reconciler.core.model import Admission, Pair
+from reconciler.core.model import Admission, DrillKind, Pair
 from reconciler.core.steps import Result
 from reconciler.core.tally import Tally, Users
 from reconciler.evidence.kpi import Figures, Kpi, Month
@@ -54,6 +55,15 @@ def story(*events: Event | float, elapsed: bool = True) -> list[Entry]:
 
 def figures(*events: Event | float, elapsed: bool = True) -> Figures:
     return told(story(*events, elapsed=elapsed))[("demo", "2026-11")]
+
+
+def test_a_drill_is_nobodys_switch_and_nobodys_rollback() -> None:
+    drill = replace(BEGAN, drill=DrillKind.ROLLBACK)
+    back = RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False)
+    found = figures(
+        drill, *UP, 5.0, back, 1.0, HOME, DONE, Ended(Phase.ROLLED_BACK), BEGAN, *UP, Ended(Phase.SUCCEEDED)
+    )
+    assert (found.switches, found.rollbacks, found.to_safety.count) == (1, 0, 0)
 
 
 def told(entries: list[Entry], kpi: Kpi | None = None, now: datetime | None = None) -> dict[tuple[str, str], Figures]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from reconciler.core.events import Applied, Event, Intended, LetGo, RollbackBegan, SoakBegan, StepPassed
+from reconciler.core.events import Applied, Event, Intended, LetGo, RollbackBegan, SnapshotTaken, SoakBegan, StepPassed
 from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack.material import Material
-from reconciler.journal.codec import encode
 from reconciler.journal.entry import Entry
 
 
@@ -49,11 +47,9 @@ def rollback(entries: Sequence[Entry]) -> tuple[float, RollbackBegan] | None:
     return next(((moment(one.at), one.event) for one in entries if isinstance(one.event, RollbackBegan)), None)
 
 
-def snapshots(entries: Sequence[Entry]) -> Iterator[Mapping[str, Any]]:
-    """Recovery points: `name`, `digest`, `size`."""
-    for entry in entries:
-        if type(entry.event).__name__ == "SnapshotTaken":
-            yield encode(entry.event)
+def snapshots(entries: Sequence[Entry]) -> list[SnapshotTaken]:
+    """Recovery points."""
+    return [entry.event for entry in entries if isinstance(entry.event, SnapshotTaken)]
 
 
 def of(entries: Sequence[Entry], kind: type[Event]) -> list[Entry]:

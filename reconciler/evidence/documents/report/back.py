@@ -45,9 +45,9 @@ def _scripts(material: Material) -> Row:
 
 
 def _snapshots(material: Material) -> Iterator[Row]:
-    found = list(snapshots(material.steps.entries))
+    found = snapshots(material.steps.entries)
     for one in found:
-        value = said("snapshot", name=printable(one["name"]), size=size(int(one["size"])))
-        yield Row(said("row.snapshot"), value, Result.PASS, note=f"SHA-256 {printable(one['digest'])}")
+        value = said("snapshot", name=printable(one.name), size=size(one.size))
+        yield Row(said("row.snapshot"), value, Result.PASS, note=f"SHA-256 {printable(one.digest)}")
     if not found:
         yield Row(said("row.snapshot"), said("noSnapshot"), Result.NOT_MEASURED)
