@@ -71,7 +71,7 @@ def _outcome(config: str | None, name: str, since: int, timeout: float) -> int:
                         return IN_SYNC if phase is Phase.SUCCEEDED else ROLLED_BACK
             state = session.state(name)
             if state.drill and state.drill.stuck:
-                click.echo(f"{name}: away from home: {state.drill.stuck}; reconcile retry {name}", err=True)
+                click.echo(f"{name}: away from home: {state.drill.stuck}; reconcile retry {name} -m WHY", err=True)
                 return BLOCKED
             threading.Event().wait(LOOK)
     click.echo(f"error: the drill of {name} has no outcome after {timeout:g} s", err=True)

@@ -15,7 +15,7 @@ from reconciler.core.gates import due
 from reconciler.core.model import Approvals, Mode, Outcome, Spec
 from reconciler.core.reading import GateReading
 from reconciler.core.state import Question, State, Transition
-from reconciler.core.voting import objection, uncounted, unheard, voters, whom
+from reconciler.core.voting import objection, person, uncounted, unheard, voters, whom
 from reconciler.desired.authors import Authors
 from reconciler.desired.beside import Beside
 from reconciler.desired.signatures import signers_of
@@ -145,7 +145,7 @@ def _never(session: Session, name: str, t: Transition, policy: Approvals, state:
         return ""
     authors = Authors(session.repository, signers_of(session.configuration), session.clock)
     makers = authors.of(name, state.since[t.stable.slot] or "", t.revision).names
-    out = [one for one in policy.approvers if one.lower() in makers]
+    out = [one for one in policy.approvers if person(one) in makers]
     left = len(policy.approvers) - len(out)
     if left >= policy.minimum:
         return ""
@@ -167,7 +167,7 @@ def standing(session: Session, found: Review, vote: str) -> str:
     missing = policy.minimum - len(names)
     if missing <= 0 or (mine and not mine.approve):
         return "it counts" + (", and nobody else is needed" if mine and mine.approve else "")
-    rest = " or ".join(one for one in policy.approvers if one not in names)
+    rest = " or ".join(one for one in policy.approvers if person(one) not in names)
     return f"it counts, and {missing} more must agree{f': {rest}' if rest else ''}"
 
 

@@ -141,8 +141,8 @@ def failed(session: Session, found: Look, revision: str) -> bool:
     if found.state.transition or last is None or last.phase is Phase.SUCCEEDED:
         return False
     since = (found.state.since[stable.slot] if stable else None) or ""
-    descends = session.repository.descends
-    related = descends(last.revision, revision) or descends(revision, last.revision)
+    descends, held = session.repository.descends, found.state.is_held(last.newcomer.version)
+    related = descends(last.revision, revision) or (held and descends(revision, last.revision))
     if not related or descends(since, revision):
         return False
     asked = session.desires.at(revision, found.name)

@@ -43,7 +43,7 @@ NEXT = {
     "GatewayUnreachable": "mend what is said above; until the gateway can be read nothing moves",
     "Refused": "mend what stands in the way; it is tried again by itself",
     "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
-    "DrillAway": "reconcile retry {env}",
+    "DrillAway": "reconcile retry {env} -m WHY",
     "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
     "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
     "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",

@@ -93,7 +93,7 @@ def obstacle(s: Situation, kind: DrillKind) -> str:
     if not s.state.bears(s.spec.target):
         return f"{s.spec.target} does not work with its data; commit a version that does"
     if held := s.state.is_held(s.spec.target.version):
-        return f"{held.version} is held ({held.condition}): reconcile retry {s.spec.environment}"
+        return f"{held.version} is held ({held.condition}): reconcile retry {s.spec.environment} -m WHY"
     hit = within(s, needs(s.spec, kind))
     if hit:
         when = f"; it opens at {hit.until}" if hit.until else ""
@@ -167,6 +167,6 @@ def away(s: Situation) -> Answer | None:
         return None
     message = (
         f"the drill's way home to {drill.home} did not succeed ({drill.stuck}); {s.state.stable} serves;"
-        f" to try again: reconcile retry {s.spec.environment}"
+        f" to try again: reconcile retry {s.spec.environment} -m WHY"
     )
     return beside(Wait("DrillAway", message, blocked=True, alert=True), trouble(s))

@@ -175,7 +175,7 @@ def _adopted(state: State, stable: Release) -> State:
     t = state.transition
     if t and t.going_back and t.newcomer != stable:
         state = ended(state, t, Ended(t.ends, f"{t.reason}; {stable} was adopted meanwhile"))
-    elif t:
+    elif t and not t.drill:
         state = overtaken(state, t, stable)
     state = since(state, stable, state.accepted.revision if state.accepted else "")
     left = state.leftover if state.leftover and state.leftover.release.slot is not stable.slot else None

@@ -15,7 +15,7 @@ from reconciler.core.conditions import NEXT, Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
 from reconciler.core.reading import GatewayReading, Observed
-from reconciler.core.state import Last, Question, State, Transition
+from reconciler.core.state import Held, Last, Question, State, Transition
 from reconciler.session import Session
 
 A, B = "a" * 40, "b" * 40
@@ -216,6 +216,24 @@ class TestTyped:
         with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
             found = Look("production", AT_REST, state, SEEN)
             assert [failed(session, found, one) for one in (before, pushed, back)] == [False, True, False]
+
+    def test_a_later_commit_that_asks_for_the_same_again_is_still_open_where_nothing_is_held(
+        self, ready: Folder
+    ) -> None:
+        """The first one was taken back by somebody, not by a failure: the third has not been tried."""
+        ready.edit("environments/production.yaml", "activeSlot: blue", "activeSlot: green")
+        asked = ready.commit()
+        ready.git("revert", "--no-edit", asked)
+        ready.git("revert", "--no-edit", "HEAD")
+        again = ready.git("rev-parse", "HEAD")
+        ended = Last("t", asked, Release(Slot.GREEN, "1.1.0"), Phase.SUPERSEDED, "")
+        held = Held("1.1.0", "AnalysisFailed", "a reason")
+        with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
+            for why, wanted in (((), False), ((held,), True)):
+                found = Look(
+                    "production", AT_REST, State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, held=why), SEEN
+                )
+                assert failed(session, found, again) is wanted
 
     def test_a_loop_that_has_an_older_operators_file_is_to_be_started_again(self, ready: Folder) -> None:
         """It refuses what only the new file allows; whoever looks reads the new one, and would wait for ever."""

@@ -187,7 +187,7 @@ def _may_accept(edge: Edge) -> bool:
 def asked_for(edge: Edge) -> str:
     """What becomes of a newcomer is said of the commit that asked for it, whatever the head of the branch is now."""
     said, accepted, good = event(edge), edge.state.accepted, edge.state.good
-    if not isinstance(said, Began | Rebound):
+    if not isinstance(said, Began | Rebound) or edge.state.drill:  # of a drill git is told nothing
         return ""
     newcomer = said.newcomer if isinstance(said, Began) else edge.state.transition and edge.state.transition.newcomer
     known = [one.revision for one in (accepted, good.blue, good.green) if one and one.target in (newcomer, None)]

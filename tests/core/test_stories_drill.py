@@ -378,10 +378,12 @@ def test_what_stands_still_between_its_ways_goes_home_when_it_may(stop: Verb) ->
 
 def test_adopting_ends_it() -> None:
     world = drilling().until(at(50))
+    before = world.state.duty
     world.say(Verb.ADOPT, slot=Slot.BLUE)
     world.settled()
     assert (world.state.drill, world.state.stable) == (None, HOME)
     assert world.state.drilled[-1].phase is Phase.SUPERSEDED
+    assert world.state.duty == before  # git is told nothing of a drill
 
 
 def test_a_crash_in_its_midst_changes_nothing() -> None:

@@ -164,6 +164,13 @@ def test_every_end_and_every_condition_of_git_has_a_row() -> None:
     assert "both slots died" in after
 
 
+def test_nothing_tells_to_type_a_retry_that_would_be_refused() -> None:
+    """It needs a reason."""
+    bare = re.compile(r"reconcile retry (?:ENV|\{[^}]*\}|demo|production)(?! (?:--accept-rewritten )?-m)")
+    places = [*(ROOT / "reconciler").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]
+    assert [place.name for place in places if bare.search(place.read_text(encoding="utf-8"))] == []
+
+
 def test_every_reason_that_stalls_is_explained() -> None:
     assert set(re.findall(r"`(\w+)`", page("docs/reasons.md"))) >= STALLED
 

@@ -73,7 +73,7 @@ def test_killed_at_half_and_gone_back_by_hand_nobody_loses_anything_and_it_stand
     playground.ask("resume")
     playground.until_stable("blue", "1.0.0")
     playground.until(lambda state: not state.by_hand)
-    playground.ask("retry")
+    playground.ask("retry", "-m", "it was moved by hand")
     requests = users.stop()
     assert_nothing_lost(requests)
     assert_jobs_done_once(playground, requests)
