@@ -191,7 +191,8 @@ class TestTyped:
         ready.git("revert", "--no-edit", asked)
         back = ready.git("rev-parse", "HEAD")
         ended = Last("t", began, Release(Slot.GREEN, "1.1.0"), Phase.ROLLED_BACK, "a reason")
-        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None))
+        held = Held("1.1.0", "AnalysisFailed", "a reason")
+        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None), held=(held,))
         with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
             found = Look("production", AT_REST, state, SEEN)
             told = [failed(session, found, one) for one in (before, asked, began, back)]
@@ -230,9 +231,8 @@ class TestTyped:
         held = Held("1.1.0", "AnalysisFailed", "a reason")
         with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
             for why, wanted in (((), False), ((held,), True)):
-                found = Look(
-                    "production", AT_REST, State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, held=why), SEEN
-                )
+                state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, held=why)
+                found = Look("production", AT_REST, state, SEEN)
                 assert failed(session, found, again) is wanted
 
     def test_a_loop_that_has_an_older_operators_file_is_to_be_started_again(self, ready: Folder) -> None:
