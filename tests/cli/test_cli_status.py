@@ -213,7 +213,8 @@ class TestTyped:
         ready.git("revert", "--no-edit", asked)
         back = ready.git("rev-parse", "HEAD")
         ended = Last("t", asked, Release(Slot.GREEN, "1.1.0"), Phase.ROLLED_BACK, "a reason")
-        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None))
+        held = Held("1.1.0", "AnalysisFailed", "a reason")
+        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None), held=(held,))
         with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
             found = Look("production", AT_REST, state, SEEN)
             assert [failed(session, found, one) for one in (before, pushed, back)] == [False, True, False]
