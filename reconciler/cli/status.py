@@ -13,7 +13,7 @@ from reconciler.cli.layout import on_terminal, redraw, say
 from reconciler.cli.look import Look, as_json, lines, look
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC, ROLLED_BACK
 from reconciler.core.events import Phase
-from reconciler.desired.taken_back import taken_back
+from reconciler.desired.taken_back import last_typed
 from reconciler.errors import UsageError
 from reconciler.session import Session
 
@@ -109,12 +109,11 @@ def _wait(session: Session, environment: tuple[str, ...], revision: str | None, 
 
 
 def _full(session: Session, environment: tuple[str, ...], revision: str | None) -> str:
-    """The full id of what to wait for: without any, the head as somebody typed it. Where a commit of ours has taken
-    that back by now, the head is ours, and what was typed is what it took back. Raises UsageError for one that cannot
-    be known here."""
+    """The full id of what to wait for: without any, the head as somebody typed it. Where commits of ours lie on top of
+    that by now, it is the first below them. Raises UsageError for one that cannot be known here."""
     head = session.repository.head()
     if revision is None or revision == "HEAD":
-        return taken_back(session.repository, head) or head
+        return last_typed(session.repository, head)
     if len(revision) >= 4 and head.startswith(revision):
         return head
     if not FULL.fullmatch(revision):

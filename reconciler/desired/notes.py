@@ -22,6 +22,7 @@ from reconciler.errors import Refused
 
 REFERENCE = "refs/notes/reconciler"
 _TRANSITION, _JOURNAL = "  transition: ", "  journal: "
+_NUMBER = re.compile(r"([0-9]{6,18})-")  # that a transition's id begins with, of its journal
 _SEAL = re.compile(r"(\S+) ([0-9]{1,18}) ([0-9a-f]{64})")
 _NAME = re.compile(r"([a-z0-9-]+): ")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -46,9 +47,12 @@ def section(environment: str, text: str, transition: str, seal: str) -> str:
 
 
 def merged(existing: str, section: str) -> str:
-    """A note with this section in place of the same environment's; all else stays as it is."""
+    """A note with this section in place of the same environment's; all else stays as it is. So does everything where a
+    later transition is noted: one that git refused at first is tried again when it will, also after its successor."""
     blocks, name = _blocks(existing.rstrip("\n")), _environment(section)
     places = [number for number, block in enumerate(blocks) if _environment(block) == name]
+    if any(_later(blocks[number], section) for number in places):
+        return existing
     if places:
         blocks[places[0]] = section
         blocks = [block for number, block in enumerate(blocks) if number not in places[1:]]
@@ -122,6 +126,19 @@ def _environment(block: str) -> str:
     lines, name = block.split("\n"), _NAME.match(block)
     ours = len(lines) > 2 and lines[-2].startswith(_TRANSITION) and lines[-1].startswith(_JOURNAL)
     return name[1] if name and ours else ""
+
+
+def _later(one: str, other: str) -> bool:
+    """Is that section of a later transition of the same journal?"""
+    (journal, number), (others, before) = _order(one), _order(other)
+    return journal == others and before is not None and number is not None and number > before
+
+
+def _order(section: str) -> tuple[str, int | None]:
+    """Its journal, and the number of its transition there; None for an id that has none."""
+    transition, _, seal = section.rpartition(_JOURNAL)
+    found = _NUMBER.match(transition.rpartition(_TRANSITION)[2])
+    return seal.partition(" ")[0], int(found[1]) if found else None
 
 
 def _anchors(text: str, revision: str) -> list[Anchor]:

@@ -13,6 +13,7 @@ from reconciler.desired.claims import Operator
 from reconciler.desired.committing import Entry
 from reconciler.desired.plumbing import Plumbing
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import Signers
 from reconciler.desired.texts import asks_the_same, find, last_good
 from reconciler.errors import Refused
 from reconciler.spelling import shown
@@ -78,16 +79,21 @@ class Place(NamedTuple):
 
 
 def case(
-    repository: Repository, environment: str, failed: str, good: str, operator: Operator | None = None
+    repository: Repository,
+    environment: str,
+    failed: str,
+    good: str,
+    operator: Operator | None = None,
+    heads: Signers | None = None,
 ) -> Case | str:
-    """The case, or why there is none. Raises Refused when what it was before is not to be had (any more), and
-    InvalidDesired when git cannot be read."""
+    """The case, or why there is none; `operator` and `heads` as for `last_good`. Raises Refused when what it was before
+    is not to be had (any more), and InvalidDesired when git cannot be read."""
     old, source = find(repository, failed, environment, operator), find(repository, good, environment, operator)
     if old is None:
         return f"{failed[:SHORT]} has no file that describes '{environment}', so there is nothing to put back"
     if source is None:
         raise Refused(_lost(environment, good))
-    source = last_good(repository, environment, source, old, operator)
+    source = last_good(repository, environment, source, old, operator, heads)
     if old.entry.content == source.entry.content:
         same = f"is the same at {source.revision[:SHORT]} as at {failed[:SHORT]}"
         return f"{old.entry.path} {same}, so there is nothing to put back"

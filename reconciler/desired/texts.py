@@ -12,6 +12,8 @@ from reconciler.desired.committing import Entry
 from reconciler.desired.manifest import Manifest, read
 from reconciler.desired.objects import touching
 from reconciler.desired.repository import Repository
+from reconciler.desired.signatures import Signers
+from reconciler.desired.vouching import signer
 from reconciler.errors import InvalidDesired
 
 MOST_COMMITS = 200  # of this file, that are looked at
@@ -82,13 +84,23 @@ def asked_at(repository: Repository, environment: str, revision: str) -> str:
     return asked
 
 
-def last_good(repository: Repository, environment: str, good: Text, failed: Text, operator: Operator | None) -> Text:
+def last_good(
+    repository: Repository,
+    environment: str,
+    good: Text,
+    failed: Text,
+    operator: Operator | None,
+    heads: Signers | None = None,
+) -> Text:
     """The newest text after `good` that still asks for the same release: a commit in between that only changed the
-    policy has not failed. Not one that would be refused, or end the hold. Raises InvalidDesired."""
+    policy has not failed. Not one that would be refused, or end the hold; nor, where `heads` have to be signed, one
+    whose commit none of them has signed: a commit on top of it vouches for what it left, not for what it undid. Raises
+    InvalidDesired."""
     if good.spec is None or failed.spec is None:
         return good
     between = _before(repository, environment, good.revision, failed, operator)
-    return next((one for one in between if one.spec and _as_good(one.spec, good.spec, failed.spec)), good)
+    as_good = (one for one in between if one.spec and _as_good(one.spec, good.spec, failed.spec))
+    return next((one for one in as_good if heads is None or signer(repository, heads, one.revision).principal), good)
 
 
 def _as_good(one: Spec, good: Spec, failed: Spec) -> bool:

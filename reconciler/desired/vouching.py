@@ -10,7 +10,7 @@ from reconciler.clock import Clock
 from reconciler.desired.objects import raw
 from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import MOST_BYTES, Signers
-from reconciler.desired.verifying import sign
+from reconciler.desired.verifying import Signed, sign
 
 _LASTS, _BAD_LASTS = 300.0, 5.0  # seconds for which a trial of the key is good
 _TRIAL = b"a trial of the reconciler's key\n"
@@ -28,7 +28,7 @@ class Vouching:
         the file back by hand, signed. Raises InvalidDesired when the repository cannot be read."""
         if self._heads is None:
             return ""
-        signed = self._heads.of(head, "commit", partial(raw, repository, head, "commit", MOST_BYTES))
+        signed = signer(repository, self._heads, head)
         if not signed.principal:
             see = f"git -C {quote(str(repository.path))} show {head[:12]}"
             sound = "if it is sound, sign on top of it: git commit --allow-empty -S"
@@ -48,3 +48,8 @@ class Vouching:
             self._tried = problem, now + (_BAD_LASTS if problem else _LASTS)
         problem = self._tried[0]
         return f"and what is signed with the reconciler's key {key} {problem}" if problem else ""
+
+
+def signer(repository: Repository, heads: Signers, commit: str) -> Signed:
+    """Who of `heads` has signed a commit. Raises InvalidDesired when the repository cannot be read."""
+    return heads.of(commit, "commit", partial(raw, repository, commit, "commit", MOST_BYTES))

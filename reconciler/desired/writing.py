@@ -57,13 +57,13 @@ class Writing:
         heads: Signers | None = None,
         operator: Operator | None = None,
     ) -> None:
-        self._repository, self._operator = repository, operator
+        self._repository, self._operator, self._heads = repository, operator, heads
         self._vouching = Vouching(heads, signing_key, clock)
         self._committer = Committer(identity, signing_key)
         self._clock = clock
         self._lock = threading.Lock()
         self._seen: dict[str, _Seen] = {}
-        self._cases: dict[str, Case] = {}
+        self._cases: dict[str, tuple[tuple[str, str], Case]] = {}  # by what was asked: the good text may be a later one
 
     # ---- writing -----------------------------------------------------------------------------------------------------
 
@@ -150,11 +150,11 @@ class Writing:
     def _case(self, environment: str, failed: str, good: str) -> Case | str:
         """Revisions do not change: once found, it is not looked for again."""
         known = self._cases.get(environment)
-        if known and (known.failed, known.good) == (failed, good):
-            return known
-        found = case(self._repository, environment, failed, good, self._operator)
+        if known and known[0] == (failed, good):
+            return known[1]
+        found = case(self._repository, environment, failed, good, self._operator, self._heads)
         if isinstance(found, Case):
-            self._cases[environment] = found
+            self._cases[environment] = (failed, good), found
         return found
 
     def _place(self, branch: str) -> Place | None:

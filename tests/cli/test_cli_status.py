@@ -10,12 +10,15 @@ import pytest
 from cli_folder import Folder, until
 
 from reconciler.cli.look import Look, as_json, lines, next_step
-from reconciler.cli.status import failed, outcome
+from reconciler.cli.status import _full, failed, outcome
 from reconciler.core.conditions import NEXT, Status
 from reconciler.core.events import Phase
 from reconciler.core.model import Pair, Release, Slot, Stage
 from reconciler.core.reading import GatewayReading, Observed
 from reconciler.core.state import Held, Last, Question, State, Transition
+from reconciler.core.steps import PutBack
+from reconciler.desired.repository import Repository
+from reconciler.desired.writing import Writing
 from reconciler.session import Session
 
 A, B = "a" * 40, "b" * 40
@@ -235,6 +238,27 @@ class TestTyped:
                 state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, held=why)
                 found = Look("production", AT_REST, state, SEEN)
                 assert failed(session, found, again) is wanted
+
+    def test_what_was_typed_last_is_waited_for_though_something_else_was_taken_back_on_top_of_it(
+        self, ready: Folder
+    ) -> None:
+        """C1 switches production and C2 staging; production fails, and its file is put back on top of C2."""
+        file, before = "environments/production.yaml", ready.git("rev-parse", "HEAD")
+        ready.edit(file, "activeSlot: blue", "activeSlot: green")
+        first = ready.commit()
+        text = (ready.root / file).read_text("utf-8").replace("name: production", "name: staging")
+        (ready.root / "environments" / "staging.yaml").write_text(text, encoding="utf-8")
+        second = ready.commit()
+        act = PutBack("t", first, before, "blue again", "why")
+        writing = Writing(Repository(ready.root), "reconciler <reconciler@localhost>")
+        ours = writing.put_back("production", act, f"j 1 {'5f' * 32}")
+        ended = Last("t", first, Release(Slot.GREEN, "1.1.0"), Phase.ROLLED_BACK, "a reason")
+        held = Held("1.1.0", "AnalysisFailed", "a reason")
+        state = State(stable=Release(Slot.BLUE, "1.0.0"), last=ended, since=Pair(before, None), held=(held,))
+        with Session.open(str(ready.root / "reconciler.toml"), read_only=True) as session:
+            assert session.repository.head() == ours
+            assert [_full(session, ("staging",), one) for one in (None, "HEAD", ours)] == [second, second, ours]
+            assert failed(session, Look("production", AT_REST, state, SEEN), second)
 
     def test_a_loop_that_has_an_older_operators_file_is_to_be_started_again(self, ready: Folder) -> None:
         """It refuses what only the new file allows; whoever looks reads the new one, and would wait for ever."""

@@ -95,6 +95,19 @@ def test_what_the_operators_file_refuses_is_not_taken(repo, blue: str) -> None:
     assert text(repo, commit) == blue
 
 
+def test_once_found_it_is_not_looked_for_again_though_it_is_a_later_text_than_was_asked(
+    repo, blue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = repo.commit(production=blue)
+    repo.commit(production=blue + SOAK)
+    failed = repo.commit(production=(blue + SOAK).replace(BLUE, GREEN))
+    writing = Writing(Repository(repo.path, "main"), IDENTITY)
+    assert writing.reading("production", "t", failed, good)
+    monkeypatch.setattr("reconciler.desired.writing.case", lambda *_: pytest.fail("looked for again"))
+    commit = writing.put_back("production", PutBack("t", failed, good, "again", "because"), SEAL)
+    assert text(repo, commit) == blue + SOAK
+
+
 def test_a_side_of_a_merge_that_was_left_out_was_never_good(repo, blue: str) -> None:
     good = repo.commit(production=blue)
     repo.git("switch", "--quiet", "-c", "side")

@@ -69,6 +69,24 @@ def test_written_twice_changes_nothing_and_written_anew_replaces_only_its_own_se
     )
 
 
+def test_an_earlier_note_that_git_takes_late_does_not_replace_a_later_one(story: RolledBack, ended: Note) -> None:
+    """Each note that git refused has a time of its own at which it is tried again."""
+    writing, later = story.writing(), replace(ended, text="Succeeded", transition="1000002-green-1.5.0")
+    earlier = replace(ended, transition="000417-green-1.5.0")
+    writing.note("production", later, OTHER)
+    writing.note("staging", earlier, SEAL)
+    kept = shown(story)
+    writing.note("production", earlier, f"j0urna1 999 {'7b' * 32}")  # the number of the transition counts
+    assert shown(story) == kept
+    assert kept.startswith("production: Succeeded\n")
+    writing.note("production", replace(later, text="Succeeded: anew"), OTHER)
+    assert shown(story).startswith("production: Succeeded: anew\n")
+    writing.note("production", earlier, f"an0ther 3 {'7b' * 32}")  # another journal has numbers of its own
+    assert shown(story).startswith("production: RolledBack")
+    writing.note("production", replace(later, text="Succeeded"), f"an0ther 4 {'7b' * 32}")
+    assert shown(story).startswith("production: Succeeded\n")
+
+
 def test_what_other_people_note_there_is_kept(story: RolledBack, ended: Note) -> None:
     git = story.repo.git
     text = "production: looked fine to me\n\n  indented\nünicode"

@@ -117,3 +117,30 @@ def test_the_key_is_not_tried_again_at_every_look(signed: Signed, monkeypatch: p
     assert signed.obstacle() == ""
     monkeypatch.setattr("reconciler.desired.vouching.sign", lambda *_: pytest.fail("tried again"))
     assert signed.obstacle() == ""
+
+
+def test_a_text_that_nobody_has_signed_is_not_put_back_though_a_signed_commit_lies_on_top_of_it(
+    signed: Signed, manifest: str
+) -> None:
+    """Its author has no key, and it was never in force; anna undoes it and asks for what fails, in one commit."""
+    sound, stolen = manifest + "    soak: 2s\n", manifest.replace("      - setWeight: 10\n", "")
+    good = commit_signed(signed.repo, signed.anna, production=manifest)
+    forged = signed.repo.commit(production=stolen)
+    assert signed.desires.look().unverified
+    bad = commit_signed(signed.repo, signed.anna, production=manifest.replace("1.4.2", "1.5.0"))
+    is_put_back(signed, good, bad, restores=good, text=manifest)
+
+    good = commit_signed(signed.repo, signed.anna, production=manifest)
+    policy = commit_signed(signed.repo, signed.anna, production=sound)
+    signed.repo.commit(production=stolen)
+    bad = commit_signed(signed.repo, signed.anna, production=sound.replace("1.4.2", "1.5.0"))
+    is_put_back(signed, good, bad, restores=policy, text=sound)
+    assert stolen == signed.repo.git("show", f"{forged}:environments/production.yaml") + "\n"
+
+
+def is_put_back(signed: Signed, good: str, bad: str, *, restores: str, text: str) -> None:
+    act = PutBack(f"t-{bad[:12]}", bad, good, "production: blue@1.4.1 again", "why", "main")
+    commit = signed.writing.put_back("production", act, SEAL)
+    assert signed.repo.git("show", f"{commit}:environments/production.yaml") + "\n" == text
+    assert f"Reconciler-Restores: {restores}" in signed.repo.git("log", "-1", "--format=%B", commit)
+    assert signed.desires.look().unverified == ""
