@@ -37,6 +37,7 @@ Run = subprocess.Popen[bytes]
 HERE = Path(__file__).resolve().parent
 PATIENCE = 40.0  # seconds until a wait is given up
 LOOK = 0.03
+ALL = os.environ.get("CRASHES") == "all"  # every blow, on every gateway: `make crashes`
 RECONCILE = (sys.executable, "-X", "faulthandler", "-m", "reconciler")
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import pytest
 from e2e_account import assert_jobs_done_once, end_state
 from e2e_laws import assert_lawful
 from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS, STEPS
-from e2e_playground import Playground
+from e2e_playground import ALL, Playground
 from e2e_users import assert_nothing_lost
 
 from reconciler.core.events import Accepted, GenerationTaken, Intended, Phase
 
 pytestmark = pytest.mark.real
 
-ALL = os.environ.get("CRASHES") == "all"
 
 DIRECT = ("setWeight: 100", "handOver: [worker]")
 # The acts of a transition, counted: of STEPS three weight changes first; of DIRECT one, the worker's stop, its start.

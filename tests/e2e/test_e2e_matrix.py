@@ -9,7 +9,6 @@ gateway held or refused until it was back, no job is lost or done twice, and the
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from itertools import cycle, product
 import psutil
 import pytest
 from e2e_account import assert_jobs_done_once, end_state, unexcused
-from e2e_playground import Playground, Run, until
+from e2e_playground import ALL, Playground, Run, until
 from e2e_users import lost
 
 from reconciler.core.model import Release, Slot
@@ -34,7 +33,6 @@ FEW = (("observed", 2), ("intent-written", 2), ("effect-done", 2), ("effect-read
 
 
 PAIRS = (("envoy", "kill"), ("haproxy", "stop"), ("envoy", "gateway"))
-ALL = os.environ.get("CRASHES") == "all"
 TRIES = 3  # switches that a boundary has to be come by in
 OVER = "over"
 Away = tuple[float, float]  # from when to when a gateway was away
