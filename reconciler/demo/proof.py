@@ -13,7 +13,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.evidence.pack.place import packs
 from reconciler.evidence.pack.verify import verify
 
-PATIENCE = 60.0  # seconds for the last pack to be finished
+PATIENCE = 240.0  # seconds for the last pack to be finished, when nobody else wants the processor
 
 
 @dataclass(frozen=True, slots=True)

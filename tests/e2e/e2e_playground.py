@@ -314,15 +314,17 @@ def _trouble(users: Users) -> str:
     return ""
 
 
-def until(look: Callable[[], T | None], what: str, story: Callable[[], str] | str = "") -> T:
+def until(
+    look: Callable[[], T | None], what: str, story: Callable[[], str] | str = "", patience: float = PATIENCE
+) -> T:
     """The first look that finds something; fails the test when none does."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
         time.sleep(LOOK)
-    raise AssertionError(f"waited {PATIENCE:g} s for {what}\n{story() if callable(story) else story}")
+    raise AssertionError(f"waited {patience:g} s for {what}\n{story() if callable(story) else story}")
 
 
 def _end(run: Run) -> None:

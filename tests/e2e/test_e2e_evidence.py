@@ -15,7 +15,7 @@ from reconciler.evidence.pack.material import gather
 from reconciler.evidence.pack.place import Pack, packs
 from reconciler.evidence.pack.verify import verify
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 STEPS = ("setWeight: 10", "pause: {}", "setWeight: 50", "pause: {}", "setWeight: 100")
 
@@ -27,7 +27,8 @@ def finished(root: Path) -> Pack:
         found = list(packs(root))
         return found[-1] if found and all(one.finished for one in found) else None
 
-    return until(look, "a finished pack", lambda: str(list(root.rglob("*"))))
+    told = lambda: "\n".join(str(path) for path in sorted(root.rglob("*")))  # noqa: E731
+    return until(look, "a finished pack", told, patience=240.0)  # it is finished when nobody else wants the processor
 
 
 def test_a_switch_proves_by_itself_that_nobody_lost_anything(playground: Playground) -> None:
