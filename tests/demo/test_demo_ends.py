@@ -20,7 +20,7 @@ from reconciler.demo.place import MEMBERS
 from reconciler.errors import Refused
 
 pytestmark = pytest.mark.real
-LIMIT = 90  # seconds in which the demo must have ended, by what it is for; it measures no speed, as 35 are usual
+LIMIT = 240  # seconds for the whole demo on a busy machine; its last pack is finished when nobody else wants the processor
 
 
 @pytest.fixture(autouse=True)
