@@ -20,7 +20,7 @@ from reconciler.demo.place import MEMBERS
 from reconciler.errors import Refused
 
 pytestmark = pytest.mark.real
-LIMIT = 240  # seconds for the whole demo on a busy machine; its last pack is finished when nobody else wants the processor
+LIMIT = 240  # seconds; it measures no speed: 45 are usual, and its last pack is finished when a processor is free
 
 
 @pytest.fixture(autouse=True)
