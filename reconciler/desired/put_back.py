@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from reconciler.desired.committing import Entry
 from reconciler.desired.plumbing import Plumbing
 from reconciler.desired.repository import Repository
 from reconciler.desired.signatures import Signers
-from reconciler.desired.texts import asks_the_same, find, last_good
+from reconciler.desired.texts import find, last_good
 from reconciler.errors import Refused
 from reconciler.spelling import shown
 
@@ -30,20 +30,10 @@ class Case:
     good: str
     old: Entry
     source: Entry
-    digest: str = ""  # of what failed
 
     @property
     def new(self) -> Entry:
         return Entry(self.old.path, self.source.blob, self.source.executable)
-
-    def at(self, repository: Repository, now: Entry | None) -> Case | None:
-        """The case where the file is `now`; None where it asks for something else. With another comment it still asks
-        for what failed. Raises InvalidDesired when git cannot be read."""
-        if now is None or now == self.old:
-            return self if now else None
-        same = now.executable == self.old.executable
-        same = same and asks_the_same(repository, self.environment, now, self.digest)
-        return replace(self, old=now) if same else None
 
     def cure(self, tree: Path | None, *, signed: bool = False) -> str:
         """What puts it back by hand: in a work tree, or, where the branch is checked out nowhere, in a clone."""
@@ -97,8 +87,7 @@ def case(
     if old.entry.content == source.entry.content:
         same = f"is the same at {source.revision[:SHORT]} as at {failed[:SHORT]}"
         return f"{old.entry.path} {same}, so there is nothing to put back"
-    digest = old.spec.digest if old.spec else ""
-    return Case(environment, failed, source.revision, old.entry, source.entry, digest)
+    return Case(environment, failed, source.revision, old.entry, source.entry)
 
 
 def _lost(environment: str, good: str) -> str:

@@ -54,12 +54,6 @@ def entry(repository: Repository, revision: str, path: str) -> Entry | None:
     return Entry(path, blob, path in listing.executable) if blob else None
 
 
-def asks_the_same(repository: Repository, environment: str, one: Entry, digest: str) -> bool:
-    """Is that file's spec the one of this digest, whatever its comments and its order are? Raises InvalidDesired."""
-    found = read(repository.text(one.blob, one.path), one.path)
-    return isinstance(found, Manifest) and found.name == environment and found.spec.digest == digest
-
-
 def still_asks(repository: Repository, environment: str, failed: str, head: str) -> bool:
     """Does the head ask for what failed? Raises InvalidDesired."""
     old, now = find(repository, failed, environment), find(repository, head, environment)

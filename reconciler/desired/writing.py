@@ -78,10 +78,8 @@ class Writing:
                 raise Refused(f"branch '{act.branch}', on which it failed, is gone; there is nothing to put back")
             if isinstance(found, str):
                 raise Refused(found)
-            now = found.at(self._repository, entry(self._repository, place.head, found.old.path))
-            if now is None:
+            if entry(self._repository, place.head, found.old.path) != found.old:
                 return self._done_before(git, place.head, act, found)
-            found = now
             reference = _resolved(git, place.reference)
             trees = work_trees(git, reference)
             if obstacle := self._obstacle(git, place, reference, trees, found):
@@ -136,13 +134,12 @@ class Writing:
         if isinstance(found, str):
             return None
         now = entry(self._repository, place.head, found.old.path)
-        there = found.at(self._repository, now)
-        if there is None:
+        if now != found.old:
             commit = made(git, place.head, found, transition) if now == found.new else ""
             return GitReading(transition, False, commit=commit)
         try:
             reference = _resolved(git, place.reference)
-            obstacle = self._obstacle(git, place, reference, work_trees(git, reference), there)
+            obstacle = self._obstacle(git, place, reference, work_trees(git, reference), found)
         except (Refused, Unreachable) as error:
             obstacle = str(error)
         return GitReading(transition, True, obstacle)

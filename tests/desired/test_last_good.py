@@ -122,17 +122,13 @@ def test_a_side_of_a_merge_that_was_left_out_was_never_good(repo, blue: str) -> 
 # ---- what still asks for it ------------------------------------------------------------------------------------------
 
 
-def test_a_comment_that_came_since_keeps_nothing_from_being_put_back(story: RolledBack) -> None:
+def test_a_comment_that_came_since_is_somebodys_and_stays(story: RolledBack) -> None:
+    """What is put back is the very text that failed: whoever has touched it since has read it, and decides."""
     story.commits.append(story.repo.commit(production=story.bad_text + "# ticket 4711\n"))
-    assert story.reading().asks
-    story.is_done(story.put_back())
-    assert story.clean()
-
-
-def test_a_work_tree_whose_file_is_not_that_comment_is_not_disturbed(story: RolledBack) -> None:
-    story.commits.append(story.repo.commit(production=story.bad_text + "# ticket 4711\n"))
-    story.repo.write(PATH, story.bad_text)  # as it failed: but that is an edit now
-    story.is_pending("or lose them")
+    assert not story.reading().asks
+    with pytest.raises(Refused, match="somebody has changed it since"):
+        story.put_back()
+    assert story.repo.git("rev-parse", "HEAD") == story.commits[-1]
 
 
 # ---- what it was before is not there ---------------------------------------------------------------------------------
