@@ -109,7 +109,7 @@ class Laws:
                 self._turned[name] = 0
             case SoakBegan():
                 self._soaking[name] = (self._history.looked, self._history.clock.jumps)
-            case Began(newcomer=newcomer, revision=revision):
+            case Began(newcomer=newcomer, revision=revision, drill=None):  # nobody has asked for a drill in git
                 if not self._asked(name, revision, newcomer):
                     self.breach(f"law git: {newcomer} begins by {revision[:8] or 'no commit'}, which asks for another")
                 self._began[name] = (self._history.looked, self._history.clock.jumps)
