@@ -65,7 +65,7 @@ class Samples:
         now, weather = self._place.timeline.now, self._place.weather
         if window != self._window:
             self._window, self._since, self._seen, self.spoiled = window, now, [], False
-        if weather.strikes("gate-reset"):
+        if weather.strikes("gate-reset", 5.0):
             self._since, self._seen, self.spoiled = now, [], False
         missing = min(MOST, int((now - self._since) * RATE)) - len(self._seen)
         if weather.strikes("gate-missing"):
