@@ -30,7 +30,7 @@ def moved_by_hand(s: Situation) -> Answer | None:
         return _undecided(s) if s.state.suspended and s.state.adopt is None and not _ordered(s) else None
     if t and not t.going_back:
         reason = f"somebody moved all traffic back to {stable} by hand"
-        return Record(RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", reason, hold=True))
+        return Record(RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", reason, hold=t.drill is None))
     step = (note_migration(s) or go_back(s)) if s.state.suspended else None
     return step if isinstance(step, Record) else None
 
