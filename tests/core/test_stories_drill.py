@@ -379,8 +379,7 @@ def test_what_stands_still_between_its_ways_goes_home_when_it_may(stop: Verb) ->
 def test_moved_back_by_hand_in_its_midst_holds_nothing() -> None:
     world = drilling().until(at(50))
     world.move_by_hand(Slot.BLUE)
-    world.until(lambda w: w.tick() and w.state.suspended != "")
-    world.settled()
+    world.waits("Suspended")
     assert world.state.held == ()
     world.say(Verb.RESUME)
     world.settled()
