@@ -49,7 +49,7 @@ PROMISES = {
     "07-approvals-and-a-freeze": (
         "WaitingApproval: preflight of green@1.1.0 waits for anybody who may write to the repository",
         "production: may preflight of green@1.1.0 begin?",
-        "production: Frozen: deny",
+        "production: Frozen: closed now",
         "asked: resume, although a window is closed: 1.0.0 loses orders",
         "Succeeded: green@1.1.0 serves, after blue@1.0.0",
         "A. Person: approve shift of production",
