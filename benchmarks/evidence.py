@@ -51,6 +51,7 @@ def write(path: Path, count: int) -> None:
         stream.write(record(Told("journey", "run", number, sample), 1_795_000_000.0))
         if number % FLUSHED == 0:
             stream.flush()
+    stream.write({"over": True, "at": 0.0})
     stream.close()
 
 

@@ -184,7 +184,7 @@ class Recorder:
                 self._end(one)
 
     def _end(self, one: _Ending) -> None:
-        one.writer.close()  # may fail; then it is tried again
+        one.writer.close(over=self._now)  # may fail; then it is tried again
         self._ending.remove(one)
         self._finish(one.writer.pack)
 

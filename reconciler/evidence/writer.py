@@ -22,6 +22,7 @@ class Writer:
     def __init__(self, pack: Pack, began: float, now: float) -> None:
         self.pack, self._began = pack, began
         self.pending: set[Name] = set()  # requests that were sent, and are not over
+        self._over = False
         self.dropped = 0  # how many were left out, to be said at the next flush
         self._plans = plan.read(pack.file(PLAN))
         self._requests = Stream(pack.file(REQUESTS))
@@ -84,11 +85,15 @@ class Writer:
                 self.dropped += stream.drop() if stream.waiting > MOST else 0
                 raise
 
-    def close(self) -> None:
-        """Raises OSError."""
+    def close(self, over: float | None = None) -> None:
+        """`over`: seconds, monotonic, at which everything of the transition was recorded. None: it goes on. Raises
+        OSError."""
         for name in sorted(self.pending):
             self._requests.write(requests.unheard(name))
         self.pending.clear()
+        if over is not None and not self._over:
+            self._over = True
+            self._requests.write({"over": True, "at": round(self._began + over, 3)})
         self.flush()
         for stream in (self._requests, self._gateway, self._readings):
             stream.close()

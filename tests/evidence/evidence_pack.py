@@ -246,6 +246,8 @@ class Run:
             stream = Stream(pack.file(name))
             for record in sorted(records, key=lambda one: float(one.get("at", 0.0)) + float(one.get("latency", 0.0))):
                 stream.write(record)
+            if name == REQUESTS and records:
+                stream.write({"over": True, "at": records[-1].get("at", 0.0)})
             stream.close()
         return pack
 

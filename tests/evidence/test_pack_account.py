@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reconciler.drivers.journey import USE
 from reconciler.drivers.protocols import Sample
 from reconciler.errors import EvidenceBroken
-from reconciler.evidence.pack.account import Account, account
+from reconciler.evidence.pack.account import Account, Ledger, account
 from reconciler.evidence.pack.course import LATE
 from reconciler.evidence.pack.requests import Told, record, unheard
 
@@ -72,6 +72,20 @@ def test_an_outage_that_never_ended_counts_as_far_as_it_was_seen() -> None:
 def test_time_in_which_nobody_watched_is_told_and_is_no_gap() -> None:
     found = of(told(0, 100), {"life": "b", "at": 160.0}, told(5, 161), told(6, 161.5))
     assert (found.unwatched, found.gap) == (59.99, 0.5)
+
+
+def test_time_before_the_first_recorder_began_is_told_but_for_the_moment_that_it_takes() -> None:
+    for began, unwatched in ((90.0, 10.0), (99.5, 0.0)):
+        ledger = Ledger(None, None, began)
+        ledger.take(BEGAN)
+        assert ledger.account().unwatched == unwatched
+
+
+def test_only_a_record_that_goes_to_the_end_is_complete() -> None:
+    over = {"over": True, "at": 109.0}
+    assert of(told(0, 100), over).complete
+    assert not of(told(0, 100)).complete
+    assert not of(told(0, 100), over, {"life": "b", "at": 160.0}).complete
 
 
 def test_records_a_little_out_of_order_make_no_gap() -> None:

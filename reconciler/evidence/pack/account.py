@@ -13,6 +13,7 @@ from reconciler.evidence.pack.held import Retention, Sessions
 from reconciler.evidence.pack.latencies import Latencies
 from reconciler.evidence.pack.requests import Outcome
 
+AT_ONCE = 1.0  # seconds: a recorder that begins so soon after a transition has missed nothing of it
 SHOWN = 20  # failed requests that are named one by one
 
 
@@ -46,6 +47,7 @@ class Account:
     unwatched: float  # in which no recorder was there
     sessions: Retention
     failures: tuple[Mapping[str, Any], ...]  # the first of those that failed
+    complete: bool = False  # whoever recorded was there at its end
 
     @property
     def users(self) -> Totals | None:
@@ -66,13 +68,15 @@ class _Road:
 class Ledger:
     """Fed with the records of `requests.jsonl.gz` one after the other; its size does not grow with their number."""
 
-    def __init__(self, first: float | None = None, last: float | None = None) -> None:
-        """When the newcomer's weight first rose and last changed; seconds since 1970."""
+    def __init__(self, first: float | None = None, last: float | None = None, began: float | None = None) -> None:
+        """When the newcomer's weight first rose and last changed, and when the transition began; seconds since 1970."""
         self._roads: dict[str, _Road] = {}
         self._numbers: dict[tuple[str, str], tuple[int, int, int]] = {}  # of a run: how many, the lowest, the highest
         self._course, self._sessions = Course(), Sessions(first, last)
         self._failures: list[Mapping[str, Any]] = []
-        self._dropped, self._unheard, self._unwatched, self._latest = 0, 0, 0.0, None
+        self._dropped, self._unheard, self._unwatched = 0, 0, 0.0
+        self._latest, self._transition = None, began
+        self._complete = False
 
     _latest: float | None
 
@@ -86,6 +90,8 @@ class Ledger:
     def _take(self, record: Mapping[str, Any]) -> None:
         if "life" in record:
             self._began(float(record["at"]))
+        elif "over" in record:
+            self._complete = True
         elif "dropped" in record:
             self._dropped += int(record["dropped"])
         else:
@@ -98,7 +104,9 @@ class Ledger:
         if self._latest is not None:
             self._unwatched += max(0.0, at - self._latest)
             self._course.pause()
-        self._latest = at
+        elif self._transition is not None and at - self._transition > AT_ONCE:
+            self._unwatched += at - self._transition
+        self._latest, self._complete = at, False
 
     def _number(self, record: Mapping[str, Any]) -> None:
         run, number = (str(record["gate"]), str(record["run"])), int(record["n"])
@@ -134,6 +142,7 @@ class Ledger:
             round(self._unwatched, 3),
             self._sessions.retention(),
             tuple(self._failures),
+            self._complete,
         )
 
 

@@ -68,7 +68,7 @@ def gather(pack: Pack) -> Material:
     plans = plan.read(pack.file(PLAN))
     shifts = tuple(_shifts(found))
     first, last = (shifts[0].at, shifts[-1].done) if shifts else (None, None)
-    ledger, tally, answers = Ledger(first, last), Tally(), Judgements()
+    ledger, tally, answers = Ledger(first, last, moment(found.entries[0].at)), Tally(), Judgements()
     whole_span, near_span = _spans(found, shifts)
     seen = [Gatherer(*whole_span), Gatherer(*near_span, CLOSE, steps=False)]
     _feed(read(pack.file(REQUESTS)), ledger.take, *(one.request for one in seen))

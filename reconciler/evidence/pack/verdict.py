@@ -63,6 +63,8 @@ def _missing(material: Material) -> Iterator[str]:
     users, sessions = found.users, found.sessions
     if material.steps.ended is None:
         yield "the transition has not ended"
+    if not found.complete:
+        yield "the recording was cut off before the end"
     if users is None or not users.ok:
         yield "no request on the users' road was answered: nothing was measured"
     if users and users.unknown:

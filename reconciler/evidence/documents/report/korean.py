@@ -239,6 +239,7 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"the gateway counted (\S+) errors of (\S+) users' requests in (\S+)",
             r"게이트웨이가 \3에서 사용자 요청 \2건 중 오류 \1건을 집계했습니다",
         ),
+        (r"the recording was cut off before the end", "전환이 끝나기 전에 기록이 중단되었습니다"),
         (r"nobody measured for (\S+) s", r"\1초 동안 측정이 중단되었습니다"),
         (
             r"(\S+) of (\S+) sessions were not used again after the switch",
