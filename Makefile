@@ -34,12 +34,13 @@ lint: install-dev
 laws: install-dev        ## every law over millions of states, every mutant, 10,000 histories; half an hour, two processes
 	@$(RUN) tests/simulation/run.py --seeds 10000
 	@PYTHONPATH=tests/model:tests/core $(RUN) tests/model/laws.py $(ARGS)
+	@LAWS=all $(PYTEST) --timeout 600 tests/simulation
 
 simulate: install-dev    ## one history, told step by step: make simulate SEED=17
 	@$(RUN) tests/simulation/run.py --seed $(SEED)
 
 crashes: install-dev haproxy ## every blow at every boundary of a switch, on each real gateway; half an hour
-	@CRASHES=all $(RUN) -m pytest -v --timeout 2400 tests/e2e/test_e2e_matrix.py tests/e2e/test_e2e_crash.py tests/e2e/test_e2e_drill.py
+	@CRASHES=all $(RUN) -m pytest -v --timeout 2400 tests/e2e/test_e2e_matrix.py tests/e2e/test_e2e_crash.py tests/e2e/test_e2e_drill.py tests/e2e/test_e2e_regression.py
 
 schema: install-dev      ## write schemas/*.json from the models
 	@$(RUN) -m reconciler.desired.schema

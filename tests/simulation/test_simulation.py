@@ -70,7 +70,11 @@ def test_a_fault_that_never_struck_fails_the_run() -> None:
     assert total.never == [ALL[0]]
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+SELDOM = {"forget to seal the gateway", "take an unreadable member for stopped", "drop the compare-and-set"}
+"""It takes hundreds of histories until one of these shows: for `make laws`."""
+
+
+@pytest.mark.parametrize("name", [name for name in MUTANTS if os.environ.get("LAWS") == "all" or name not in SELDOM])
 def test_a_planted_defect_is_found(name: str) -> None:
     mutant = MUTANTS[name]
     with mutant.planted():
