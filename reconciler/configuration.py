@@ -216,7 +216,7 @@ class Configuration(Section):
     @property
     def snapshots_dir(self) -> Path:
         """Where recovery points lie, in a folder for each environment."""
-        return self._base / self.snapshots.folder if self.snapshots.folder else self.state_dir / "snapshots"
+        return self._named(self.snapshots.folder) or self.state_dir / "snapshots"
 
     @property
     def journal_url(self) -> str:

@@ -43,7 +43,8 @@ class Votes:
             asked = [one for one in mine if _on(one, stage, plan) and one.written <= now + AHEAD]
             whose = self._whose(asked, self._proved.get(environment, frozenset()))
             self._proved[environment] = frozenset(name for name, principal in whose.items() if principal)
-            other = [one for one in mine if one not in asked][-MOST_OTHER:]
+            there = {one.id for one in asked}
+            other = [one for one in mine if one.id not in there][-MOST_OTHER:]
             kept = {one.id for one in (*_kept(asked, whose), *other)}
             makers = self._authors.of(environment, since, revision)
             return tuple(self._vote(one, whose, makers, now) for one in mine if one.id in kept)

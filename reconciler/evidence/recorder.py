@@ -16,16 +16,13 @@ from reconciler.drivers.protocols import Sample
 from reconciler.errors import ReconcilerError
 from reconciler.evidence.pack.place import Pack, pack, unfinished
 from reconciler.evidence.pack.plan import Look, planned
-from reconciler.evidence.pack.requests import Name, Told
+from reconciler.evidence.pack.requests import TAIL, Name, Told
 from reconciler.evidence.writer import Writer
 
 log = logging.getLogger("reconciler.evidence")
 
 FLUSH = 1.0  # seconds; a process that is killed loses no more than these
 SETTLE = 0.25  # seconds until the plan is worked out: the first step comes first
-TAIL = (
-    3.0  # seconds after the end of a transition in which requests still count: it is then that users meet what it left
-)
 GRACE = 5.0  # seconds for those that are still on their way then
 MOST = 200_000  # of what was told and waits for the thread; then requests are left out, and counted
 

@@ -100,6 +100,6 @@ class Writer:
 
 
 def _is_news(before: GateReading, now: GateReading, age: float) -> bool:
-    if (before.outcome, before.window) != (now.outcome, now.window):
+    if (before.outcome, before.window, before.alert) != (now.outcome, now.window, now.alert):
         return True
     return (before.value, before.samples) != (now.value, now.samples) and age >= OFTEN

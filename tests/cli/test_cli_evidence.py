@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typed import reconcile
 
-sys.path.append(str(Path(__file__).parents[1] / "evidence"))
+sys.path += [str(Path(__file__).parents[1] / room) for room in ("evidence", "loop")]
 from pack_made import Recorded
 
 from reconciler.core.model import Slot

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from reconciler.evidence.pack import closing
+
+sys.path.append(str(Path(__file__).parents[1] / "loop"))  # its world of values is recorded here, too
 
 
 @pytest.fixture(scope="session", autouse=True)

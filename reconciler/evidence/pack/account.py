@@ -75,10 +75,8 @@ class Ledger:
         self._course, self._sessions = Course(), Sessions(first, last)
         self._failures: list[Mapping[str, Any]] = []
         self._dropped, self._unheard, self._unwatched = 0, 0, 0.0
-        self._latest, self._transition = None, began
-        self._complete = False
-
-    _latest: float | None
+        self._latest: float | None = None  # of what is recorded, the latest end
+        self._transition, self._complete = began, False
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Raises EvidenceBroken for a record that is none."""

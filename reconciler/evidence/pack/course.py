@@ -20,6 +20,7 @@ class Course:
     down: float = 0.0
     _good: float | None = None  # the end of the last success
     _bad: float | None = None  # the start of the first failure since then
+    _last: float = 0.0  # the latest end of all
     _waiting: list[tuple[float, float, str]] = field(default_factory=list)
 
     def take(self, start: float, end: float, outcome: str) -> None:
@@ -38,8 +39,6 @@ class Course:
         if self._bad is not None and self._last > self._bad:
             self.down += self._last - self._bad
         self._bad = None
-
-    _last: float = 0.0
 
     def _next(self) -> None:
         end, start, outcome = heapq.heappop(self._waiting)

@@ -15,11 +15,11 @@ from reconciler.evidence.pack.agreement import Agreement
 from reconciler.evidence.pack.gateway import Tally, Traffic
 from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SCRIPTS, STEPS, Pack
 from reconciler.evidence.pack.readings import Judgement, Judgements
+from reconciler.evidence.pack.requests import TAIL
 from reconciler.evidence.pack.series import Gatherer, Series
 from reconciler.evidence.pack.steps import Slice
 from reconciler.evidence.pack.stream import read
 
-TAIL = 3.0  # seconds after the end, in which requests still count
 CLOSE = 45  # buckets around the changes of weight: those take seconds, in which not many requests are sent
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from reconciler.drivers.protocols import Sample
 
+TAIL = 3.0  # seconds after a transition's end in which requests still count: then users meet what it has left behind
+
 
 class Outcome(StrEnum):
     OK = "ok"

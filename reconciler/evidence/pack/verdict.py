@@ -51,9 +51,10 @@ def _against(found: Account) -> Iterator[str]:
 
 
 def _met(material: Material, slot: Slot) -> Iterator[str]:
-    """Errors that the gateway counted. The newcomer's are the switch's; whether stable's are, nobody can tell."""
+    """Errors that the gateway counted. The newcomer's are the switch's; whether stable's are, nobody can tell. Gateways
+    differ in whether a refused connection is an error too, so the larger of the two counts."""
     counted = material.traffic.counted.get(str(slot)) or {}
-    errors = counted.get("errors", 0) + counted.get("refused", 0)
+    errors = max(counted.get("errors", 0), counted.get("refused", 0))
     if errors:
         yield f"the gateway counted {errors:,} errors of {counted['requests']:,} users' requests in {slot}"
 
