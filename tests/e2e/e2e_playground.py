@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -280,6 +281,12 @@ class Playground:
         self._asked.add(self._ports[port or self.place.port])
         until(lambda: len(users.so_far()) > rate / 2, "the first users", self.story)
         return users
+
+    def answers(self) -> bool:
+        """Something listens where users ask."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.place.port), 1.0):
+            return True
+        return False
 
     def jobs_done(self) -> list[dict[str, Any]]:
         """The worker's own list; waits until its queue is empty."""

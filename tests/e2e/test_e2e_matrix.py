@@ -129,6 +129,7 @@ def _recover(playground: Playground, run: Run, fell: str, begin: float, gateway:
         run.send_signal(signal.SIGCONT)
     elif fell == "gateway":
         until(lambda: playground.envoy() != gateway and "demo envoy" in playground.data_plane(), "its next life")
+        until(playground.answers, "an open port")
         yield begin, time.monotonic() + 0.5
 
 

@@ -190,8 +190,8 @@ MUTANTS = {
     "count time that nobody watched": Mutant(stopwatch, "LONGEST", 1e9, ("law 18",), hint=3),
     "take a verdict about another window": Mutant(rounds.Rounds, "_answer", any_window, ("law 3",), hint=202),
     "take every vote": Mutant(voting, "objection", take_every_vote, ("law approval",), hint=3),
-    "forget what was put back": Mutant(outcomes, "_done", forget_what_was_put_back, ("law git",), hint=53),
-    "end a hold when the file is put back": Mutant(Held, "ends_with", end_with_any_pins, ("law 4",), hint=5),
+    "forget what was put back": Mutant(outcomes, "_done", forget_what_was_put_back, ("law git",), hint=122),
+    "end a hold when the file is put back": Mutant(Held, "ends_with", end_with_any_pins, ("law 4",), hint=12),
     "hear no window": Mutant(session, "shut", hear_no_window, ("law windows",), hint=43),
     "sign with no revision": Mutant(tick, "intended", without_a_revision, ("law 20",), hint=2),
 }
