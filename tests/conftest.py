@@ -13,9 +13,8 @@ import pytest
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background job: our children must hear it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Hundreds of processes are started: compile once, not in each of them, and look for plugins in none.
+# Hundreds of processes are started: what they import is compiled once, not in each of them.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 3000 * WORKER}-{22999 + 3000 * WORKER}"  # or two would take the same

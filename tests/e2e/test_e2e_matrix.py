@@ -4,7 +4,7 @@ The loop is killed, or stopped and woken again, or its gateway is killed, each t
 switch. Afterwards everything stands as after the undisturbed switch, no request is lost beyond those that a killed
 gateway held or refused until it was back, no job is lost or done twice, and the judge finds every law kept.
 
-`make test` strikes a few of the boundaries, each blow on one gateway; `make crashes` all of them on each.
+`make test` strikes a boundary of each kind, each blow on one gateway; `make crashes` all of them on each.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ MUTANTS = {
     ),
     "take a lost reply for done": Mutant(keeper, "apply", believe_in_silence, ("law 8",), hint=61),
     "act before the intent is durable": Mutant(tick, "_act", act_first, ("law 8",), hint=0),
-    "drop the compare-and-set": Mutant(keeper, "apply", compare_with_nothing, ("law 7", "law 8", "law 2"), hint=6),
+    "drop the compare-and-set": Mutant(keeper, "apply", compare_with_nothing, ("law 7", "law 8", "law 2"), hint=374),
     "take an unreadable member for stopped": Mutant(Keeper, "observe", take_unknown_for_stopped, ("law 21",), hint=12),
     "take every head for newer": Mutant(Desires, "_goes_forward", always_forward, ("law 14",), hint=8),
     "swallow a failed commit": Mutant(SqliteJournal, "_transaction", swallow_a_failed_commit, ("law 8",), hint=2),

@@ -71,7 +71,8 @@ def test_a_fault_that_never_struck_fails_the_run() -> None:
 
 
 SELDOM = {"forget to seal the gateway", "take an unreadable member for stopped", "drop the compare-and-set"}
-"""It takes hundreds of histories until one of these shows: for `make laws`."""
+"""It takes hundreds of histories until one of these shows, and what is changed anywhere may make it another one: for
+`make laws`. In every `make test` the model finds their like, by the same laws."""
 
 
 @pytest.mark.parametrize("name", [name for name in MUTANTS if os.environ.get("LAWS") == "all" or name not in SELDOM])
