@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -86,7 +87,7 @@ class Playground:
 
     def second_system(self, name: str) -> int:
         """Apps for another environment in the operator's file, on ports of their own; a port for its gateway."""
-        port, *ports = free_ports(1 + 2 * len(MEMBERS))
+        port, *ports = self.more_ports(1 + 2 * len(MEMBERS))
         self._ports[port] = name
         quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(self.root / name))}
         (self.root / name).mkdir()
@@ -95,6 +96,11 @@ class Playground:
                 app = APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
                 file.write(app.replace("[apps.demo-", f"[apps.{name}-"))
         return port
+
+    def more_ports(self, count: int) -> list[int]:
+        """Free ones that nothing here is to listen on later."""
+        given = {*self._ports, *map(int, re.findall(r"\b\d{5}\b", self.place.config.read_text(encoding="utf-8")))}
+        return [port for port in free_ports(count + len(given)) if port not in given][:count]
 
     def command(self, name: str, *argv: str) -> None:
         """Define a command in the operator's file."""
