@@ -308,7 +308,8 @@ class Playground:
         troubles = [said for users in self._users if (said := _trouble(users))]
         for run in self.runs:
             _end(run)
-        time.sleep(0.3)  # the gateway writes its access log five times a second
+        if self._users:
+            time.sleep(0.3)  # the gateway writes its access log five times a second
         for identity in self.data_plane().values():
             identity.signal(signal.SIGKILL)
         until(lambda: not self.data_plane(), "the end of the data plane", lambda: str(self.data_plane()))
