@@ -280,6 +280,19 @@ def test_an_answer_that_could_grow_without_end_is_not_read(rig: Rig, web1: Clien
     assert unreachable(web1, CHANGE) == "its answer is no plain XML"
 
 
+NAMED = {
+    "too long": "it answers one message with more than 2097152 bytes",
+    "compressed": "it compresses its answer, which nobody asked for",
+    "another document": "its answer is to nothing that was asked",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_nonsense_is_told_by_its_name(rig: Rig, web1: Client, name: str) -> None:
+    rig.faults.strike("Receive", NONSENSE[name])
+    assert unreachable(web1, CHANGE) == NAMED[name]
+
+
 def test_an_answer_in_the_clear_is_not_believed(rig: Rig, web1: Client) -> None:
     """Somebody in the middle, on plain HTTP."""
     done = b'<Envelope><CommandState State="CommandState/Done"><ExitCode>0</ExitCode></CommandState></Envelope>'

@@ -43,7 +43,10 @@ def gone(error: Exception) -> bool:
 def _told(machine: Machine, error: Exception) -> tuple[bool, str]:
     """Is it a definite no? And in words."""
     if isinstance(error, ImportError):
-        return True, f"{error.name or 'a library'} is not installed; pip install 'slot-reconciler[windows]'"
+        return (
+            True,
+            f"{(error.name or 'a library').partition('.')[0]} is not installed; pip install 'slot-reconciler[windows]'",
+        )
     return _of_winrm(machine, error) or _of_the_connection(machine, error) or (False, _unknown(error))
 
 
