@@ -28,7 +28,7 @@ from reconciler.errors import InvalidConfiguration, Refused
 LARGEST = 2 << 20  # bytes of the answer to one message; WinRM keeps its own far below
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]*encoding=["']([^"']*)""")
 _ASKED = re.compile(rb"MessageID>uuid:([0-9a-fA-F-]{36})<")
-_ANSWERED = re.compile(rb"RelatesTo>uuid:([0-9a-fA-F-]{36})<")
+_ANSWERED = re.compile(rb"RelatesTo[^>]*>\s*uuid:([0-9a-fA-F-]{36})<")
 SECONDS = 3600  # for pywinrm's own time-out, which never counts: ours are beneath it
 
 
