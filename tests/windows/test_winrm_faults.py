@@ -61,6 +61,12 @@ def test_a_connection_lost_before_the_input_was_sent_is_made_anew(
     assert ran(rig) == 1
 
 
+def test_a_change_of_which_only_a_part_was_sent_has_not_run_and_is_sent_anew(rig: Rig, web1: Client) -> None:
+    rig.faults.strike("Send", Cut(taken=True))
+    assert web1.run(CHANGE, {"Text": "long " * 40_000}) == {"done": 1}
+    assert ran(rig) == 1
+
+
 @pytest.mark.parametrize("action", AFTER)
 def test_a_look_that_was_lost_is_repeated(rig: Rig, web1: Client, action: str) -> None:
     rig.faults.strike(action, Cut(taken=True))

@@ -3,6 +3,7 @@ has: only what pywinrm is told is proved."""
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -147,6 +148,13 @@ def test_a_certificate_for_another_machine_is_refused(place: Place) -> None:
     told = refused(place.client(rig, "ntlm"))
     assert "its certificate is not trusted: IP address mismatch" in told
     assert rig.heard == b""
+
+
+def test_a_certificate_that_has_expired_is_to_be_renewed(place: Place) -> None:
+    past = datetime.datetime(2025, 1, 1)
+    rig = place.rig("ntlm", pair=place.authority.vouch("web1-old", "127.0.0.1", ends=past))
+    told = refused(place.client(rig, "ntlm"))
+    assert told == "its certificate is not trusted: certificate has expired; renew it there"
 
 
 def test_a_users_certificate_of_another_authority_is_refused(place: Place) -> None:

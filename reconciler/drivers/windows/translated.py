@@ -75,8 +75,8 @@ def _of_the_connection(machine: Machine, error: Exception) -> tuple[bool, str] |
             return "contact any kdc" not in str(one).lower(), told.kerberos(str(one))
         if type(one).__name__ in CREDSSP:
             return True, f"{told.refused_logon(machine)}; `Enable-WSManCredSSP -Role Server` there lets it in"
-        if isinstance(one, PermissionError):
-            return True, told.refused_logon(machine)  # of requests_ntlm, when no challenge comes
+        if isinstance(one, PermissionError) and one.errno is None:  # requests_ntlm's, when no challenge comes
+            return True, told.refused_logon(machine)
         if isinstance(one, OSError) and not isinstance(one, RequestException):  # requests' own are OSErrors, too
             return isinstance(one, ssl.SSLCertVerificationError), told.no_connection(machine, one)
     return None
