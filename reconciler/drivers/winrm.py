@@ -106,9 +106,7 @@ class Client:
         is made. A shell that cannot be deleted ends by itself."""
         try:
             if not shell.ended:
-                self.close()
-                fresh = self._shell(CLEANING)
-                shell.protocol, shell.budget = fresh.protocol, fresh.budget
+                shell.protocol.transport.close_session()
             self._budget.begin(CLEANING)
             shell.close()
         except Exception as error:

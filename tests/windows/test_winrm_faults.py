@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import windows_faults as faults
+import wsman_logon
 import wsman_soap as soap
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -247,6 +248,19 @@ def test_a_quota_at_the_command_is_a_refusal(rig: Rig, web1: Client, code: int) 
 def test_a_fault_that_nobody_has_words_for_is_told_with_its_number(rig: Rig, web1: Client) -> None:
     rig.faults.strike("Create", *[No(1234, "Something\u202e odd.")] * 3)
     assert unreachable(web1) == "WinRM reports 1234: Something\\u202e odd."
+
+
+def test_a_fault_that_says_the_password_is_told_without_it(rig: Rig, web1: Client) -> None:
+    rig.faults.strike("Create", *[No(1234, f"Logon of reconcile with {wsman_logon.PASSWORD} failed.")] * 3)
+    assert unreachable(web1) == "WinRM reports 1234: Logon of reconcile with *** failed."
+
+
+def test_a_powershell_that_ends_before_it_has_read_all_is_heard(
+    rig: Rig, web1: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.drivers.windows.shell.WORDS", ("-EncodedCommand", "AAAA"))
+    told = unreachable(web1, CHANGE)
+    assert told.endswith("without an answer; PowerShell said: This is not the reconciler's frame.")
 
 
 @pytest.mark.parametrize(("status", "words"), [(403, "Remote Management Users"), (404, "there is no WinRM")])

@@ -102,6 +102,16 @@ def test_a_share_is_reached_only_where_the_logon_is_passed_on(place: Place, tran
         assert "(double hop)" in refused(web1)
 
 
+def test_a_share_that_refuses_a_logon_that_was_passed_on_is_no_double_hop(place: Place) -> None:
+    rig = place.rig("credssp", scheme="http")
+
+    def share(*_words: Any) -> None:
+        raise access_denied(r"\\files\shop\inbox")
+
+    rig.windows.plays(LOOK, share)
+    assert "double hop" not in refused(place.client(rig, "credssp"))
+
+
 # ---- it is refused ---------------------------------------------------------------------------------------------------
 
 

@@ -224,6 +224,11 @@ class _Transport(transport.Transport):
             self.close_session()
             raise
 
+    def close_session(self) -> None:
+        """The next message makes another one, and another seal with it."""
+        super().close_session()
+        self.encryption = None
+
     def send_message(self, message: str | bytes) -> bytes:
         self.build_session()
         self._budget.bytes = LARGEST
