@@ -88,8 +88,9 @@ class Client:
 
     def _shell(self, seconds: float) -> Shell:
         """On the connection of the call before, if it is fresh enough; else on one that is made when it is used."""
-        from reconciler.drivers.windows.shell import Shell  # costs a quarter of a second: not before it is needed
-        from reconciler.drivers.windows.wire import Budget, protocol
+        from reconciler.drivers.windows.connections import Budget  # a quarter of a second: not before it is needed
+        from reconciler.drivers.windows.shell import Shell
+        from reconciler.drivers.windows.wire import protocol
 
         now = self._clock.monotonic()
         if self._protocol is None or now - self._used > KEPT:

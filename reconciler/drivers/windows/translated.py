@@ -66,7 +66,7 @@ def _of_winrm(machine: Machine, error: Exception) -> tuple[bool, str] | None:
 def _of_the_connection(machine: Machine, error: Exception) -> tuple[bool, str] | None:
     from requests import RequestException
 
-    from reconciler.drivers.windows.wire import Nonsense
+    from reconciler.drivers.windows.connections import Nonsense
 
     for one in told.causes(error):
         if isinstance(one, Nonsense):
