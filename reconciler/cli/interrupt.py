@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from types import FrameType
 
@@ -34,6 +35,8 @@ def survives_hang_up() -> None:
 
 def _terminal() -> bool:
     """Is there one whose end would be told to us?"""
+    if sys.platform == "win32":
+        return True
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
