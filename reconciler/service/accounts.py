@@ -69,8 +69,3 @@ def of(uid: int) -> Account:
 def owner(file: Path) -> Account:
     """Whose file it is."""
     return of(file.stat().st_uid)
-
-
-def nearest(path: Path) -> Path:
-    """The path itself, or what it would be made in."""
-    return next(place for place in (path, *path.parents) if place.exists())

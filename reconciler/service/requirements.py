@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.configuration import Configuration
+from reconciler.drivers.local.durable import nearest
 from reconciler.drivers.programs import programs
-from reconciler.service.accounts import NAMES, Account, nearest
+from reconciler.service.accounts import NAMES, Account
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # what systemd gives to whoever asks for none
 

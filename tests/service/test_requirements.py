@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from service_file import ME, operator
 
+from reconciler.drivers.local.durable import nearest
 from reconciler.errors import UsageError
 from reconciler.service import accounts, requirements
-from reconciler.service.accounts import nearest
 from reconciler.service.requirements import unfit, variables
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may ask as somebody else")

@@ -53,6 +53,11 @@ def _write(path: Path, text: str, mode: int = 0o600, *, sync: bool = True) -> No
             os.fsync(file.fileno())
 
 
+def nearest(path: Path) -> Path:
+    """The path itself, or what it would be made in."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in it last. Windows keeps folders by itself, and cannot open them."""
     if sys.platform == "win32":
