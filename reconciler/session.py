@@ -43,7 +43,7 @@ def actor() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):  # the last: a service of Windows without USERNAME
-        user = f"uid {os.getuid()}" if sys.platform != "win32" else "a service"
+        user = "a service" if sys.platform == "win32" else f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
 
 
