@@ -20,6 +20,7 @@ from reconciler.service.requirements import longest, unfit, variables
 TEMPLATE = Path(__file__).parent / "systemd.service"
 OURS = "# Written by `reconcile service install`"
 SYSTEM, BOOTED = Path("/etc/systemd/system"), Path("/run/systemd/system")
+MACHINES = Path("/etc/reconciler")
 SECRETS = "# Secrets that the operator's file wants to be told by variables; nobody else may read it."
 BACKS_OFF = 254  # the first systemd that lengthens its pauses
 SHOWN = ("LoadState", "ActiveState", "SubState", "MainPID", "Result", "UnitFileState", "NRestarts", "StatusText")
@@ -52,6 +53,11 @@ class Systemd:
     def journal(self) -> str:
         return f"journalctl {'--user ' if self.own else ''}-u {self.name}"
 
+    def variables(self, file: Path) -> Path:
+        """Where secrets in variables lie. The machine's systemd reads it as root: so not where whoever owns the
+        operator's file could put a link to what he may not read."""
+        return file.with_suffix(".env") if self.own else MACHINES / f"{self.name}.env"
+
     # ---- what would be done ------------------------------------------------------------------------------------------
 
     def install(self, found: Configuration, account: Account | None) -> Plan:
@@ -67,7 +73,7 @@ class Systemd:
         unit = Written(self.file, self.text(found, who.name))
         notes = [f"it runs as {who.name}, and so does everything that it starts"]
         if names := variables(found):
-            file = _variables(found.file)
+            file = self.variables(found.file)
             notes.append(f"secrets in variables: write {', '.join(names)} into {file}, one NAME=VALUE in a line")
         return Plan(title, (unit, *self._begin(who)), tuple(problems), tuple(notes), self._after())
 
@@ -124,7 +130,7 @@ class Systemd:
         """What is written; every line says why it is there."""
         assert found.file is not None
         command = (sys.executable, "-P", "-m", "reconciler", "--config", str(found.file), "run")
-        secrets = f"{SECRETS}\nEnvironmentFile=-{_plain(_variables(found.file))}"
+        secrets = f"{SECRETS}\nEnvironmentFile=-{_plain(self.variables(found.file))}"
         values = {
             "name": self.name,
             "file": _plain(found.file),
@@ -168,10 +174,6 @@ def _filled(template: str, values: Mapping[str, str]) -> Iterator[str]:
         text = re.sub(r"@([a-z]+)@", lambda place: values[place[1]], line)
         if text or not line:
             yield text
-
-
-def _variables(file: Path) -> Path:
-    return file.with_suffix(".env")
 
 
 def _plain(value: object) -> str:

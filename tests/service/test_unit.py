@@ -57,7 +57,9 @@ def test_an_end_may_take_as_long_as_the_longest_command_between_its_checks(tmp_p
 def test_secrets_in_variables_come_from_a_file_and_only_where_there_are_some(tmp_path: Path) -> None:
     unit = Systemd("x", call=Called())
     assert "EnvironmentFile" not in unit.text(operator(tmp_path), "anna")
-    assert lines(unit.text(operator(tmp_path, SECRET), "anna"))["EnvironmentFile"] == f"-{tmp_path}/reconciler.env"
+    assert lines(unit.text(operator(tmp_path, SECRET), "anna"))["EnvironmentFile"] == "-/etc/reconciler/x.env"
+    mine = lines(Systemd("x", own=True, call=Called()).text(operator(tmp_path, SECRET), "anna"))
+    assert mine["EnvironmentFile"] == f"-{tmp_path}/reconciler.env"
 
 
 @pytest.mark.skipif(VERIFIES is None, reason="systemd-analyze is not installed")
