@@ -20,7 +20,7 @@ from reconciler.desired.repository import Repository
 from reconciler.desired.snapshot import Desires
 from reconciler.doctor import environment, machine, memory, operator
 from reconciler.doctor.questions import Answer, Question, answers
-from reconciler.drivers.examining import Finding, Grade
+from reconciler.drivers.examining import Finding, Grade, failed, split
 from reconciler.errors import InvalidConfiguration, JournalError, UsageError
 from reconciler.journal.sqlite import open_journal
 from reconciler.spelling import unknown
@@ -60,8 +60,9 @@ def _operator(config: str | None) -> tuple[Configuration | None, Finding | None]
         return load(Path(config) if config else None), None
     except InvalidConfiguration as error:
         told = str(error).splitlines()
-        more = f" and {len(told) - 1} more" if len(told) > 1 else ""
-        return None, Finding(Grade.FAILED, "file", f"{told[0]}{more}", "reconcile validate tells all of it; correct it")
+        if len(told) == 1:
+            return None, failed("file", *split(told[0]))
+        return None, failed("file", f"{told[0]} and {len(told) - 1} more", "reconcile validate tells all; correct it")
 
 
 # ---- what is asked ---------------------------------------------------------------------------------------------------
