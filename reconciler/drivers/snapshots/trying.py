@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 from reconciler.clock import SYSTEM, Clock
@@ -82,16 +83,21 @@ class Trying:
 def compared(archive: Archive, into: Path, check: Check) -> tuple[int, int]:
     """All that is listed lies in `into`, and nothing else, each with its content and permissions; how many files, and
     their bytes. Both are in the same order, so neither is held in memory. Raises Refused at the first difference."""
-    listed = (entry for entry in archive.entries(check) if entry.kind is not Kind.OTHER)
-    there = chain.from_iterable(walk(tree, into / tree, check) for tree in trees(archive))
     files = size = 0
-    for entry, found in zip_longest(listed, there):
-        same(entry, found, check)
-        if entry and entry.kind is Kind.FILE:
-            files, size = files + 1, size + entry.size
+    with closing(archive.entries(check)) as entries, closing(_lying(archive, into, check)) as there:
+        listed = (entry for entry in entries if entry.kind is not Kind.OTHER)
+        for entry, found in zip_longest(listed, there):
+            same(entry, found, check)
+            if entry and entry.kind is Kind.FILE:
+                files, size = files + 1, size + entry.size
     if archive.manifest.command and not os.path.lexists(into / DUMP / archive.manifest.command):
         raise Refused(f"the dump of '{archive.manifest.command}' was not put back: it is not in the archive")
     return files, size
+
+
+def _lying(archive: Archive, into: Path, check: Check) -> Generator[Found, None, None]:
+    for tree in trees(archive):
+        yield from walk(tree, into / tree, check)
 
 
 def same(entry: Entry | None, found: Found | None, check: Check) -> None:
