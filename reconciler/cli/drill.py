@@ -61,7 +61,8 @@ def _baseless(session: Session, name: str, kind: DrillKind | None) -> str:
     if name not in session.journal.environments():
         return ""
     state = session.state(name)
-    spec = standing(session.desired(name, state), state).spec
+    desired = session.desired(name, state)
+    spec = standing(desired, state).spec or desired.head
     return baseless(spec, kind or policy(spec).kind) if spec else ""
 
 

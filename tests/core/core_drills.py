@@ -86,7 +86,8 @@ def _on(drill: Drill) -> Iterator[Asking]:
             for desired in _heads(PLAIN) if not changes else (Desired("r2", PLAIN, "", PLAIN),):
                 yield desired, state, (), {"closed": OPEN if changes else NOW_CLOSED, "agenda": KNOWN}
     back = {"phase": Phase.ROLLING_BACK, "condition": "Drill", "reason": "this is what is rehearsed"}
-    for cursor, changes in ((0, {}), (3, {}), (6, {"handed": frozenset({"worker"})}), (3, back)):
+    places = ((0, {}), (3, {}), (6, {"handed": frozenset({"worker"})}), (3, back))
+    for cursor, changes in places if drill.kind is not DrillKind.RESTORE else ((0, {}), (0, back)):
         t = _out(cursor, home=drill.turned, **changes)
         state = _remembered(PLAIN, stable=t.stable, drill=replace(drill, stuck=""))
         bound = rehearsed(PLAIN, state).digest

@@ -111,6 +111,7 @@ def writing(folder: Path) -> Iterator[None]:
 
 def _emptied(root: Path) -> None:
     """It goes with all that is in it: also folders that nobody may write to, as they are where they were saved."""
+    root.chmod(0o700)
     for folder, names, _ in os.walk(root):
         for path in (Path(folder, name) for name in names):
             if not path.is_symlink():
