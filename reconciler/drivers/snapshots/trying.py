@@ -54,18 +54,19 @@ class Trying:
             self.shelf.sweep()
             if self.name not in self.shelf.names():
                 raise Refused(f"recovery point {self.name} is not in {self.shelf.folder} any more")
-            with self.shelf.scratch() as scratch, Archive(self.shelf.folder / self.name) as archive:
-                trial = self._tried(archive, scratch / "it", check)
+            with self.shelf.scratch() as scratch:
+                trial = self._tried(scratch / "it", check)
         return self._reading(SnapshotStatus.TRIED, "everything in it was put back, and is what was saved", trial)
 
-    def _tried(self, archive: Archive, into: Path, check: Check) -> Trial:
+    def _tried(self, into: Path, check: Check) -> Trial:
         began = self.clock.monotonic()
         self._known(check)
-        archive.verify(check)
-        beside(archive, into, check, self.free)
-        took = self.clock.monotonic() - began
-        self.done(into)
-        files, size = compared(archive, into, check)
+        with Archive(self.shelf.folder / self.name) as archive:
+            archive.verify(check)
+            beside(archive, into, check, self.free)
+            took = self.clock.monotonic() - began
+            self.done(into)
+            files, size = compared(archive, into, check)
         return Trial(files, size, took)
 
     def _known(self, check: Check) -> None:
