@@ -10,6 +10,8 @@ from reconciler.cli.layout import broken, paint
 from reconciler.cli.rehearsals import as_json as drills
 from reconciler.cli.rehearsals import drill_lines
 from reconciler.core.conditions import ERROR, Status, status, unpin, what_next
+from reconciler.core.events import Requested
+from reconciler.core.history import fold
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
 from reconciler.core.reading import Agenda, Observed
@@ -46,9 +48,11 @@ class Look:
         return self.status.exit_code if self.status else ERROR
 
 
-def see(keeper: Keeper) -> tuple[State, Desired, Observed]:
-    """Everything but the gates: whoever acts on them asks them, and a second asker would send users' requests twice."""
+def see(keeper: Keeper, asking: Requested | None = None) -> tuple[State, Desired, Observed]:
+    """Everything but the gates: whoever acts on them asks them, and a second asker would send users' requests twice.
+    `asking`: as it would be if this were on record."""
     state = keeper.catch_up()
+    state = fold(state, asking, seq=state.seq) if asking else state
     desired = keeper.desired(state)
     return state, desired, keeper.observe(desired, state, gates=False)
 
