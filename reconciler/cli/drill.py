@@ -54,8 +54,8 @@ def command(
 
 
 def _refused(session: Session, name: str, request: Requested) -> str:
-    """What the loop would say at once, by the same rule. Empty where it would begin, or where that is not known here: the
-    environment was never run, or cannot be looked at."""
+    """What the loop would say at once, by the same rule. Empty where it would begin, or where that is not known here:
+    the environment was never run, or cannot be looked at."""
     if name not in session.journal.environments():
         return ""
     try:

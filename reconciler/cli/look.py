@@ -159,7 +159,9 @@ def _why(found: Look, s: Status) -> str:
     if not found.state.seq and s.reason not in ("DesiredInvalid", "RevisionUnverified"):
         return "it was never run: the journal has no entry of it"
     if s.reason == "GatePending":
-        return f"the gates have to agree; how they see it: reconcile gates {found.name}"
+        t = found.state.transition
+        so_far = f"so far: {t.said}" if t and t.judged else f"how they see it: reconcile gates {found.name}"
+        return f"the gates have to agree; {so_far}"
     return f"{s.reason}{': ' + s.message if s.message else ''}"
 
 

@@ -66,7 +66,9 @@ FAMILIES: dict[str, Family] = {
     "reconciler_kpi_seconds_total": Family(
         "counter", (*ENV, "state"), "watched time that was put on record: `up`, `down`, `unclear`, `off`"
     ),
-    "reconciler_kpi_requests_total": Family("counter", ENV, "by the users' road, as the gateway counted; our own gates' too"),
+    "reconciler_kpi_requests_total": Family(
+        "counter", ENV, "by the users' road, as the gateway counted; our own gates' too"
+    ),
     "reconciler_kpi_failed_requests_total": Family("counter", ENV, "of these, those that failed"),
     "reconciler_transitions_total": Family(
         "counter", (*ENV, "outcome"), "by how they ended: `Succeeded`, `RolledBack`, ..."
