@@ -102,6 +102,8 @@ def next_step(found: Look) -> str:
         default = "reconcile status {env} --watch"
     elif found.outdated:
         default = AGAIN
+    elif found.attended:
+        default = "the running loop does it: reconcile status {env} --watch"
     else:
         default = "reconcile --once shows the steps, reconcile run takes them"
     return what_next(found.status.reason, found.name, default)
@@ -120,11 +122,12 @@ def lines(found: Look) -> list[str]:
         "traffic": _traffic(found),
         "stable": f"{s.stable or 'none yet'}    git asks for {s.target or 'nothing usable'}",
         "newcomer": f"{s.newcomer} at {s.rung} %" if s.newcomer else "",
-        "saved": _saved(found),
+        "saved": _kept(found),
         "last": _last(found) if not s.newcomer else "",
         "held": _held(found),
         "drill": drill_lines(found.state, _agenda(found)),
         "why": _why(found, s),
+        "asked": _on_record(found),
         "waits": _waits(found),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
@@ -162,7 +165,19 @@ def _why(found: Look, s: Status) -> str:
         t = found.state.transition
         so_far = f"so far: {t.said}" if t and t.judged else f"how they see it: reconcile gates {found.name}"
         return f"the gates have to agree; {so_far}"
+    if s.reason.islower() and " " in s.message:  # a rule's name says nothing to who does not know the rules
+        return f"about to be done: {s.message}"
     return f"{s.reason}{': ' + s.message if s.message else ''}"
+
+
+def _on_record(found: Look) -> str:
+    """What somebody has asked for that cannot be done before it goes on: else they would have to trust that."""
+    state = found.state
+    if not (state.down or state.suspended):
+        return ""
+    words = {"rollback": state.rollback, "adopt": state.adopt or "", "drill": state.drill_asked is not None}
+    told = " and ".join(f"{verb} ({word})" if isinstance(word, str) else verb for verb, word in words.items() if word)
+    return f"{told} is on record, and is done after: reconcile resume {found.name}" if told else ""
 
 
 def _asked_since(found: Look) -> dict[str, Any] | None:
@@ -188,6 +203,12 @@ def _saved(found: Look) -> str:
     """The recovery point of the transition that is under way."""
     t = found.state.transition
     return t.saved.name if t and t.saved else ""
+
+
+def _kept(found: Look) -> str:
+    """Where it lies, and whether it is whole, says `restore`."""
+    name = _saved(found)
+    return f"{name}; to see it, or put it back: reconcile restore {found.name} --list" if name else ""
 
 
 def _last(found: Look) -> str:

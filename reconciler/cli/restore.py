@@ -87,6 +87,7 @@ def _listed(shelf: Shelf, output: str) -> int:
         say(json.dumps(found))
     elif found:
         say(*(f"{one['name']}  {one['taken']}  {size(one['size'])}  {one['holds']}" for one in found))
+        say(f"in {shelf.folder}; one of them is put back by: reconcile restore {shelf.folder.name} --snapshot NAME")
     else:
         say(f"there is none in {shelf.folder}: a manifest's `snapshot` has one taken before each transition")
     return 0

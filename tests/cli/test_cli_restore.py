@@ -67,6 +67,7 @@ def test_the_list_says_which_there_are_and_what_they_hold(saved: Folder) -> None
     said = saved.reconcile("restore", "production", "--list").stdout
     assert "000007-green-2.zip" in said
     assert "folders shared (1 files, 6 bytes)" in said
+    assert f"in {shelf(saved).folder}; " in said
     (found,) = json.loads(saved.reconcile("restore", "production", "--list", "--output", "json").stdout)
     assert (found["transition"], found["folders"], found["environment"]) == ("000007-green-2", ["shared"], "production")
 
