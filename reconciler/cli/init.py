@@ -23,9 +23,12 @@ IGNORED = (
     "reconciler.toml",
     "state/",
     "releases/",
-    "allowed_signers",
+    "allowed_signers",  # this and the next: docs/approvals.md
     "signers.gpg",
-)  # the last two: docs/approvals.md
+    "data/",  # what users have written is nothing for git; a log is not, either
+    "logs/",
+    "*.before-[0-9]*/",  # what `restore --in-place` has kept
+)
 
 
 @click.command("init")
