@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from reconciler.drivers.haproxy.proxy import Proxy
     from reconciler.drivers.logs.destination import Destination
     from reconciler.drivers.process.app import App
+    from reconciler.drivers.windows.machine import Machine
 
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -153,6 +154,7 @@ class Configuration(Section):
     alerts: Tables = {}
     metrics: Metrics = Metrics()
     logs: Tables = {}
+    machines: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
@@ -235,6 +237,11 @@ class Configuration(Section):
         proxy: Proxy = self.named("proxies", name)
         return proxy
 
+    def machine(self, name: str) -> Machine:
+        """Raises InvalidConfiguration when the operator has defined none of that name, or does not let it be asked."""
+        machine: Machine = self.named("machines", name)
+        return machine
+
     @property
     def recipients(self) -> dict[str, Recipient]:
         """Where alerts go, by name. None: nobody is told anything."""
@@ -259,8 +266,14 @@ class Configuration(Section):
         """Why a manifest may not name this entry of a section; empty when it may."""
         known = self._defined.get(section, {})
         if name in known:
-            return ""
+            return self._out_of_reach(known[name].host) if section == "machines" else ""
         return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
+
+    def _out_of_reach(self, host: str) -> str:
+        if self.allowed(host):
+            return ""
+        place = f"[security] of {self._file or 'reconciler.toml'}"
+        return f"the host '{host}' may not be asked: add it to allow_hosts in {place}"
 
     def dump_problem(self, name: str, *, dumps: bool) -> str:
         """Why this command may not be named where it is told `{dump}`, or where it is not; empty when it may."""
