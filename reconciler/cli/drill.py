@@ -46,25 +46,20 @@ def command(
     """
     with Session.open(config, read_only=True) as session:
         until = text(session.clock.now() + timedelta(seconds=PUNCTUAL))
-<<<<<<< HEAD
-        request = Requested(Verb.DRILL, reason=reason, drill=DrillKind(kind) if kind else None, until=until)
-        if why := _refused(session, environment, request):
+        wanted = DrillKind(kind) if kind else None
+        request = Requested(Verb.DRILL, reason=reason, drill=wanted, until=until)
+        nothing = _baseless(session, environment, wanted)
+        if not nothing and (why := _refused(session, environment, request)):
             click.echo(f"{environment}: drill refused, and nothing is on record: {why}", err=True)
             return BLOCKED
-    before = ask(config, environment, request, _possible)
-=======
-        wanted = DrillKind(kind) if kind else None
-        nothing = _baseless(session, environment, wanted)
-    request = Requested(Verb.DRILL, reason=reason, drill=wanted, until=until)
     before = ask(config, environment, request, lambda state: _possible(state) or nothing)
->>>>>>> drillrestore
     return _outcome(config, environment, before.seq, timeout) if wait_ else None
 
 
 def _refused(session: Session, name: str, request: Requested) -> str:
     """What the loop would say at once, by the same rule. Empty where it would begin, or where that is not known here:
-    the environment was never run, or cannot be looked at."""
-    if name not in session.journal.environments():
+    no loop has kept the environment well, or it cannot be looked at."""
+    if name not in session.journal.environments() or not session.journal.attended():
         return ""
     try:
         state, desired, observed = see(session.keeper(name), asking=request)
