@@ -464,6 +464,7 @@ def test_a_restore_is_rehearsed_on_the_recovery_point_that_was_just_taken_and_mo
     assert over(world) == DrillEnded(Phase.SUCCEEDED)
     done = [type(event.act) for event in happened(world, Intended) if getattr(event.act, "slot", None) is G]
     assert done == [StageFiles, TakeSnapshot, TryRestore]
+    assert {act.drill for act in acts(world, TakeSnapshot)} == {DrillKind.RESTORE}, "it is marked as a drill's"
     (taken,), (tried,) = happened(world, SnapshotTaken), happened(world, RestoreTried)
     assert (tried.name, tried.digest, tried.trial, tried.before) == (taken.name, taken.digest, world.trial, None)
     (back,) = happened(world, RollbackBegan)
