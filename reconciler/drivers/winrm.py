@@ -106,7 +106,8 @@ class Client:
         try:
             if not shell.ended:
                 self.close()
-                shell.protocol = self._shell(CLEANING).protocol
+                fresh = self._shell(CLEANING)
+                shell.protocol, shell.budget = fresh.protocol, fresh.budget
             self._budget.begin(CLEANING)
             shell.close()
         except Exception as error:

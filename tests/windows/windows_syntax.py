@@ -45,10 +45,9 @@ def parameters(text: str) -> dict[str, Parameter]:
     found = {}
     for one in of(tree(text), "script_parameter"):
         name = next(said(child) for child in one.children if child.type == "variable")
-        types = [said(literal).strip("[]").lower() for literal in of(one, "type_literal")]
-        arrays = [f"{kind}[]" if "[]" in said(one).lower().split(name.lower())[0] else kind for kind in types]
-        attributes = " ".join(said(attribute) for attribute in of(one, "attribute"))
-        found[name[1:].lower()] = Parameter(arrays[0] if arrays else "", "mandatory" in attributes.lower())
+        kind = next((said(literal)[1:-1].lower() for literal in of(one, "type_literal")), "")
+        attributes = "".join(said(attribute) for attribute in of(one, "attribute")).lower()
+        found[name[1:].lower()] = Parameter(kind, "mandatory" in attributes)
     return found
 
 
@@ -56,26 +55,27 @@ FITS: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "int": (int,),
     "long": (int,),
-    "bool": (bool,),
     "double": (int, float),
+    "bool": (bool,),
 }
 
 
 def misfit(text: str, arguments: dict[str, object]) -> str:
-    """Why PowerShell would not bind these arguments; empty when it would."""
+    """Why PowerShell would not bind these arguments; empty when it would. It is stricter: a number is no text here."""
     known = parameters(text)
     for name, value in arguments.items():
         if name.lower() not in known:
             return f"A parameter cannot be found that matches parameter name '{name}'."
         kind = known[name.lower()].type
         each = value if kind.endswith("[]") and isinstance(value, list) else [value]
-        wanted = FITS.get(kind.removesuffix("[]"), (object,))
-        if any(
-            not isinstance(one, wanted) or (isinstance(one, bool) and bool not in wanted + (object,)) for one in each
-        ):
+        if not all(_fits(kind.removesuffix("[]"), one) for one in each):
             return f"Cannot process argument transformation on parameter '{name}'."
-    given = {name.lower() for name in arguments}
-    missing = [name for name, one in known.items() if one.mandatory and name not in given]
+    missing = [name for name, one in known.items() if one.mandatory and name not in map(str.lower, arguments)]
     return (
         f"Cannot process command because of one or more missing mandatory parameters: {missing[0]}." if missing else ""
     )
+
+
+def _fits(kind: str, value: object) -> bool:
+    wanted = FITS.get(kind, (object,))
+    return isinstance(value, wanted) and (not isinstance(value, bool) or bool in wanted or object in wanted)

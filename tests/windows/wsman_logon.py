@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import spnego
 from spnego.channel_bindings import GssChannelBindings
@@ -29,14 +28,6 @@ def users(file: Path) -> None:
     """The only user of this domain, where pyspnego looks for users."""
     file.write_text(f"{DOMAIN}:{USER}:{PASSWORD}\n:{USER}:{PASSWORD}\n")
     os.environ["NTLM_USER_FILE"] = str(file)
-
-
-class Context(Protocol):
-    """Of pyspnego."""
-
-    complete: bool
-
-    def step(self, token: bytes | None) -> bytes | None: ...
 
 
 @dataclass
@@ -71,9 +62,7 @@ class Logon:
         elif scheme == "Basic" and "basic" in self.offers and self.certificate:
             if base64.b64decode(rest).decode() == f"{USER}:{PASSWORD}":
                 self.session = Session(USER, passes_on=False)
-        elif scheme == "Negotiate" and "ntlm" in self.offers:
-            self._step(scheme, base64.b64decode(rest))
-        elif scheme == "CredSSP" and "credssp" in self.offers:
+        elif {"Negotiate": "ntlm", "CredSSP": "credssp"}.get(scheme) in self.offers:
             self._step(scheme, base64.b64decode(rest))
 
     def _step(self, scheme: str, token: bytes) -> None:

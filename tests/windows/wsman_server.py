@@ -122,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         message: soap.Message | None = None
         try:
             if len(text) > soap.ENVELOPE:
-                raise Fault(2150858843, "The request is larger than MaxEnvelopeSizekb.")
+                raise Fault(soap.BAD_XML, "The request is larger than MaxEnvelopeSizekb.")
             message = soap.read(text)
             if (blow := self.server.rig.faults.blow(message.action)) and self._struck(blow, message, sealed):
                 return

@@ -41,8 +41,12 @@ class Shells:
     def do(self, message: Message, session: Session) -> bytes:
         """The answer's envelope. Raises Fault."""
         does: dict[str, Callable[[Message, Session], str]] = {
-            **{"Create": self._create, "Command": self._command, "Send": self._send},
-            **{"Receive": self._receive, "Signal": self._signal, "Delete": self._delete},
+            "Create": self._create,
+            "Command": self._command,
+            "Send": self._send,
+            "Receive": self._receive,
+            "Signal": self._signal,
+            "Delete": self._delete,
         }
         if message.action not in does:
             raise Fault(soap.BAD_ACTION, "The WS-Addressing action URI is invalid.")
@@ -79,7 +83,7 @@ class Shells:
         process = shell.commands[identity] = Process(self._windows, session, self._faults)
         line = message.body.find("rsp:CommandLine", NAMES)
         if line is None:
-            raise Fault(2150858817, "The SOAP XML in the message does not match the corresponding XML schema.")
+            raise Fault(soap.BAD_XML, "The SOAP XML in the message does not match the corresponding XML schema.")
         words = " ".join(one.text or "" for one in line.findall("rsp:Arguments", NAMES))
         process.start(line.findtext("rsp:Command", "", NAMES), words)
         return f"<rsp:CommandResponse><rsp:CommandId>{identity}</rsp:CommandId></rsp:CommandResponse>"

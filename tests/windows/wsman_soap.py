@@ -25,6 +25,7 @@ ENVELOPE = 153_600  # bytes; what pywinrm says it takes, and what an old WinRM t
 ACCESS_DENIED = 5
 PIPE_GONE = 232
 OPERATION_ABORTED = 995
+BAD_XML = 2150858817
 NO_RESOURCE = 2150858752
 BAD_ACTION = 2150858753
 TIMED_OUT = 2150858793
@@ -57,10 +58,10 @@ def read(text: bytes) -> Message:
     try:
         envelope = ElementTree.fromstring(text)
     except ElementTree.ParseError:
-        raise Fault(2150858817, "The SOAP XML in the message does not match the corresponding XML schema.") from None
+        raise Fault(BAD_XML, "The SOAP XML in the message does not match the corresponding XML schema.") from None
     header, body = envelope.find("s:Header", NAMES), envelope.find("s:Body", NAMES)
     if header is None or body is None:
-        raise Fault(2150858817, "The SOAP XML in the message does not match the corresponding XML schema.")
+        raise Fault(BAD_XML, "The SOAP XML in the message does not match the corresponding XML schema.")
     if header.findtext("w:ResourceURI", "", NAMES) != CMD:
         raise Fault(NO_RESOURCE, "The service cannot find the resource identified by the resource URI and selectors.")
     base, _, action = header.findtext("a:Action", "", NAMES).rpartition("/")

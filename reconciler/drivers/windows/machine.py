@@ -39,9 +39,17 @@ def _address(url: str) -> str:
     return url
 
 
+def _user(name: str) -> str:
+    if ":" in name or not name.isprintable():
+        raise ValueError(
+            r"expected a name such as CORP\reconcile or reconcile@corp.example"
+        )  # Basic ends it at a colon
+    return name
+
+
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Address = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=2000), AfterValidator(_address)]
-User = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f:]{1,256}$")]  # a colon would end it, in Basic
+User = Annotated[str, StringConstraints(min_length=1, max_length=256), AfterValidator(_user)]
 
 
 class Machine(BaseModel):

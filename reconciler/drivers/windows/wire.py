@@ -27,6 +27,8 @@ from reconciler.errors import InvalidConfiguration, Refused
 
 LARGEST = 2 << 20  # bytes of the answer to one message; WinRM keeps its own far below
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]*encoding=["']([^"']*)""")
+_ASKED = re.compile(rb"MessageID>uuid:([0-9a-fA-F-]{36})<")
+_ANSWERED = re.compile(rb"RelatesTo>uuid:([0-9a-fA-F-]{36})<")
 SECONDS = 3600  # for pywinrm's own time-out, which never counts: ours are beneath it
 
 
@@ -148,6 +150,7 @@ class _Adapter(HTTPAdapter):
 
     def __init__(self, context: ssl.SSLContext | None, budget: Budget) -> None:
         self._context, self._budget = context, budget
+        self._last: Any = None
         super().__init__()
 
     def init_poolmanager(self, *_words: Any, **_more: Any) -> None:
@@ -162,15 +165,23 @@ class _Adapter(HTTPAdapter):
         return host, {}
 
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        self._last = resp
         if resp.headers.get("content-encoding", "identity") != "identity":
             raise Nonsense("it compresses its answer, which nobody asked for")
         return super().build_response(req, resp)
+
+    def close(self) -> None:
+        """Whoever raises between the head of an answer and its end leaves its connection open, in no pool."""
+        if self._last is not None:
+            self._last.close()
+        super().close()
 
 
 class _Transport(transport.Transport):
     """pywinrm's, over our connections. On plain HTTP nothing is sent, nor believed, that is not sealed."""
 
     def __init__(self, machine: Machine, password: str, budget: Budget) -> None:
+        self._context = trust(machine, budget) if machine.tls else None
         files = [str(machine.file(name)) if name else None for name in (machine.certificate, machine.key)]
         super().__init__(
             endpoint=machine.endpoint,
@@ -187,20 +198,19 @@ class _Transport(transport.Transport):
             credssp_minimum_version=5,  # CVE-2018-0886
             proxy=None,
         )
-        self._machine, self._budget = machine, budget
+        self._budget = budget
 
     def build_session(self) -> Session:
         if self.session:
             return self.session
-        context = trust(self._machine, self._budget) if self._machine.tls else None
         session = super().build_session()
         session.trust_env = False  # no proxy, no .netrc
         session.max_redirects = 0
         session.headers["Accept-Encoding"] = "identity"
         session.adapters.clear()
-        session.mount(f"{'https' if context else 'http'}://", _Adapter(context, self._budget))
+        session.mount(f"{'https' if self._context else 'http'}://", _Adapter(self._context, self._budget))
         self._budget.bytes = LARGEST
-        if context is None:
+        if self._context is None:
             self._seal(session)
         return session
 
@@ -223,6 +233,7 @@ class _Transport(transport.Transport):
             _refuse_entities(error.response_text.encode())
             raise
         _refuse_entities(text)
+        _refuse_strange(text, message)
         return text
 
     def _get_message_response_text(self, response: Response) -> bytes:
@@ -237,6 +248,14 @@ def _refuse_entities(text: bytes) -> None:
     coded = _ENCODING.match(text)
     if b"<!DOCTYPE" in text or b"\0" in text or (coded and coded[1].lower() != b"utf-8"):
         raise Nonsense("its answer is no plain XML")
+
+
+def _refuse_strange(text: bytes, message: str | bytes) -> None:
+    """pywinrm takes whatever comes for what it waits for; WinRM says which message it answers."""
+    asked = _ASKED.search(message.encode() if isinstance(message, str) else message)
+    answered = _ANSWERED.search(text)
+    if not asked or not answered or asked[1].lower() != answered[1].lower():
+        raise Nonsense("its answer is to nothing that was asked")
 
 
 def protocol(machine: Machine, password: str, budget: Budget) -> Protocol:
