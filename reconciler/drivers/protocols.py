@@ -256,8 +256,8 @@ class Evidence(Protocol):
 
 
 class Notes(Protocol):
-    """Where a gate leaves what it has read of something that forgets, such as a log that wraps. `measure/` keeps it, for
-    the latest transition and as long as this process lives: a gate must be able to do without."""
+    """Where a gate leaves what it has read of something that forgets, such as a log that wraps. `measure/` keeps it,
+    for the latest transition and as long as this process lives: a gate must be able to do without."""
 
     def read(self, window: Window) -> Any:
         """What was written last in the window's transition; None: nothing."""

@@ -27,7 +27,7 @@ if ($Words -ne '' -and -not [IO.File]::Exists($file)) {
 
 $there = ''
 if ([IO.File]::Exists($file)) {
-    if ((New-Object IO.FileInfo($file)).Length -gt 65536) { throw ($file + ' is no mark: it is too long.') }
+    if ([IO.FileInfo]::new($file).Length -gt 65536) { throw ($file + ' is no mark: it is too long.') }
     $there = [IO.File]::ReadAllText($file)
 }
 [pscustomobject]@{ file = [string]$file; words = [string]$there }

@@ -1,5 +1,5 @@
 # Says where event logs stand, and which errors and warnings came after a record of each, by source and id, counted.
-# Of an event nothing is read but its source, id, level, number and time: what it says may hold secrets. Changes nothing.
+# Of an event only source, id, level, number and time are read: what it says may hold secrets. Changes nothing.
 # By hand: .\records.ps1 -Logs Application -After 120
 # safe to repeat: yes
 [CmdletBinding()]
@@ -10,9 +10,9 @@ param(
 )
 
 function Read-Log([string]$Log, [string]$Query, [bool]$Newest, [int]$Count) {
-    $asked = New-Object Diagnostics.Eventing.Reader.EventLogQuery($Log, 'LogName', $Query)
+    $asked = [Diagnostics.Eventing.Reader.EventLogQuery]::new($Log, 'LogName', $Query)
     $asked.ReverseDirection = $Newest
-    $reader = New-Object Diagnostics.Eventing.Reader.EventLogReader($asked)
+    $reader = [Diagnostics.Eventing.Reader.EventLogReader]::new($asked)
     try {
         for ($taken = 0; $taken -lt $Count; $taken += 1) {
             $record = $reader.ReadEvent()
@@ -28,7 +28,7 @@ function Get-Moment($Time) {
 }
 
 function Get-Stand([string]$Log, [long]$After, [int]$Most) {
-    $settings = New-Object Diagnostics.Eventing.Reader.EventLogConfiguration($Log)
+    $settings = [Diagnostics.Eventing.Reader.EventLogConfiguration]::new($Log)
     if (-not $settings.IsEnabled) { throw ('The event log ' + $Log + ' is switched off there.') }
 
     # What is newer than this is for the next time: the log goes on while it is read.
@@ -48,10 +48,10 @@ function Get-Stand([string]$Log, [long]$After, [int]$Most) {
             if (-not $groups.Contains($name)) {
                 $groups[$name] = [pscustomobject]@{
                     level = [int]$record.Level; source = [string]$record.ProviderName; id = [long]$record.Id
-                    count = 0; record = [long]$record.RecordId; at = Get-Moment $record.TimeCreated
+                    times = 0; record = [long]$record.RecordId; at = Get-Moment $record.TimeCreated
                 }
             }
-            $groups[$name].count += 1
+            $groups[$name].times += 1
         }
         if ($found.Count -ge $Most) {
             $upto = [long]$found[-1].RecordId
@@ -82,7 +82,7 @@ for ($number = 0; $number -lt $Logs.Count; $number += 1) {
     try {
         $stands += Get-Stand $Logs[$number] $After[$number] $Most
     } catch [UnauthorizedAccessException] {
-        throw ('The event log ' + $Logs[$number] + ' may not be read; the user must be in the group Event Log Readers there.')
+        throw ('The event log ' + $Logs[$number] + ' may not be read; the user must be in Event Log Readers there.')
     } catch [Diagnostics.Eventing.Reader.EventLogNotFoundException] {
         throw ('There is no event log ' + $Logs[$number] + ' there.')
     }
