@@ -49,7 +49,8 @@ class Client:
     def run(self, script: Script, arguments: Mapping[str, Any] | None = None, deadline: float = 0.0) -> dict[str, Any]:
         """What the script answers. `deadline`: seconds; 0: the machine's own. Raises Refused, with the script's own
         sentence where it said no; Unreachable when no answer came: it may or may not have run. It is tried again, with
-        the same id and within the deadline, where it was not sent yet or is safe to repeat."""
+        the same id and within the deadline, where it was not sent yet or is safe to repeat. Raises InvalidConfiguration
+        for a password or a certificate that cannot be read."""
         call = frame.call(script, arguments or {})
         ends = self._clock.monotonic() + (deadline or self._machine.deadline)
         for attempt in range(1, TRIES + 1):
@@ -87,8 +88,9 @@ class Client:
 
     def _shell(self, seconds: float) -> Shell:
         """On the connection of the call before, if it is fresh enough; else on one that is made when it is used."""
-        from reconciler.drivers.windows.shell import Shell  # costs a quarter of a second: not before it is needed
-        from reconciler.drivers.windows.wire import Budget, protocol
+        from reconciler.drivers.windows.connections import Budget  # a quarter of a second: not before it is needed
+        from reconciler.drivers.windows.shell import Shell
+        from reconciler.drivers.windows.wire import protocol
 
         now = self._clock.monotonic()
         if self._protocol is None or now - self._used > KEPT:
@@ -105,9 +107,7 @@ class Client:
         is made. A shell that cannot be deleted ends by itself."""
         try:
             if not shell.ended:
-                self.close()
-                fresh = self._shell(CLEANING)
-                shell.protocol, shell.budget = fresh.protocol, fresh.budget
+                shell.protocol.transport.close_session()
             self._budget.begin(CLEANING)
             shell.close()
         except Exception as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import windows_faults as faults
+import wsman_logon
 import wsman_soap as soap
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,12 @@ def test_a_connection_lost_before_the_input_was_sent_is_made_anew(
 ) -> None:
     rig.faults.strike(action, Cut(taken))
     assert web1.run(script) == {"done": 0}
+    assert ran(rig) == 1
+
+
+def test_a_change_of_which_only_a_part_was_sent_has_not_run_and_is_sent_anew(rig: Rig, web1: Client) -> None:
+    rig.faults.strike("Send", Cut(taken=True))
+    assert web1.run(CHANGE, {"Text": "long " * 40_000}) == {"done": 1}
     assert ran(rig) == 1
 
 
@@ -243,6 +250,19 @@ def test_a_fault_that_nobody_has_words_for_is_told_with_its_number(rig: Rig, web
     assert unreachable(web1) == "WinRM reports 1234: Something\\u202e odd."
 
 
+def test_a_fault_that_says_the_password_is_told_without_it(rig: Rig, web1: Client) -> None:
+    rig.faults.strike("Create", *[No(1234, f"Logon of reconcile with {wsman_logon.PASSWORD} failed.")] * 3)
+    assert unreachable(web1) == "WinRM reports 1234: Logon of reconcile with *** failed."
+
+
+def test_a_powershell_that_ends_before_it_has_read_all_is_heard(
+    rig: Rig, web1: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.drivers.windows.shell.WORDS", ("-EncodedCommand", "AAAA"))
+    told = unreachable(web1, CHANGE)
+    assert told.endswith("without an answer; PowerShell said: This is not the reconciler's frame.")
+
+
 @pytest.mark.parametrize(("status", "words"), [(403, "Remote Management Users"), (404, "there is no WinRM")])
 def test_what_http_says_is_explained(rig: Rig, web1: Client, status: int, words: str) -> None:
     rig.faults.strike("Create", Said(b"<html>", status))
@@ -278,6 +298,19 @@ def test_nonsense_is_no_answer_and_tells_nothing_of_a_change(rig: Rig, web1: Cli
 def test_an_answer_that_could_grow_without_end_is_not_read(rig: Rig, web1: Client, name: str) -> None:
     rig.faults.strike("Receive", NONSENSE[name])
     assert unreachable(web1, CHANGE) == "its answer is no plain XML"
+
+
+NAMED = {
+    "too long": "it answers one message with more than 2097152 bytes",
+    "compressed": "it compresses its answer, which nobody asked for",
+    "another document": "its answer is to nothing that was asked",
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_nonsense_is_told_by_its_name(rig: Rig, web1: Client, name: str) -> None:
+    rig.faults.strike("Receive", NONSENSE[name])
+    assert unreachable(web1, CHANGE) == NAMED[name]
 
 
 def test_an_answer_in_the_clear_is_not_believed(rig: Rig, web1: Client) -> None:

@@ -3,6 +3,7 @@ has: only what pywinrm is told is proved."""
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -101,6 +102,16 @@ def test_a_share_is_reached_only_where_the_logon_is_passed_on(place: Place, tran
         assert "(double hop)" in refused(web1)
 
 
+def test_a_share_that_refuses_a_logon_that_was_passed_on_is_no_double_hop(place: Place) -> None:
+    rig = place.rig("credssp", scheme="http")
+
+    def share(*_words: Any) -> None:
+        raise access_denied(r"\\files\shop\inbox")
+
+    rig.windows.plays(LOOK, share)
+    assert "double hop" not in refused(place.client(rig, "credssp"))
+
+
 # ---- it is refused ---------------------------------------------------------------------------------------------------
 
 
@@ -147,6 +158,13 @@ def test_a_certificate_for_another_machine_is_refused(place: Place) -> None:
     told = refused(place.client(rig, "ntlm"))
     assert "its certificate is not trusted: IP address mismatch" in told
     assert rig.heard == b""
+
+
+def test_a_certificate_that_has_expired_is_to_be_renewed(place: Place) -> None:
+    past = datetime.datetime(2025, 1, 1)
+    rig = place.rig("ntlm", pair=place.authority.vouch("web1-old", "127.0.0.1", ends=past))
+    told = refused(place.client(rig, "ntlm"))
+    assert told == "its certificate is not trusted: certificate has expired; renew it there"
 
 
 def test_a_users_certificate_of_another_authority_is_refused(place: Place) -> None:

@@ -40,10 +40,10 @@ class Authority:
         self._certificate = self._own.sign(self._key, hashes.SHA256())
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def vouch(self, name: str, *hosts: str) -> Pair:
+    def vouch(self, name: str, *hosts: str, ends: datetime.datetime = ENDS) -> Pair:
         """For a machine at those numbers, or for the user of that name."""
         key = ec.generate_private_key(ec.SECP256R1())
-        begun = self._begun(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key)
+        begun = self._begun(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, ends)
         if hosts:
             names = [x509.IPAddress(ipaddress.ip_address(host)) for host in hosts]
             begun = begun.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -62,8 +62,10 @@ class Authority:
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
 
-    def _begun(self, name: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _begun(
+        self, name: x509.Name, key: ec.EllipticCurvePrivateKey, ends: datetime.datetime = ENDS
+    ) -> x509.CertificateBuilder:
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(self._name).public_key(key.public_key())
         identified = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(BEGINS).not_valid_after(ENDS)
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(BEGINS).not_valid_after(ends)
         return builder.add_extension(identified, critical=False)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from winrm.exceptions import WinRMOperationTimeoutError, WSManFaultError
 from winrm.protocol import Protocol
 
+from reconciler.drivers.windows.connections import Budget, Nonsense
 from reconciler.drivers.windows.frame import PROGRAM, WORDS
-from reconciler.drivers.windows.wire import Budget, Nonsense
 
 RECEIVE = 5  # seconds, at most: after that the machine says that there is nothing yet, and is asked again
 IDLE = "PT60.000S"  # a shell that nobody asks for so long ends by itself: ours that could not be deleted, too

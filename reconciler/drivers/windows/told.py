@@ -41,6 +41,8 @@ def no_connection(machine: Machine, error: OSError) -> str:
     at = f"port {machine.port}"
     if isinstance(error, ssl.SSLCertVerificationError):
         cure = "name the authority's file as `ca`, or have the certificate made for the name in the address"
+        if "expired" in error.verify_message:
+            cure = "renew it there"
         return f"its certificate is not trusted: {error.verify_message}; {cure}"
     if isinstance(error, ssl.SSLError):
         return f"no TLS on {at} ({error.reason or 'the handshake broke off'}); is that the port of https?"

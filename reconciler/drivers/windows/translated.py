@@ -43,7 +43,10 @@ def gone(error: Exception) -> bool:
 def _told(machine: Machine, error: Exception) -> tuple[bool, str]:
     """Is it a definite no? And in words."""
     if isinstance(error, ImportError):
-        return True, f"{error.name or 'a library'} is not installed; pip install 'slot-reconciler[windows]'"
+        return (
+            True,
+            f"{(error.name or 'a library').partition('.')[0]} is not installed; pip install 'slot-reconciler[windows]'",
+        )
     return _of_winrm(machine, error) or _of_the_connection(machine, error) or (False, _unknown(error))
 
 
@@ -63,7 +66,7 @@ def _of_winrm(machine: Machine, error: Exception) -> tuple[bool, str] | None:
 def _of_the_connection(machine: Machine, error: Exception) -> tuple[bool, str] | None:
     from requests import RequestException
 
-    from reconciler.drivers.windows.wire import Nonsense
+    from reconciler.drivers.windows.connections import Nonsense
 
     for one in told.causes(error):
         if isinstance(one, Nonsense):
@@ -72,8 +75,8 @@ def _of_the_connection(machine: Machine, error: Exception) -> tuple[bool, str] |
             return "contact any kdc" not in str(one).lower(), told.kerberos(str(one))
         if type(one).__name__ in CREDSSP:
             return True, f"{told.refused_logon(machine)}; `Enable-WSManCredSSP -Role Server` there lets it in"
-        if isinstance(one, PermissionError):
-            return True, told.refused_logon(machine)  # of requests_ntlm, when no challenge comes
+        if isinstance(one, PermissionError) and one.errno is None:  # requests_ntlm's, when no challenge comes
+            return True, told.refused_logon(machine)
         if isinstance(one, OSError) and not isinstance(one, RequestException):  # requests' own are OSErrors, too
             return isinstance(one, ssl.SSLCertVerificationError), told.no_connection(machine, one)
     return None
