@@ -154,6 +154,7 @@ class Configuration(Section):
     metrics: Metrics = Metrics()
     logs: Tables = {}
     machines: Tables = {}
+    shares: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 

@@ -107,6 +107,17 @@ class TestEveryLineOfTheReportThatWasWrittenByHand:
         assert any("Rehearse the switch every month" in one for one in sheet.left)
 
 
+def test_a_share_with_a_queue_has_the_line_of_the_sync_queue_and_one_without_has_not(tmp_path: Path) -> None:
+    gates = [{"name": name, "kind": "share", "stage": "preflight", "mode": "enforce"} for name in ("drive", "plain")]
+    run = switched(soak=60.0).planned(gates=gates)
+    run.answer("drive", 3, value="0", limit="<= 0", reason="nothing is left in outbox").answer("plain", 3)
+    sheet = report(run, tmp_path)
+    drained = sheet.lines["Sync queue drained"]
+    assert drained == ("0 drive: Successful, nothing is left in outbox", "<= 0", "pass")
+    assert sheet.text.count("Sync queue drained") == 1
+    assert sheet.lines["Gate plain"].result == "pass"
+
+
 def test_a_script_that_lies_in_the_pack_and_a_snapshot_on_record_are_named(tmp_path: Path) -> None:
     run = switched(soak=60.0)
     pack = run.write(tmp_path)
