@@ -13,7 +13,7 @@ import httpx
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration
 from reconciler.core.model import Pair, Release, Slot
-from reconciler.core.steps import Migrate, TakeSnapshot
+from reconciler.core.steps import Migrate, TakeSnapshot, TryRestore
 from reconciler.desired.manifest import GateDriver, Manifest, MemberDriver
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.protocols import (
@@ -37,8 +37,8 @@ from reconciler.measure.rounds import Rounds
 from reconciler.measure.sampler import Tape
 from reconciler.measure.samplers import Samplers
 
-if TYPE_CHECKING:  # loaded when a recovery point is taken
-    from reconciler.drivers.snapshots.taking import Taking
+if TYPE_CHECKING:  # loaded when a recovery point is taken, or tried
+    from reconciler.drivers.snapshots.saver import Work
 
 WARMING = 3  # requests per weighted member
 GATE_DEADLINE = 60.0  # seconds; gates have time-outs of their own, and never keep the loop waiting
@@ -59,7 +59,7 @@ class World:
         migrator: Migrator,
         migrating: Callable[[Migrate], Migrating],
         saver: Saver,
-        saving: Callable[[TakeSnapshot], Taking],
+        saving: Callable[[TakeSnapshot | TryRestore], Work],
         notebook: Notebook | None = None,
     ) -> None:
         self.manifest, self.gateway, self.hosts = manifest, gateway, hosts
@@ -72,8 +72,9 @@ class World:
         """Begin a migration, by the commands that the intent names. Raises Refused, and Conflict: not now."""
         self.migrator.begin(self._migrating(act), act.transition, only_ask=act.only_ask)
 
-    def save(self, act: TakeSnapshot) -> None:
-        """Begin a recovery point of what the intent names. Raises Refused, and Conflict: not now."""
+    def save(self, act: TakeSnapshot | TryRestore) -> None:
+        """Begin a recovery point of what the intent names, or put that one back beside. Raises Refused, and Conflict:
+        not now."""
         self.saver.begin(self._saving(act))
 
     def warm(self, slot: Slot) -> None:
@@ -155,20 +156,24 @@ def _migrating(manifest: Manifest, configuration: Configuration, act: Migrate) -
     return Migrating(wanted, command, check, values)
 
 
-def _saving(manifest: Manifest, configuration: Configuration, journal: str, clock: Clock, act: TakeSnapshot) -> Taking:
+def _saving(
+    manifest: Manifest, configuration: Configuration, journal: str, clock: Clock, act: TakeSnapshot | TryRestore
+) -> Work:
     from reconciler.drivers.snapshots.policy import Policy
     from reconciler.drivers.snapshots.shelf import Shelf
     from reconciler.drivers.snapshots.taking import Taking
+    from reconciler.drivers.snapshots.trying import Trying
 
-    wanted = act.snapshot
+    shelf, wanted = Shelf(configuration.snapshots_dir / manifest.name), act.snapshot
+    said = configuration.snapshots
+    if isinstance(act, TryRestore):
+        return Trying(wanted, act.transition, act.name, act.digest, shelf, said.timeout, clock)
     try:
         folders = {name: configuration.named("folders", name) for name in wanted.folders}
         command = configuration.named("commands", wanted.command) if wanted.command else None
     except InvalidConfiguration as error:
         raise Refused(str(error)) from error
     values = named(manifest.name, Release(act.slot, act.version), act.transition)
-    shelf = Shelf(configuration.snapshots_dir / manifest.name)
-    said = configuration.snapshots
     policy = Policy(said.keep, said.keep_for, said.changing == "record", said.timeout)
     return Taking(wanted, folders, command, values, shelf, policy, journal, act.version, clock)
 

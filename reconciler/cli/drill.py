@@ -1,4 +1,4 @@
-"""`reconcile drill`: rehearse the switch, or the way back, with the version that serves."""
+"""`reconcile drill`: rehearse the switch, the way back, or a restore, with the version that serves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from reconciler.cli.ask import ask
 from reconciler.cli.layout import say
 from reconciler.cli.rehearsals import compared
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC, ROLLED_BACK
-from reconciler.core.drill import PUNCTUAL
+from reconciler.core.diff import standing
+from reconciler.core.drill import PUNCTUAL, baseless, policy
 from reconciler.core.events import DrillBegan, DrillEnded, Phase, Requested, RequestRefused, Verb
 from reconciler.core.model import DrillKind
 from reconciler.core.state import State
@@ -41,8 +42,10 @@ def command(
     """
     with Session.open(config, read_only=True) as session:
         until = text(session.clock.now() + timedelta(seconds=PUNCTUAL))
-    request = Requested(Verb.DRILL, reason=reason, drill=DrillKind(kind) if kind else None, until=until)
-    before = ask(config, environment, request, _possible)
+        wanted = DrillKind(kind) if kind else None
+        nothing = _baseless(session, environment, wanted)
+    request = Requested(Verb.DRILL, reason=reason, drill=wanted, until=until)
+    before = ask(config, environment, request, lambda state: _possible(state) or nothing)
     return _outcome(config, environment, before.seq, timeout) if wait_ else None
 
 
@@ -51,6 +54,16 @@ def _possible(state: State) -> str:
     if state.drill or state.drill_asked:
         return "a drill is under way, or asked for; see: reconcile status"
     return f"{state.transition.newcomer} is under way; ask again when that has ended" if state.transition else ""
+
+
+def _baseless(session: Session, name: str, kind: DrillKind | None) -> str:
+    """What the manifest lacks for this kind of drill."""
+    if name not in session.journal.environments():
+        return ""
+    state = session.state(name)
+    desired = session.desired(name, state)
+    spec = standing(desired, state).spec or desired.head
+    return baseless(spec, kind or policy(spec).kind) if spec else ""
 
 
 def _outcome(config: str | None, name: str, since: int, timeout: float) -> int:

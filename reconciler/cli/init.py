@@ -21,11 +21,12 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?")
 VERSIONS = ("1.0.0", "1.1.0")  # as the scaffold pins them
 IGNORED = (
     "reconciler.toml",
+    "reconciler.env",
     "state/",
     "releases/",
     "allowed_signers",
     "signers.gpg",
-)  # the last two: docs/approvals.md
+)  # the last two: docs/approvals.md; the second: docs/service.md
 
 
 @click.command("init")

@@ -50,6 +50,7 @@ NEXT = {
 }
 
 OPEN = (MigrationStatus.RUNNING, MigrationStatus.UNKNOWN)
+AT_DATA = {"take-snapshot": "TakingSnapshot", "try-restore": "TryingRestore"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ def _waiting(decision: Decision) -> Wait | None:
 def _as_noted(decision: Decision, spec: Spec | None, transition: Transition | None) -> Wait | None:
     """Nor does it know of a migration, or of a recovery point: what was known last is on record, and holds until that
     is another."""
-    if transition and transition.saving and decision.rule == "take-snapshot":
-        return Wait("TakingSnapshot", _doing(decision))
+    if transition and transition.saving and decision.rule in AT_DATA:
+        return Wait(AT_DATA[decision.rule], _doing(decision))
     known = transition.noted if transition and decision.rule == "migrate" else None
     if spec is None or known is None or known.migration != spec.migration or known.status not in OPEN:
         return None

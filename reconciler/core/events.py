@@ -19,7 +19,7 @@ from reconciler.core.model import (
     StrategyStep,
     Weights,
 )
-from reconciler.core.reading import MigrationStatus
+from reconciler.core.reading import MigrationStatus, Trial
 from reconciler.core.steps import Act, Result
 from reconciler.core.tally import Tally
 
@@ -232,6 +232,18 @@ class SnapshotTaken:
     digest: str
     size: int  # bytes
     snapshot: Snapshot
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreTried:
+    """In a drill a recovery point was put back beside, and everything in it is what was saved. `before`: how that went
+    in the last drill of this kind; None: there was none."""
+
+    name: str
+    digest: str
+    trial: Trial
+    before: Trial | None = None
     detail: str = ""
 
 
@@ -457,6 +469,7 @@ Event = (
     | Watched
     | MovedByHand
     | SnapshotTaken
+    | RestoreTried
     | RestoreBegan
     | Restored
 )

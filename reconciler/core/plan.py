@@ -120,6 +120,7 @@ RULES: tuple[Rule, ...] = (
     approving.approve_start,
     freezing.freeze,
     saving.take_snapshot,
+    saving.try_restore,
     migrating.migrate,
     forward.bring_up,
     forward.pass_stage,

@@ -48,6 +48,19 @@ class TakeSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class TryRestore:
+    """In a drill: put a recovery point back beside, never into its place, and compare everything with what is listed in
+    it; a later reading says how it went. What that makes is thrown away each time, so it may be repeated."""
+
+    slot: Slot
+    version: str
+    transition: str
+    snapshot: Snapshot
+    name: str  # of the archive
+    digest: str  # its SHA-256, as it is on record
+
+
+@dataclass(frozen=True, slots=True)
 class Migrate:
     """Ask whether the newcomer's migration is applied, and only if it is not, run it; a later reading says how it
     went. So it may be repeated, also when nobody knows what became of it. With `only_ask` nothing is ever run."""
@@ -103,7 +116,7 @@ class Note:
     over: bool = False  # nothing more is to be said of it, or done about it
 
 
-Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note | TakeSnapshot
+Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note | TakeSnapshot | TryRestore
 
 
 class Result(StrEnum):

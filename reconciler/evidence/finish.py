@@ -92,8 +92,9 @@ def _apart(url: str, pack: Pack) -> None:
 
 
 def main(url: str, folder: str) -> int:
-    with suppress(OSError, AttributeError):  # Windows has none
-        os.nice(LOW)
+    if sys.platform != "win32":
+        with suppress(OSError):
+            os.nice(LOW)
     journal = open_journal(url, read_only=True)
     try:
         finish(Pack(Path(folder)), journal)

@@ -83,6 +83,7 @@ def test_lines_are_added_to_an_existing_gitignore(folder: Folder) -> None:
         "*.log",
         "state/",
         "reconciler.toml",
+        "reconciler.env",
         "releases/",
         "allowed_signers",
         "signers.gpg",

@@ -26,6 +26,7 @@ from gateway_load import until
 
 from reconciler.core.model import Admission, Pair, Routing, Slot, all_on, share
 from reconciler.core.reading import GatewayReading, Stamp
+from reconciler.drivers.examining import Examinable, Grade
 from reconciler.drivers.protocols import ByHand, Gateway, Road
 from reconciler.errors import Conflict, Fenced, ReconcilerError, Refused, Unreachable
 
@@ -141,6 +142,18 @@ class GatewayExam:
         gateway.read()
         rig.open(read_only=True).read()
         assert rig.fingerprint() == before
+
+    def test_being_examined_changes_nothing_and_finds_nothing_wrong_where_it_serves(self, rig: Rig) -> None:
+        gateway = rig.open(read_only=True)
+        if not isinstance(gateway, Examinable):
+            pytest.skip("it has nothing to say")
+        put(rig.open(), Routing(all_on(BLUE)))
+        before = rig.fingerprint()
+        found = gateway.examine()
+        assert rig.fingerprint() == before
+        assert found
+        assert {one.grade for one in found} == {Grade.OK}, found
+        assert [secret for secret in rig.secrets() if secret in str(found)] == []
 
     @pytest.mark.parametrize("weights", [Pair(0, 0), Pair(50, 40), Pair(100, 100), Pair(-10, 110)])
     def test_shares_that_are_not_a_whole_are_refused(self, rig: Rig, weights: Pair[int]) -> None:

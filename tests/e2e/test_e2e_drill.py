@@ -58,7 +58,7 @@ def assert_as_before(playground: Playground, revision: str) -> None:
 def test_a_drill_of_each_kind_costs_no_user_anything_and_is_compared_with_the_last(playground: Playground) -> None:
     revision = at_rest(playground)
     users = playground.users()
-    for kind in DrillKind:
+    for kind in (DrillKind.SWITCH_AND_BACK, DrillKind.ROLLBACK):
         done = playground.reconcile("drill", "demo", "--kind", str(kind), "--wait")
         assert done.returncode == 0, done.stderr + playground.story()
         assert f"last {kind} Succeeded" in done.stdout

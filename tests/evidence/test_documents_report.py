@@ -11,16 +11,20 @@ import pytest
 from evidence_pack import Run, bare, rolled_back, switched
 from report_read import Line, Read, harmless, read, report
 
-from reconciler.core.events import SnapshotTaken
-from reconciler.core.model import Slot, Snapshot
+from reconciler.core.events import Phase, RestoreTried, RollbackBegan, SnapshotTaken
+from reconciler.core.model import DrillKind, Slot, Snapshot
+from reconciler.core.reading import Trial
 from reconciler.evidence.documents.report import back
 from reconciler.evidence.documents.report.english import ENGLISH
 from reconciler.evidence.documents.report.korean import KOREAN
+from reconciler.evidence.documents.report.lines import Row
+from reconciler.evidence.documents.report.said import Language, said
 from reconciler.evidence.pack.material import Material, gather
 from reconciler.evidence.pack.place import SCRIPTS
 from reconciler.evidence.pack.requests import Outcome
 from reconciler.evidence.pack.steps import Slice
 from reconciler.evidence.pack.verdict import Proof, verdict
+from reconciler.journal.entry import Entry
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=y> & </article> {0} %s $x$'
 
@@ -129,6 +133,31 @@ def test_a_script_that_lies_in_the_pack_and_a_snapshot_on_record_are_named(tmp_p
     stored = "stored, read back and verified: 20250929-1330.zip (3.2 MB)"
     assert ENGLISH.text(rows["row.snapshot"].value) == stored
     assert rows["row.snapshot"].result == rows["row.script"].result == "pass"
+
+
+@pytest.mark.parametrize("language", [ENGLISH, KOREAN], ids=["en", "ko"])
+def test_a_rehearsed_restore_is_told_with_its_figures_beside_those_of_the_last(
+    tmp_path: Path, language: Language
+) -> None:
+    made = gather(switched(soak=60.0).write(tmp_path))
+    first, *rest = made.steps.entries
+    began = replace(first, event=replace(made.steps.began, drill=DrillKind.RESTORE))
+    tried = RestoreTried("a.zip", "d", Trial(1200, 3_000_000, 4.0), Trial(1100, 2_000_000, 3.5))
+    turned = RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False)
+    events = [replace(first, event=event) for event in (SAVED, tried, turned)]
+
+    def rows(*entries: Entry) -> dict[str, Row]:
+        material = replace(made, steps=Slice(made.steps.rows, (began, *entries, *rest)))
+        return {row.item.key: row for row in back.section(material).rows}  # type: ignore[union-attr]
+
+    found = rows(*events)
+    told, before = (language.text(part) for part in (found["row.trial"].value, found["row.trial"].note))
+    assert [figure in told for figure in ("1,200", "3.0 MB", "4.000")] == [True] * 3
+    assert [figure in before for figure in ("1,100", "2.0 MB", "3.500")] == [True] * 3
+    assert found["row.trial"].result == "pass"
+    assert found["row.safety"].value == said("rollbackNotNeeded")
+    assert found["row.rollback"].value.key == "rollbackRehearsed"  # type: ignore[union-attr]
+    assert rows(*events[:1])["row.trial"].result == "fail"
 
 
 SAVED = SnapshotTaken("20250929-1330.zip", "ab" * 32, 3_200_000, Snapshot(("shared",)))

@@ -20,12 +20,14 @@ from reconciler.core.events import (
     HoldBegan,
     Phase,
     Requested,
+    RestoreTried,
     RollbackBegan,
     SoakBegan,
     Verb,
     Watched,
 )
 from reconciler.core.model import Admission, DrillKind, Pair
+from reconciler.core.reading import Trial
 from reconciler.core.steps import Result
 from reconciler.core.tally import Tally, Users
 from reconciler.evidence.kpi import Figures, Kpi, Month
@@ -64,6 +66,14 @@ def test_a_drill_is_nobodys_switch_and_nobodys_rollback() -> None:
         drill, *UP, 5.0, back, 1.0, HOME, DONE, Ended(Phase.ROLLED_BACK), BEGAN, *UP, Ended(Phase.SUCCEEDED)
     )
     assert (found.switches, found.rollbacks, found.to_safety.count) == (1, 0, 0)
+
+
+def test_a_rehearsed_restore_is_neither_too() -> None:
+    drill = replace(BEGAN, drill=DrillKind.RESTORE)
+    trial = RestoreTried("a.zip", "d", Trial(3, 700, 2.0))
+    back = RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False)
+    found = figures(drill, trial, 1.0, back, HOME, DONE, Ended(Phase.ROLLED_BACK))
+    assert (found.switches, found.rollbacks, found.aborted, found.to_safety.count) == (0, 0, 0, 0)
 
 
 def told(entries: list[Entry], kpi: Kpi | None = None, now: datetime | None = None) -> dict[tuple[str, str], Figures]:

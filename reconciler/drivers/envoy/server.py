@@ -66,6 +66,9 @@ class Server:
             raise Unreachable(f"{deadline.what}: Envoy has not loaded its routes yet")
         return routes.written(*found, self._members)
 
+    def running(self) -> Identity | None:
+        return self._process.running()
+
     def adopt(self) -> bool:
         """Take over an Envoy of ours that nobody recorded; False when there is none."""
         return self._process.adopt() is not None

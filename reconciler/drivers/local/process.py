@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from reconciler.drivers.identity import Identity
+from reconciler.drivers.identity import KILL, Identity
 from reconciler.drivers.local import durable
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.folder import Folder
@@ -72,7 +72,7 @@ class Supervised:
 
     def end(self, identity: Identity, deadline: Deadline) -> None:
         """Gone when this returns. Raises Unreachable when even force does not end it in time."""
-        for number, until in ((signal.SIGTERM, deadline.seconds / 5), (signal.SIGKILL, 0.0)):
+        for number, until in ((signal.SIGTERM, deadline.seconds / 5), (KILL, 0.0)):
             with contextlib.suppress(PermissionError):
                 identity.signal(number)
             if self.gone(identity, deadline, until):
@@ -95,7 +95,7 @@ class Supervised:
             time.sleep(POLL)
 
     def _bury(self) -> None:
-        if self._child is not None:
+        if self._child is not None and sys.platform != "win32":  # where nobody has to be buried
             try:
                 pid, _ = os.waitpid(self._child, os.WNOHANG)
             except ChildProcessError:

@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,7 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         self._zip.close()
 
-    def entries(self, check: Check) -> Iterator[Entry]:
+    def entries(self, check: Check) -> Generator[Entry, None, None]:
         """Everything in it, in order; at the end the list is known to be the one that the manifest vouches for."""
         digest, seen = hashlib.sha256(), set[tuple[str, bytes]]()
         with self._sound(), self._zip.open(LISTING) as listing:

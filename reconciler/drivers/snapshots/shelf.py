@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -68,7 +69,19 @@ class Shelf:
         """Half ones are thrown away. To be called by who holds the shelf."""
         with writing(self.folder):
             for path in self.folder.glob(f"{HALF}*"):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                _emptied(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder on the disk of the archives, gone afterwards, whatever happens; after a crash the next one sees to
+        it. For who holds the shelf."""
+        with writing(self.folder):
+            made = Path(tempfile.mkdtemp(prefix=HALF, dir=self.folder))
+        try:
+            yield made
+        finally:
+            with suppress(OSError):
+                _emptied(made)
 
     def put(self, half: Path, whole: Path) -> None:
         """From now on it counts, also after a power loss."""
@@ -94,6 +107,16 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Refused(f"cannot write in {folder}: {error.strerror or type(error).__name__}") from error
+
+
+def _emptied(root: Path) -> None:
+    """It goes with all that is in it: also folders that nobody may write to, as they are where they were saved."""
+    root.chmod(0o700)
+    for folder, names, _ in os.walk(root):
+        for path in (Path(folder, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(root)
 
 
 def _taken(name: str) -> datetime | None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +18,12 @@ from reconciler.drivers.snapshots import room
 from reconciler.drivers.snapshots.entry import DUMP, FOLDERS, Kind
 from reconciler.drivers.snapshots.policy import Policy
 from reconciler.drivers.snapshots.reading import Archive, digest_of
-from reconciler.drivers.snapshots.shelf import HALF, Shelf, writing
+from reconciler.drivers.snapshots.shelf import Shelf, writing
 from reconciler.drivers.snapshots.tree import Check
 from reconciler.drivers.snapshots.watch import Watch
 from reconciler.drivers.snapshots.writing import Writer
 from reconciler.errors import Refused
-from reconciler.wording import size
+from reconciler.wording import saved, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +44,12 @@ class Taking:
     @property
     def transition(self) -> str:
         return self.values["transition"]
+
+    @property
+    def begun(self) -> SnapshotReading:
+        """What is to be read of it while it is taken."""
+        detail = f"it holds {saved(self.snapshot)}"
+        return SnapshotReading(SnapshotStatus.RUNNING, self.transition, self.snapshot, detail=detail)
 
     @property
     def watch(self) -> Watch:
@@ -78,7 +81,7 @@ class Taking:
     def _taken(self, check: Check) -> SnapshotReading:
         self._require({}, check)
         whole = self.shelf.free(self.transition, self.clock.now())
-        with self._scratch() as scratch:
+        with self.shelf.scratch() as scratch:
             dump = self._dumped(scratch, check) if self.command else None
             half = scratch / whole.name
             with writing(self.shelf.folder):
@@ -86,16 +89,6 @@ class Taking:
             found = self._verified(half, whole.name, check)
             self.shelf.put(half, whole)
         return found
-
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """On the disk of the archives, and gone afterwards, whatever happens; after a crash the next one sees to it."""
-        with writing(self.shelf.folder):
-            scratch = Path(tempfile.mkdtemp(prefix=HALF, dir=self.shelf.folder))
-        try:
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
     def _require(self, needs: dict[str, int], check: Check) -> None:
         """Everything that is to be saved is there, and has room. Raises Refused."""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.events import Applied, Event, Intended, LetGo, RollbackBegan, SnapshotTaken, SoakBegan, StepPassed
+from reconciler.core.events import (
+    Applied,
+    Event,
+    Intended,
+    LetGo,
+    RestoreTried,
+    RollbackBegan,
+    SnapshotTaken,
+    SoakBegan,
+    StepPassed,
+)
 from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack.material import Material
@@ -50,6 +60,16 @@ def rollback(entries: Sequence[Entry]) -> tuple[float, RollbackBegan] | None:
 def snapshots(entries: Sequence[Entry]) -> list[SnapshotTaken]:
     """Recovery points."""
     return [entry.event for entry in entries if isinstance(entry.event, SnapshotTaken)]
+
+
+def trials(entries: Sequence[Entry]) -> list[RestoreTried]:
+    """Recovery points that were put back beside, in a drill."""
+    return [entry.event for entry in entries if isinstance(entry.event, RestoreTried)]
+
+
+def rehearsed(back: RollbackBegan) -> bool:
+    """It turned back because that was the drill, and for nothing else."""
+    return back.condition == "Drill"
 
 
 def of(entries: Sequence[Entry], kind: type[Event]) -> list[Entry]:

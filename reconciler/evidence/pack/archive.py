@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from reconciler.drivers.local.durable import replace
 from reconciler.errors import EvidenceBroken, Refused
 from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.place import MANIFEST, Pack
@@ -28,7 +28,7 @@ def export(pack: Pack, target: Path) -> None:
             for name in names:
                 way = zipfile.ZIP_STORED if name.endswith(_PRESSED) else zipfile.ZIP_DEFLATED
                 archive.write(pack.file(name), f"{pack.environment}/{pack.transition}/{name}", way)
-        os.replace(beside, target)
+        replace(beside, target)
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise Refused(f"{target}: it cannot be written: {error.strerror or error}") from error

@@ -16,6 +16,7 @@ from reconciler.core.model import Desired, Spec
 from reconciler.core.preview import Planned, preview, rollback_seconds
 from reconciler.core.reading import Observed
 from reconciler.core.state import State
+from reconciler.drivers.local.durable import replace
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.agreement import key
 from reconciler.wording import describe
@@ -137,4 +138,4 @@ def replace_file(path: Path, content: bytes) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    beside.replace(path)
+    replace(beside, path)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.evidence.documents.measured import rollback, snapshots, to_safety
-from reconciler.evidence.documents.plain import clock, printable, size
+from reconciler.core.model import DrillKind
+from reconciler.core.reading import Trial
+from reconciler.evidence.documents.measured import rehearsed, rollback, snapshots, to_safety, trials
+from reconciler.evidence.documents.plain import clock, count, printable, size
 from reconciler.evidence.documents.report.lines import Result, Row, Section
-from reconciler.evidence.documents.report.said import lasting, said
+from reconciler.evidence.documents.report.said import Text, lasting, said
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.place import SCRIPTS
 
 
 def section(material: Material) -> Section:
-    return Section("back", (_needed(material), _safety(material), _scripts(material), *_snapshots(material)))
+    return Section(
+        "back", (_needed(material), _safety(material), _scripts(material), *_snapshots(material), *_trials(material))
+    )
 
 
 def _needed(material: Material) -> Row:
@@ -23,6 +27,8 @@ def _needed(material: Material) -> Row:
         value = said("rollbackNotNeeded") if known else said("unknown")
         return Row(said("row.rollback"), value, Result.NOTED if known else Result.NOT_MEASURED)
     at, event = found
+    if rehearsed(event):
+        return Row(said("row.rollback"), said("rollbackRehearsed", at=clock(at)), Result.NOTED)
     value = said("rollbackNeeded", at=clock(at), condition=printable(event.condition))
     return Row(said("row.rollback"), value, Result.NOTED, note=printable(event.reason))
 
@@ -30,7 +36,7 @@ def _needed(material: Material) -> Row:
 def _safety(material: Material) -> Row:
     item, foreseen = said("row.safety"), material.plan["rollbackSeconds"] if material.plan else None
     note = said("foreseen", seconds=lasting(foreseen)) if foreseen is not None else said("notForeseen")
-    if rollback(material.steps.entries) is None:
+    if rollback(material.steps.entries) is None or material.steps.began.drill is DrillKind.RESTORE:
         return Row(item, said("rollbackNotNeeded"), Result.NOTED, note=note)
     took = to_safety(material.steps.entries)
     if took is None:
@@ -51,3 +57,17 @@ def _snapshots(material: Material) -> Iterator[Row]:
         yield Row(said("row.snapshot"), value, Result.PASS, note=f"SHA-256 {printable(one.digest)}")
     if not found:
         yield Row(said("row.snapshot"), said("noSnapshot"), Result.NOT_MEASURED)
+
+
+def _trials(material: Material) -> Iterator[Row]:
+    """In a drill of it: how long a restore takes, beside the last time."""
+    for one in trials(material.steps.entries):
+        note = said("trialBefore", **_told(one.before)) if one.before else said("firstTrial")
+        yield Row(said("row.trial"), said("trial", **_told(one.trial)), Result.PASS, note=note)
+    asked = material.steps.began.drill is DrillKind.RESTORE
+    if asked and not trials(material.steps.entries):
+        yield Row(said("row.trial"), said("noTrial"), Result.FAIL)
+
+
+def _told(trial: Trial) -> dict[str, Text]:
+    return {"files": count(trial.files), "size": size(trial.bytes), "seconds": lasting(trial.took)}
