@@ -155,6 +155,7 @@ class Configuration(Section):
     metrics: Metrics = Metrics()
     logs: Tables = {}
     machines: Tables = {}
+    shares: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
@@ -265,8 +266,12 @@ class Configuration(Section):
     def problem(self, section: str, name: str) -> str:
         """Why a manifest may not name this entry of a section; empty when it may."""
         known = self._defined.get(section, {})
+        if name in known and section == "machines":
+            return self._out_of_reach(known[name].host)
         if name in known:
-            return self._out_of_reach(known[name].host) if section == "machines" else ""
+            from reconciler.drivers.named import names
+
+            return next((one for _, other, inner in names(known[name]) if (one := self.problem(other, inner))), "")
         return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
 
     def _out_of_reach(self, host: str) -> str:

@@ -37,6 +37,7 @@ TABLES = {
     "alerts": Table("alert", "alerts.recipient", "Recipient"),
     "logs": Table("log", "logs.destination", "Destination"),
     "machines": Table("machine", "windows.machine", "Machine"),
+    "shares": Table("share", "shares.share", "Share"),
 }
 
 

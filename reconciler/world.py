@@ -32,6 +32,7 @@ from reconciler.drivers.snapshots.saver import Saver
 from reconciler.drivers.words import named
 from reconciler.errors import InvalidConfiguration, Refused, Unreachable
 from reconciler.measure.ledger import Ledger
+from reconciler.measure.notebook import Notebook
 from reconciler.measure.rounds import Rounds
 from reconciler.measure.sampler import Tape
 from reconciler.measure.samplers import Samplers
@@ -59,11 +60,13 @@ class World:
         migrating: Callable[[Migrate], Migrating],
         saver: Saver,
         saving: Callable[[TakeSnapshot | TryRestore], Work],
+        notebook: Notebook | None = None,
     ) -> None:
         self.manifest, self.gateway, self.hosts = manifest, gateway, hosts
         self.endpoints, self.gates, self.samplers, self.ledger = endpoints, gates, samplers, ledger
         self.migrator, self._migrating = migrator, migrating
         self.saver, self._saving = saver, saving
+        self.notebook = notebook or Notebook()
 
     def migrate(self, act: Migrate) -> None:
         """Begin a migration, by the commands that the intent names. Raises Refused, and Conflict: not now."""
@@ -126,14 +129,18 @@ def open_world(
     ways = partial(roads, gateway, endpoints)
     samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock, earlier=earlier, tape=tape)
     ledger = Ledger(manifest.spec.gates)
-    gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers, ledger) for gate in manifest.gates}
+    notebook = previous.notebook if previous else Notebook()
+    gates = {
+        gate.name: _gate(manifest, gate, configuration, journal, ways, samplers, ledger, notebook)
+        for gate in manifest.gates
+    }
     migrator = previous.migrator if previous else Migrator(state)
     migrating = partial(_migrating, manifest, configuration)
     saver = previous.saver if previous else Saver()
     saving = partial(_saving, manifest, configuration, journal, clock)
     rounds = Rounds(gates, clock)
     return World(
-        manifest, gateway, hosts, endpoints, rounds, samplers, ledger, migrator, migrating, saver, saving
+        manifest, gateway, hosts, endpoints, rounds, samplers, ledger, migrator, migrating, saver, saving, notebook
     )  # fmt: skip
 
 
@@ -192,7 +199,14 @@ def _host(manifest: Manifest, member: MemberDriver, configuration: Configuration
     named = getattr(member.settings, "app", None)
     app = configuration.app(named) if named is not None else None
     opened: MemberHost = driver("hosts", member.kind).open(
-        HostContext(manifest.name, member.name, state / "members" / member.name, app, standby=member.standby),
+        HostContext(
+            manifest.name,
+            member.name,
+            state / "members" / member.name,
+            app,
+            standby=member.standby,
+            named=configuration.named,
+        ),
         member.settings,
     )
     return opened
@@ -241,6 +255,7 @@ def gateway_of(
         endpoints,
         read_only=read_only,
         proxy=configuration.proxy(named) if named is not None else None,
+        named=configuration.named,
     )
     opened: Gateway = driver("gateways", manifest.gateway.kind).open(context, manifest.gateway.settings)
     return opened
@@ -250,9 +265,11 @@ def _gate(
     manifest: Manifest,
     gate: GateDriver,
     configuration: Configuration,
+    journal: str,
     ways: Callable[[], Mapping[str, Road]],
     samplers: Samplers,
     ledger: Ledger,
+    notebook: Notebook,
 ) -> Gate:
     context = GateContext(
         manifest.name,
@@ -268,6 +285,9 @@ def _gate(
         commands=partial(configuration.named, "commands"),
         queries=partial(configuration.named, "queries"),
         folders=partial(configuration.named, "folders"),
+        named=configuration.named,
+        journal=journal,
+        notes=notebook.page(gate.name, gate.settings.model_dump_json()),
     )
     opened: Gate = driver("gates", gate.kind).open(context, gate.settings)
     return opened

@@ -86,7 +86,8 @@ class TestEveryLineOfTheReportThatWasWrittenByHand:
     def test_post_verification_queue_event_log_and_sessions(self, sheet: Read) -> None:
         assert sheet.lines["Worker queue delay"].value.startswith("45 s at most")
         assert sheet.lines["Worker queue delay"][1:] == ("<= 60s", "pass")
-        assert sheet.lines["Event log"].value.startswith("0 errors, 2 warnings")
+        told = "events: Successful, 2 warnings: worker 1001 (2); 57 records since the mark"
+        assert sheet.lines["Event log"].value == f"0 errors, 2 warnings (informational) {told}"
         assert sheet.lines["Event log"][1:] == ("0 errors", "pass")
         kept = "100 %: 20 opened = 20 kept + 0 lost + 0 unknown"
         assert sheet.lines["User sessions kept (retention)"] == (kept, "100 %", "pass")
@@ -104,10 +105,21 @@ class TestEveryLineOfTheReportThatWasWrittenByHand:
 
     def test_conclusion_and_what_is_left_to_do(self, sheet: Read) -> None:
         assert sheet.verdict.startswith("No user met an interruption or an error. The transition ended as Succeeded.")
-        warnings = "2 warnings: the worker retried a job (informational)"
+        warnings = "warnings of worker 1001"
         assert f"Find the cause of a warning of events (once), and tune the alert: {warnings}" in sheet.left
         assert "For the KPI: 0.000 minutes of downtime, 0 failed requests per million (reconcile kpi)." in sheet.left
         assert any("Rehearse the switch every month" in one for one in sheet.left)
+
+
+def test_a_share_with_a_queue_has_the_line_of_the_sync_queue_and_one_without_has_not(tmp_path: Path) -> None:
+    gates = [{"name": name, "kind": "share", "stage": "preflight", "mode": "enforce"} for name in ("drive", "plain")]
+    run = switched(soak=60.0).planned(gates=gates)
+    run.answer("drive", 3, value="0", limit="<= 0", reason="nothing is left in outbox").answer("plain", 3)
+    sheet = report(run, tmp_path)
+    drained = sheet.lines["Sync queue drained"]
+    assert drained == ("0 drive: Successful, nothing is left in outbox", "<= 0", "pass")
+    assert sheet.text.count("Sync queue drained") == 1
+    assert sheet.lines["Gate plain"].result == "pass"
 
 
 def test_a_script_that_lies_in_the_pack_and_a_snapshot_on_record_are_named(tmp_path: Path) -> None:

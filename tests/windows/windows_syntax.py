@@ -43,7 +43,8 @@ class Parameter(NamedTuple):
 def parameters(text: str) -> dict[str, Parameter]:
     """Of a script's `param(...)`, by the name without its dollar, in small letters: PowerShell sees no difference."""
     found = {}
-    for one in of(tree(text), "script_parameter"):
+    block = next(of(tree(text), "param_block"), None)  # the first is the script's own; functions have theirs
+    for one in of(block, "script_parameter") if block else ():
         name = next(said(child) for child in one.children if child.type == "variable")
         kind = next((said(literal)[1:-1].lower() for literal in of(one, "type_literal")), "")
         attributes = "".join(said(attribute) for attribute in of(one, "attribute")).lower()

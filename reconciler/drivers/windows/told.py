@@ -19,7 +19,9 @@ QUOTAS |= {2150859239: "operations", 2150859176: "requests"}
 SHELL_LOST = 2150858843
 DENIED = 5  # Windows' own number
 FUTILE = ("PermissionDenied", "SecurityError", "AuthenticationError", "NotInstalled", "ObjectNotFound")
+# In Windows' English, and by its numbers, which a script may add: what it says is in the machine's language.
 LOGON = r"access (to the path .* )?is denied|logon failure|user name or password is incorrect|logon session does not"
+LOGON += r"|\(0x8007(0005|0520|052E)\)"
 LONGEST = 400
 
 

@@ -17,6 +17,7 @@ from reconciler.core.reading import GateReading
 from reconciler.errors import EvidenceBroken
 
 BAD = ("Failed", "Error")
+SILENT = ("Running", "Pending")  # nothing was answered yet
 CAUSES = 20  # alerts of one gate that are told apart
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?: s| %)?")
 
@@ -74,7 +75,9 @@ class _Gate:
         if cause and cause != self.alert and (cause in self.alerts or len(self.alerts) < CAUSES):
             text, count = self.alerts.get(cause, (str(said["alert"]), 0))
             self.alerts[cause] = text, count + 1
-        self.latest, self.alert = said, cause
+        if cause or said.get("outcome") not in SILENT:  # a new window is no new cause
+            self.alert = cause
+        self.latest = said
 
 
 class Judgements:
