@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,14 +21,17 @@ from reconciler.core.events import (
     DriftFound,
     Ended,
     Event,
+    GenerationTaken,
     Intended,
     Judged,
     LetGo,
+    MovedByHand,
     Phase,
     RollbackBegan,
     SoakBegan,
     StagePassed,
     StepPassed,
+    Watched,
 )
 from reconciler.core.model import Admission as Open
 from reconciler.core.model import (
@@ -44,6 +48,7 @@ from reconciler.core.model import (
     share,
 )
 from reconciler.core.steps import Act, Result, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.tally import Tally, Users
 from reconciler.drivers.journey import USE
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack import plan, steps
@@ -92,6 +97,9 @@ class Run:
     random: Random = field(default_factory=lambda: Random(7))
     number: int = 0  # of transactions sent
     uses: int = 0  # of sessions
+    outage: float = 0.0  # seconds, seen by the loop
+    recorded: bool = True  # to its end
+    tells: bool = True  # what the gateway counted goes on record at its end
 
     @property
     def stable(self) -> Release:
@@ -222,10 +230,27 @@ class Run:
         self.plan = {**one, **more}
         return self
 
+    def tally(self) -> Tally:
+        """What a loop that looks as the streams say puts on record."""
+        users = {"blue": Users(), "green": Users()}
+        for before, now in pairwise(one for one in self.looks if "counters" in one):
+            for slot, sums in users.items():
+                was, is_ = before["counters"][slot], now["counters"][slot]
+                failed = max(is_["errors"] - was["errors"], is_["refused"] - was["refused"])
+                users[slot] = Users(sums.requests + is_["requests"] - was["requests"], sums.failed + failed)
+        return Tally(up=self.now - self.outage, out=self.outage, users=Pair(users["blue"], users["green"]))
+
+    def _with_tally(self) -> list[tuple[float, str, Event]]:
+        """Put on record before the end, unless it was told otherwise."""
+        *before, last = self.events
+        if not (self.tells and self.looks and isinstance(last[2], Ended)):
+            return self.events
+        return [*before, (last[0], last[1], Watched(self.tally())), last]
+
     def rows(self) -> list[Row]:
         found: list[Row] = []
         start = int(self.transition.partition("-")[0])
-        for number, (after, actor, event) in enumerate(self.events):
+        for number, (after, actor, event) in enumerate(self._with_tally()):
             at = datetime.fromtimestamp(self.begin + after, UTC).isoformat(timespec="milliseconds")
             previous = found[-1].digest if found else GENESIS
             said = {"actor": actor, "at": at, "elapsed": 1.0, "generation": 3, "previous": previous}
@@ -246,7 +271,7 @@ class Run:
             stream = Stream(pack.file(name))
             for record in sorted(records, key=lambda one: float(one.get("at", 0.0)) + float(one.get("latency", 0.0))):
                 stream.write(record)
-            if name == REQUESTS and records:
+            if name == REQUESTS and records and self.recorded:
                 stream.write({"over": True, "at": records[-1].get("at", 0.0)})
             stream.close()
         return pack
@@ -336,6 +361,7 @@ def rolled_back(run: Run | None = None) -> Run:
     last = run.now
     run.users(0, last, 10.0, fails=lambda at: half + 1 < at < back and int(at * 10) % 5 == 0)
     run.sessions(5, last, every=2.0).gateway({0: 0, first: 25, half: 50, back: 0}, last)
+    run.looks[-1]["counters"]["green"]["errors"] = 9  # ours, and one of a user
     run.answer("dry-run", 2, value="exit code 0", limit="exit code 0")
     run.answer("transactions", first + 8, value="users: 80 sent = 80 ok", limit="errors <= 0, p95 <= 1.45s")
     run.answer(
@@ -344,6 +370,22 @@ def rolled_back(run: Run | None = None) -> Run:
     told, run.events = run.events, foreseen
     run.planned()
     run.events = told
+    return run
+
+
+def killed(run: Run | None = None) -> Run:
+    """At 25 % the loop is killed; somebody goes back by hand, and the next loop's first act is to see that."""
+    run = prepared(run or Run())
+    first = run.now + 0.1
+    run.to(25)
+    run.planned()
+    gone = run.now + 5.0
+    run.users(0, gone, 10.0).gateway({0: 0, first: 25}, gone)
+    run.note(GenerationTaken(2), after=42.9)
+    run.note(MovedByHand(all_on(BLUE), Pair(Open.OPEN, Open.CLOSED)), after=0.1)
+    run.note(RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", "somebody moved all traffic back by hand", hold=True))
+    run.note(Watched(Tally(up=0.1, uncounted=0.1)), Ended(Phase.ROLLED_BACK, "somebody moved it by hand"))
+    run.recorded = run.tells = False
     return run
 
 

@@ -46,6 +46,10 @@ class Read:
         return {_text(row[0]): _text(row[1]) for table in self.tables("facts") for row in table.iter("tr")}
 
     @property
+    def tiles(self) -> dict[str, str]:
+        return {_text(one[0]): _text(one[1]) for tiles in self.sheet.iter("dl") for one in tiles}
+
+    @property
     def left(self) -> list[str]:
         """What is left to do: the last list of the page."""
         return [_text(item) for item in list(self.sheet.iter("ul"))[-1]]

@@ -60,7 +60,7 @@ def test_a_good_switch_has_its_title_and_every_series(tmp_path: Path, words: lis
         "queue",
         "limit <= 60s",
         "kept",
-        "real users by green",
+        "all requests, by green",
     ):
         assert one in words, one
     assert not [one for one in words if "not measured" in one]

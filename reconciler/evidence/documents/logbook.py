@@ -227,18 +227,28 @@ def _figures(material: Material, chapter: Chapter) -> Iterator[str]:
     for gate in material.gates:
         if gate.gate in names:
             value = f", with {plain(gate.highest or gate.value)}" if gate.value else ""
-            limit = f" (limit {plain(gate.limit)})" if gate.limit else ""
+            limit = f" (expected: {plain(gate.limit)})" if gate.limit else ""
             yield f"The last answer of {plain(gate.gate)} was {plain(gate.outcome)}{value}{limit}."
 
 
 def _users(material: Material) -> Iterator[str]:
-    users, found = material.account.users, material.account
+    users, found, all_ = material.account.users, material.account, material.served
+    if all_.whole:
+        yield (
+            f"The gateway counted {count(all_.requests)} requests, users' and test requests together, of which "
+            f"{count(all_.failed)} failed."
+        )
+    else:
+        yield f"What the gateway counted is not on record for {seconds(all_.uncounted)}."
+    for begin, end in found.breaks:
+        yield f"Nobody measured from {clock(begin)} to {clock(end)}."
     if users is None:
-        yield "No request was sent as users send theirs, so what users met is unknown."
+        yield "No test request was sent as users send theirs."
         return
+    unknown = f", and of {count(users.unknown)} it is unknown" if users.unknown else ""
     yield (
-        f"Over the whole transition {count(users.sent)} requests were sent as users send theirs: {count(users.ok)} "
-        f"were answered well, {count(users.failed)} failed, and of {count(users.unknown)} it is unknown; their P95 was "
+        f"Over the whole transition {count(users.sent)} test requests were sent as users send theirs: "
+        f"{count(users.ok)} were answered well, {count(users.failed)} failed{unknown}; their P95 was "
         f"{seconds(users.p95)}."
     )
     if found.sessions.opened:
@@ -286,7 +296,8 @@ def _end(material: Material) -> str:
 
 def plain(text: object) -> str:
     """Text that somebody else has written, so that it is no markup, and ends without a full stop."""
-    return re.sub(r"([\\`*\[\]<>|&#])", r"\\\1", printable(text)).rstrip(".")
+    found = re.sub(r"([\\`*\[\]|#]|<(?=[A-Za-z/!?])|&(?=[A-Za-z#]))", r"\\\1", printable(text))
+    return found.rstrip(".")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -129,9 +129,12 @@ def _measured(material: Material) -> Iterator[str]:
         ok, failed, unknown = count(road.ok), count(road.failed), count(road.unknown)
         sums = f"{count(road.sent)} sent = {ok} ok + {failed} failed + {unknown} unknown"
         slow = f"P50 {seconds(road.p50)}, P95 {seconds(road.p95)}, P99 {seconds(road.p99)}" if road.ok else "no latency"
-        yield f"  requests by the road {printable(name)}: {sums}; {slow}"
+        yield f"  test requests by the road {printable(name)}: {sums}; {slow}"
     if not found.roads:
-        yield "  requests: none, nothing was measured"
+        yield "  test requests: none, nothing was measured"
+    yield from _counted(material)
+    for begin, end in found.breaks:
+        yield f"  nobody measured from {clock(begin)} to {clock(end)}, for {seconds(end - begin)}"
     held = found.sessions
     yield f"  sessions: {held.opened} opened before = {held.kept} kept + {held.lost} lost + {held.unknown} unknown"
     for gate in material.gates:
@@ -141,6 +144,20 @@ def _measured(material: Material) -> Iterator[str]:
         yield f"  {printable(said, 900)}"
     for cause in causes(material):
         yield f"  warning, {times(cause.count)}, {printable(cause.source)}: {printable(cause.text)}"
+
+
+def _counted(material: Material) -> Iterator[str]:
+    """As `reconcile kpi` counts; a gateway cannot tell users' requests from ours."""
+    found = material.served
+    for slot, one in found.slots.items():
+        whole = "" if found.whole else ", at least"
+        yield f"  counted by the gateway in {slot}{whole}: {count(one.failed)} of {count(one.requests)} requests failed"
+    for slot, more in found.later.items():
+        yield f"  counted by the gateway in {slot}, and not told by the journal: {count(more)} more errors"
+    if not found.whole:
+        yield f"  for {seconds(found.uncounted)} it is not on record what the gateway counted"
+    down = f"at least {seconds(found.out)}" if found.down is None else seconds(found.down)
+    yield f"  downtime: {'unknown' if found.down is None and not found.out else down}"
 
 
 def _end(material: Material) -> Iterator[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.evidence.documents.measured import rollback, snapshots, to_safety
-from reconciler.evidence.documents.plain import clock, printable, size
+from reconciler.evidence.documents.plain import printable, size
 from reconciler.evidence.documents.report.lines import Result, Row, Section
-from reconciler.evidence.documents.report.said import lasting, said
+from reconciler.evidence.documents.report.said import Moment, lasting, said
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.place import SCRIPTS
 
@@ -23,7 +23,7 @@ def _needed(material: Material) -> Row:
         value = said("rollbackNotNeeded") if known else said("unknown")
         return Row(said("row.rollback"), value, Result.NOTED if known else Result.NOT_MEASURED)
     at, event = found
-    value = said("rollbackNeeded", at=clock(at), condition=printable(event.condition))
+    value = said("rollbackNeeded", at=Moment(at), condition=printable(event.condition))
     return Row(said("row.rollback"), value, Result.NOTED, note=printable(event.reason))
 
 

@@ -8,9 +8,9 @@ from reconciler.core.events import Admitted, ApprovalAsked, Approved, Migrated, 
 from reconciler.core.model import Stage
 from reconciler.evidence.access import moment
 from reconciler.evidence.documents.measured import of
-from reconciler.evidence.documents.plain import minute, printable
+from reconciler.evidence.documents.plain import printable
 from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
-from reconciler.evidence.documents.report.said import Text, said
+from reconciler.evidence.documents.report.said import Moment, Text, said
 from reconciler.evidence.pack.material import Material
 
 
@@ -53,7 +53,7 @@ def _passed(material: Material) -> Row:
         if isinstance(entry.event, StagePassed) and entry.event.stage is Stage.PREFLIGHT:
             return Row(
                 said("row.preflight"),
-                said("stagePassed", at=minute(moment(entry.at))),
+                said("stagePassed", at=Moment(moment(entry.at), day=True)),
                 Result.PASS,
                 note=printable(entry.event.evidence),
             )

@@ -10,6 +10,7 @@ from reconciler.core.model import Analysis, HandOver, Pause, SetWeight, Strategy
 from reconciler.core.steps import Start
 from reconciler.evidence.documents.measured import span
 from reconciler.evidence.documents.plain import count, printable
+from reconciler.evidence.documents.report import moving
 from reconciler.evidence.documents.report.said import Said, Text, lasting, said
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.verdict import Verdict
@@ -77,18 +78,25 @@ def _names(material: Material) -> Text:
     return ", ".join(printable(gate.gate) for gate in material.gates) or said("none")
 
 
-def tiles(material: Material) -> Iterator[tuple[Said, Text]]:
-    """The few figures that are read first."""
+def tiles(material: Material) -> Iterator[tuple[Said, Text, Text]]:
+    """The few figures that are read first: name, value, and what has to be said beside it."""
     users, held = material.account.users, material.account.sessions
     first, last = span(material)
-    yield (
-        said("tile.failed"),
-        said("ofMany", part=count(users.failed), all=count(users.sent)) if users else said("unknown"),
-    )
-    yield said("tile.p95"), lasting(users.p95) if users and users.p95 is not None else said("unknown")
-    yield said("tile.down"), lasting(material.account.down) if users and users.ok else said("unknown")
-    yield said("tile.sessions"), f"{held.percent:g} %" if held.percent is not None else said("unknown")
-    yield said("tile.duration"), lasting(last - first)
+    ours = said("tile.ours", part=count(users.failed), all=count(users.sent)) if users else said("tile.noneOfOurs")
+    yield said("tile.failed"), moving.failed(material), (said("countedNote"), ours)
+    yield said("tile.down"), moving.downtime(material), _failing(material)
+    slow = users.p95 if users else None
+    yield said("tile.p95"), lasting(slow), said("tile.byOurs")
+    yield said("tile.sessions"), f"{held.percent:g} %" if held.percent is not None else said("unknown"), ""
+    yield said("tile.duration"), lasting(last - first), ""
+
+
+def _failing(material: Material) -> Text:
+    """Beside the downtime: what was not watched, or how long requests failed although somebody could serve."""
+    found = material.account
+    if not moving.watched(found):
+        return moving.breaks(found)
+    return said("failedFor", seconds=lasting(found.down)) if found.down else ""
 
 
 def outcome(found: Verdict) -> Text:

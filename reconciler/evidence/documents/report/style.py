@@ -28,7 +28,8 @@ h2 { margin: 34px 0 8px; padding-bottom: 4px; font-size: 18px; border-bottom: 2p
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 0 0 20px; padding: 0; }
 .tiles div { flex: 1 1 150px; padding: 10px 14px; border: 1px solid var(--line); }
 .tiles dt { color: var(--soft); font-size: 13px; }
-.tiles dd { margin: 2px 0 0; font-size: 20px; font-weight: 600; white-space: nowrap; }
+.tiles dd { margin: 2px 0 0; font-size: 20px; font-weight: 600; }
+.tiles .note { font-weight: 400; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; table-layout: fixed; }
 th, td { padding: 7px 10px 7px 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top;
   overflow-wrap: anywhere; }
