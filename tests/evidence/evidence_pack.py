@@ -36,6 +36,7 @@ from reconciler.core.events import (
 from reconciler.core.model import Admission as Open
 from reconciler.core.model import (
     Analysis,
+    DrillKind,
     HandOver,
     Outcome,
     Pair,
@@ -226,6 +227,7 @@ class Run:
             },
             "onFailure": "rollback",
             "migration": None,
+            "snapshot": False,
         }
         self.plan = {**one, **more}
         return self
@@ -286,9 +288,9 @@ def _planned(at: float, event: Event) -> dict[str, Any]:
     return {**said, "weight": None, "gates": []}
 
 
-def prepared(run: Run, *, approvals: bool = False) -> Run:
+def prepared(run: Run, *, approvals: bool = False, **more: Any) -> Run:
     """Up to the newcomer's first weight."""
-    run.began()
+    run.began(**more)
     run.do(StageFiles(GREEN, run.new), rule="bring-up").do(Start(GREEN, run.new, ("api", "frontend")), rule="bring-up")
     run.do(Warm(GREEN, run.new), rule="bring-up")
     run.note(Judged(Outcome.INCONCLUSIVE, "sessions: 0 of 20 sessions are open"), after=1.0)
@@ -387,6 +389,25 @@ def killed(run: Run | None = None) -> Run:
     run.note(Watched(Tally(up=0.1, uncounted=0.1)), Ended(Phase.ROLLED_BACK, "somebody moved it by hand"))
     run.recorded = run.tells = False
     return run
+
+
+def drilled(run: Run | None = None) -> Run:
+    """A rehearsal of a rollback: to full weight, and back, as it was planned."""
+    run = prepared(run or Run(new="1.4.1"), drill=DrillKind.ROLLBACK)
+    first = run.now + 0.1
+    run.to(25).note(StepPassed(1, "transactions Successful"), after=14.0)
+    full = run.now + 0.1
+    run.to(100)
+    run.note(RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False))
+    run.to(0, back=True)
+    back = run.now
+    run.note(Ended(Phase.ROLLED_BACK, "this is what is rehearsed"), after=0.2)
+    last = run.now
+    run.users(0, last + 3, 10.0).sessions(5, last + 3, every=2.0)
+    run.gateway({0: 0, first: 25, full: 100, back: 0}, last)
+    run.answer("dry-run", 2, value="exit code 0", limit="exit code 0")
+    run.answer("transactions", back, "Inconclusive", "users: 0 sent", "errors <= 0, p95 <= 1.45s")
+    return run.planned()
 
 
 def bare(run: Run | None = None) -> Run:

@@ -46,6 +46,10 @@ class Read:
         return {_text(row[0]): _text(row[1]) for table in self.tables("facts") for row in table.iter("tr")}
 
     @property
+    def title(self) -> str:
+        return _text(next(self.sheet.iter("h1")))
+
+    @property
     def tiles(self) -> dict[str, str]:
         return {_text(one[0]): _text(one[1]) for tiles in self.sheet.iter("dl") for one in tiles}
 

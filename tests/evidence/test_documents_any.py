@@ -88,7 +88,7 @@ LOOK = st.fixed_dictionaries(
 
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
-    run = Run(old=draw(TEXT), new=draw(TEXT))
+    run = Run(old=draw(TEXT), new=draw(TEXT), tells=False)
     run.began(draw(STRATEGY), back=draw(TEXT), migrates=draw(st.booleans()))
     for event in draw(st.lists(st.one_of(map(of, EVENTS)), max_size=12)):
         run.note(event, after=draw(st.floats(0, 20)))

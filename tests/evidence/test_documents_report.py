@@ -89,7 +89,7 @@ class TestEveryLineOfTheReportThatWasWrittenByHand:
 
     def test_ready_to_roll_back(self, sheet: Read) -> None:
         assert sheet.lines["Rollback"].value == "not needed"
-        assert sheet.lines["Recovery-point snapshot"] == ("not taken", "", "not measured")
+        assert sheet.lines["Recovery-point snapshot"] == ("none was asked for", "", "not asked for")
         assert sheet.lines["Script to go back by hand"].result == "not measured"
 
     def test_evidence_kept_and_the_runbook(self, sheet: Read) -> None:
@@ -147,6 +147,23 @@ class TestARollback:
     def test_its_way_back_is_no_step_that_was_planned(self, failed: Material) -> None:
         steps = read(failed).cells("steps")
         assert [number for number, _, _ in steps] == ["1", "2", "3", "4", "5", "6", "7", *["way back"] * 3]
+
+
+class TestWhatTheOutcomeMakesPointless:
+    def test_is_not_missing(self, failed: Material) -> None:
+        page = read(failed)
+        for name in ("Worker queue delay", "Exclusive members handed over", "Soak at full weight"):
+            assert page.lines[name].result == "did not come to that", name
+        assert not [one for one in page.left if "Soak" in one or "handed over" in one]
+
+    def test_what_nobody_asked_for_is_not_missing_either(self, tmp_path: Path) -> None:
+        run = switched(soak=60.0).planned(gates=[])
+        page = report(run, tmp_path)
+        for name in ("DB migration script, dry-run", "Event log", "Recovery-point snapshot", "Worker queue delay"):
+            assert page.lines[name].result == "not asked for", name
+        assert [one for one in page.left if one.startswith("Missing")] == [
+            "Missing in this pack, to be had next time: Script to go back by hand"
+        ]
 
 
 class TestWhatIsNotKnown:
@@ -228,6 +245,7 @@ class TestBothLanguages:
         self, good: Material, failed: Material, nothing: Material
     ) -> None:
         results = {"pass": "통과", "fail": "실패", "not measured": "미측정", "–": "–"}
+        results |= {"not asked for": "설정 없음", "did not come to that": "해당 단계 전 종료"}
         for material in (good, failed, nothing):
             english, korean = list(read(material).lines.values()), list(read(material, "ko").lines.values())
             assert [results[line.result] for line in english] == [line.result for line in korean]

@@ -78,14 +78,16 @@ def logbook(material: Material) -> str:
 
 def _head(material: Material) -> str:
     began, first = material.steps.began, moment(material.steps.entries[0].at)
+    drill = f" as a drill ({began.drill}), with stable's own version" if began.drill else ""
     sentences = [
         f"On {day(first)} at {clock(first)} (UTC, like all times here) transition {plain(material.transition)} of "
-        f"{plain(material.environment)} began, from {plain(began.stable)} to {plain(began.newcomer)}, for revision "
-        f"{plain(began.revision[:12])}.",
+        f"{plain(material.environment)} began{drill}, from {plain(began.stable)} to {plain(began.newcomer)}, for "
+        f"revision {plain(began.revision[:12])}.",
         f"It was to go back at once: {plain(began.back)}." if began.back else "",
         _plan(material),
     ]
-    return f"# Logbook of {plain(material.environment)}, {plain(material.transition)}\n\n{_joined(sentences)}"
+    named = f" (drill: {began.drill})" if began.drill else ""
+    return f"# Logbook of {plain(material.environment)}, {plain(material.transition)}{named}\n\n{_joined(sentences)}"
 
 
 def _plan(material: Material) -> str:
@@ -211,6 +213,9 @@ def _bad(event: Event) -> bool:
 
 
 def _back(event: RollbackBegan, at: str) -> Iterator[str]:
+    if measured.rehearsed(event):
+        yield f"At {at} it began to go back, which is what was rehearsed."
+        return
     yield f"At {at} it began to go back ({plain(event.condition)}): {plain(event.reason)}."
     if event.hold:
         yield "The newcomer's version is held: it is not tried again until another is pinned, or somebody says retry."
@@ -267,6 +272,9 @@ def _next(material: Material, entries: Sequence[Entry], later: Sequence[Entry] |
 
 
 def _after(material: Material, ended: Ended) -> str:
+    turned = measured.rollback(material.steps.entries)
+    if turned and measured.rehearsed(turned[1]):
+        return "The drill did what it was to rehearse; next, the slot that it used is stopped."
     if ended.phase is not Phase.SUCCEEDED:
         return "Next, nothing more is tried before somebody asks for it or commits something else."
     if not material.plans:

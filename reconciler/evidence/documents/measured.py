@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.events import Applied, Event, Intended, LetGo, RollbackBegan, SnapshotTaken, SoakBegan, StepPassed
+from reconciler.core.events import (
+    Applied,
+    Event,
+    Intended,
+    LetGo,
+    Phase,
+    RollbackBegan,
+    SnapshotTaken,
+    SoakBegan,
+    StepPassed,
+)
 from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack.material import Material
@@ -47,9 +57,20 @@ def rollback(entries: Sequence[Entry]) -> tuple[float, RollbackBegan] | None:
     return next(((moment(one.at), one.event) for one in entries if isinstance(one.event, RollbackBegan)), None)
 
 
+def turned_back(material: Material) -> bool:
+    """It ended otherwise than at its end: what was to come did not."""
+    ended = material.steps.ended
+    return ended is not None and ended.phase is not Phase.SUCCEEDED
+
+
 def snapshots(entries: Sequence[Entry]) -> list[SnapshotTaken]:
     """Recovery points."""
     return [entry.event for entry in entries if isinstance(entry.event, SnapshotTaken)]
+
+
+def rehearsed(back: RollbackBegan) -> bool:
+    """It turned back because that was the drill, and for nothing else."""
+    return back.condition == "Drill"
 
 
 def of(entries: Sequence[Entry], kind: type[Event]) -> list[Entry]:

@@ -27,6 +27,7 @@ from reconciler.core.events import (
 from reconciler.core.steps import Result
 from reconciler.evidence.access import moment
 from reconciler.evidence.documents.causes import causes
+from reconciler.evidence.documents.measured import rehearsed
 from reconciler.evidence.documents.plain import clock, count, day, minute, printable, seconds, times
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.verdict import verdict
@@ -49,7 +50,8 @@ def switch_log(material: Material) -> str:
 
 def _head(material: Material) -> Iterator[str]:
     began, first = material.steps.began, material.steps.entries[0]
-    yield f"{printable(material.environment)}: transition {printable(material.transition)}"
+    drill = f"drill ({began.drill}), " if began.drill else ""
+    yield f"{printable(material.environment)}: {drill}transition {printable(material.transition)}"
     yield f"{printable(began.stable)} -> {printable(began.newcomer)}, revision {printable(began.revision[:12])}"
     yield f"It began on {day(moment(first.at))}. All times are UTC."
 
@@ -101,7 +103,7 @@ def _word(event: Event) -> str:
         case Judged():
             return "gates"
         case RollbackBegan():
-            return "GO BACK"
+            return "back" if rehearsed(event) else "GO BACK"
         case Began():
             return "begin"
         case Ended() | Adopted():

@@ -29,6 +29,7 @@ class Verdict:
     zero_downtime: Proof
     outcome: str
     reasons: tuple[str, ...]
+    drill: str = ""  # its kind; empty: it was none
 
 
 def verdict(material: Material) -> Verdict:
@@ -36,11 +37,12 @@ def verdict(material: Material) -> Verdict:
     open_ = [*_missing(material), *_met(material, material.steps.began.stable.slot)]
     ended = material.steps.ended
     outcome = str(ended.phase) if ended else "unfinished"
+    drill = str(material.steps.began.drill or "")
     if refuted:
-        return Verdict(Proof.REFUTED, outcome, (*refuted, *open_))
+        return Verdict(Proof.REFUTED, outcome, (*refuted, *open_), drill)
     if open_:
-        return Verdict(Proof.NOT_PROVED, outcome, tuple(open_))
-    return Verdict(Proof.PROVED, outcome, tuple(_for(material.account)))
+        return Verdict(Proof.NOT_PROVED, outcome, tuple(open_), drill)
+    return Verdict(Proof.PROVED, outcome, tuple(_for(material.account)), drill)
 
 
 def _against(material: Material) -> Iterator[str]:

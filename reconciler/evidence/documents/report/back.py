@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.evidence.documents.measured import rollback, snapshots, to_safety
+from reconciler.evidence.documents.measured import rehearsed, rollback, snapshots, to_safety
 from reconciler.evidence.documents.plain import printable, size
 from reconciler.evidence.documents.report.lines import Result, Row, Section
 from reconciler.evidence.documents.report.said import Moment, lasting, said
@@ -23,6 +23,8 @@ def _needed(material: Material) -> Row:
         value = said("rollbackNotNeeded") if known else said("unknown")
         return Row(said("row.rollback"), value, Result.NOTED if known else Result.NOT_MEASURED)
     at, event = found
+    if rehearsed(event):
+        return Row(said("row.rollback"), said("rollbackRehearsed", at=Moment(at)), Result.NOTED)
     value = said("rollbackNeeded", at=Moment(at), condition=printable(event.condition))
     return Row(said("row.rollback"), value, Result.NOTED, note=printable(event.reason))
 
@@ -50,4 +52,6 @@ def _snapshots(material: Material) -> Iterator[Row]:
         value = said("snapshot", name=printable(one.name), size=size(one.size))
         yield Row(said("row.snapshot"), value, Result.PASS, note=f"SHA-256 {printable(one.digest)}")
     if not found:
-        yield Row(said("row.snapshot"), said("noSnapshot"), Result.NOT_MEASURED)
+        asked = material.plan is None or material.plan.get("snapshot", True)  # older plans do not say
+        value, result = (said("noSnapshot"), Result.NOT_MEASURED) if asked else (said("noneAsked"), Result.NOT_ASKED)
+        yield Row(said("row.snapshot"), value, result)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core.events import Intended
+from reconciler.core.events import Intended, Phase
 from reconciler.core.model import Analysis, HandOver, Pause, SetWeight, StrategyStep, Traffic
 from reconciler.core.steps import Start
-from reconciler.evidence.documents.measured import span
+from reconciler.evidence.documents.measured import rehearsed, rollback, span
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report import moving
 from reconciler.evidence.documents.report.said import Said, Text, lasting, said
@@ -99,10 +99,27 @@ def _failing(material: Material) -> Text:
     return said("failedFor", seconds=lasting(found.down)) if found.down else ""
 
 
-def outcome(found: Verdict) -> Text:
-    key = f"phase.{found.outcome}"
-    return said("outcome", outcome=said(key) if key in ENDS else printable(found.outcome))
+def title(found: Verdict) -> Said:
+    return said("title.drill", kind=said(f"drill.{found.drill}")) if found.drill else said("title")
+
+
+def outcome(material: Material, found: Verdict) -> Text:
+    key, turned = f"phase.{found.outcome}", rollback(material.steps.entries)
+    how = "outcome.rehearsed" if turned and rehearsed(turned[1]) else "outcome"
+    return said(how, outcome=said(key) if key in ENDS else printable(found.outcome))
+
+
+def drill(material: Material, found: Verdict) -> Iterator[Said]:
+    """What a drill was for, and whether that was done."""
+    if not found.drill:
+        return
+    yield said("drill.part", kind=said(f"drill.{found.drill}"))
+    turned = rollback(material.steps.entries)
+    done = rehearsed(turned[1]) if turned else found.outcome == Phase.SUCCEEDED
+    why = printable(turned[1].condition) if turned else printable(found.outcome)
+    yield said("drill.done") if done else said("drill.notDone", condition=why)
 
 
 def sentence(found: Verdict) -> Said:
-    return said(f"verdict.{found.zero_downtime}")
+    told = said(f"verdict.{found.zero_downtime}")
+    return said("drill", kind=said(f"drill.{found.drill}"), verdict=told) if found.drill else told

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from reconciler.evidence.documents.causes import causes
-from reconciler.evidence.documents.measured import rollback
+from reconciler.evidence.documents.measured import rehearsed, rollback
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report import moving
 from reconciler.evidence.documents.report.lines import Result, Row, Section
@@ -53,7 +53,7 @@ def left(material: Material, sections: Sequence[Section]) -> Iterator[Text]:
     """What somebody still has to look at, the gravest first."""
     rows = [row for one in sections for row in one.rows]
     back = rollback(material.steps.entries)
-    if back:
+    if back and not rehearsed(back[1]):
         yield said("left.rollback", condition=printable(back[1].condition), reason=printable(back[1].reason))
     yield from (said("left.failed", item=row.item, value=row.value) for row in rows if row.result is Result.FAIL)
     for cause in causes(material):

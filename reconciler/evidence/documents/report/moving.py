@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from reconciler.core.model import Slot
 from reconciler.drivers.thresholds import Threshold, Unit, threshold
+from reconciler.evidence.documents.measured import turned_back
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
 from reconciler.evidence.documents.report.said import Moment, Text, lasting, said
@@ -38,7 +39,7 @@ def _stages(material: Material) -> Row:
     item = said("row.stages")
     read = material.traffic.weights
     if not material.shifts:
-        return Row(item, said("noShift"), Result.NOT_MEASURED)
+        return Row(item, said("noShift"), Result.NOT_REACHED if turned_back(material) else Result.NOT_MEASURED)
     weights = " → ".join(f"{shift.weight} %" for shift in material.shifts)
     took = lasting(material.shifts[-1].done - material.shifts[0].at)
     value = said("stages", count=str(len(material.shifts)), weights=f"0 % → {weights}", took=took)

@@ -26,7 +26,8 @@ def sections(material: Material) -> tuple[Section, ...]:
 
 
 def report(material: Material) -> str:
-    title = f"{ENGLISH.text(said('title'))}: {printable(material.environment)}, {printable(material.transition)}"
+    named = f"{printable(material.environment)}, {printable(material.transition)}"
+    title = f"{ENGLISH.text(head.title(verdict(material)))}: {named}"
     links = "".join(f'<a href="#{one.code}" lang="{one.code}">{one.name}</a>' for one in reversed(LANGUAGES))
     sheets = "\n".join(_Sheet(material, language).html() for language in LANGUAGES)
     return (
@@ -79,7 +80,7 @@ class _Sheet:
         rows = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in facts)
         purpose = f'<p class="purpose">{self._key("purpose")}</p>'
         return (
-            f'<header><h1>{self._key("title")}</h1><p class="of">{of}</p>{purpose}</header>\n'
+            f'<header><h1>{self._say(head.title(verdict(material)))}</h1><p class="of">{of}</p>{purpose}</header>\n'
             f'{self._verdict()}\n<dl class="tiles">{tiles}</dl>\n<table class="facts"><tbody>{rows}</tbody></table>'
         )
 
@@ -89,10 +90,11 @@ class _Sheet:
     def _verdict(self) -> str:
         found = verdict(self._material)
         reasons = "".join(f"<li>{escape(self._language.reason(printable(one)))}</li>" for one in found.reasons)
-        outcome = self._say(head.outcome(found))
+        told = (*head.drill(self._material, found), head.outcome(self._material, found))
+        how = "".join(f"<p>{self._say(one)}</p>" for one in told)
         return (
             f'<section class="verdict {found.zero_downtime}"><strong>{self._say(head.sentence(found))}</strong>'
-            f"<p>{outcome}</p>{f'<ul>{reasons}</ul>' if reasons else ''}</section>"
+            f"{how}{f'<ul>{reasons}</ul>' if reasons else ''}</section>"
         )
 
     def _charts(self) -> str:

@@ -24,7 +24,7 @@ h2 { margin: 34px 0 8px; padding-bottom: 4px; font-size: 18px; border-bottom: 2p
 .verdict p, .verdict ul { margin: 6px 0 0; color: var(--ink); }
 .verdict ul { padding-left: 20px; }
 .Proved, .pass { color: var(--good); } .Refuted, .fail { color: var(--bad); }
-.NotProved, .notMeasured { color: var(--open); } .noted { color: var(--soft); }
+.NotProved, .notMeasured { color: var(--open); } .noted, .notAsked, .notReached { color: var(--soft); }
 .tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 0 0 20px; padding: 0; }
 .tiles div { flex: 1 1 150px; padding: 10px 14px; border: 1px solid var(--line); }
 .tiles dt { color: var(--soft); font-size: 13px; }
