@@ -16,7 +16,7 @@ from reconciler.evidence.pack.material import Material
 KNOWN = {
     *("html", "head", "meta", "title", "style", "body", "nav", "a", "article", "header", "section", "strong", "figure"),
     *("h1", "h2", "p", "ul", "li", "dl", "div", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td", "span", "br"),
-    *("figcaption", "svg", "line", "text", "polygon", "polyline", "circle", "footer"),
+    *("figcaption", "svg", "line", "text", "polygon", "polyline", "circle", "rect", "footer"),
 }
 
 

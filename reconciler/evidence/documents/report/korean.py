@@ -28,6 +28,7 @@ PHRASES: Mapping[str, str] = {
     "charts": "트래픽 비율과 응답 시간",
     "chart.weights": "신규 버전의 트래픽 비율, 게이트웨이에서 다시 읽은 값 (시각은 {zone})",
     "chart.near": "전환 구간 확대",
+    "chart.after": "종료 후",
     "chart.latency": "시험 요청의 응답 시간 P95 ({limit})",
     "chart.noLimit": "기준 없음",
     "chart.none": "측정되지 않음",
@@ -74,6 +75,9 @@ PHRASES: Mapping[str, str] = {
     "minutes": "{minutes}분 {seconds}초",
     "wholeMinutes": "{minutes}분",
     "hours": "{hours}시간 {minutes}분",
+    "words": "용어: 게이트는 다음 단계로 넘어가기 전에 통과해야 하는 점검, 비율은 신규 버전이 받는 요청의 몫, "
+    "시험 요청은 본 도구가 사용자와 같은 경로로 직접 보낸 요청, P95는 100건 중 95건이 그 시간 안에 응답했다는 뜻, "
+    "저널은 본 도구가 수행한 모든 작업의 기록, 관찰은 전체 전환 후 한 단계로 되돌릴 수 있는 기간입니다.",
     # head
     "fact.when": "일시",
     "fact.strategy": "전략",
@@ -204,7 +208,10 @@ PHRASES: Mapping[str, str] = {
     "foreseen": "예상 시간 {seconds}",
     "notForeseen": "예상 시간이 산출되지 않음",
     "notSafe": "트래픽 0 % 복귀가 확인되지 않음",
-    "inPack": "본 증적 자료에 포함되며 reconciler 없이도 실행 가능",
+    "script.rollback.sh": "rollback.sh: 동일한 방식의 스크립트를 본 도구의 자체 시험에서 실행하여 확인함. "
+    "이 파일 자체는 실행하지 않음",
+    "script.rollback.ps1": "rollback.ps1: 작성만 되었으며 Windows에서 실행해 본 적 없음. 사용 전 시험 필요",
+    "inPack": "본 증적 자료에 포함, reconciler가 없을 때 담당자가 실행",
     "noScript": "본 증적 자료에 없음: {names}",
     "snapshot": "저장 후 다시 읽어 검증 완료: {name} ({size})",
     "noSnapshot": "생성되지 않음",

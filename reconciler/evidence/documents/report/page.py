@@ -17,6 +17,7 @@ from reconciler.evidence.documents.report.style import STYLE
 from reconciler.evidence.pack.material import Material, closer
 from reconciler.evidence.pack.verdict import verdict
 
+SHORT = 10  # rows of a table that is not broken over two pages
 LANGUAGES = (KOREAN, ENGLISH)  # the last one is shown where none was chosen
 
 
@@ -81,7 +82,8 @@ class _Sheet:
         purpose = f'<p class="purpose">{self._key("purpose")}</p>'
         return (
             f'<header><h1>{self._say(head.title(verdict(material)))}</h1><p class="of">{of}</p>{purpose}</header>\n'
-            f'{self._verdict()}\n<dl class="tiles">{tiles}</dl>\n<table class="facts"><tbody>{rows}</tbody></table>'
+            f'{self._verdict()}\n<dl class="tiles">{tiles}</dl>\n<table class="facts"><tbody>{rows}</tbody></table>\n'
+            f'<p class="words">{self._key("words")}</p>'
         )
 
     def _facts(self, value: Text) -> str:
@@ -98,23 +100,23 @@ class _Sheet:
         )
 
     def _charts(self) -> str:
-        material, mark = self._material, self._key("chart.rollback")
+        material, zone = self._material, self._language.zone
+        words = chart.Words(*map(self._key, ("chart.rollback", "chart.after")))
         allowed = moving.slowest_allowed(material)
         limit = said("chart.limit", value=lasting(allowed.value)) if allowed else said("chart.noLimit")
-        figures = [
-            self._figure(
-                said("chart.weights", zone=self._language.zone_name), chart.weights(material, material.whole, mark)
-            )
-        ]
-        if closer(material):
-            figures.append(self._figure(said("chart.near"), chart.weights(material, material.near, mark)))
-        slow = chart.latency(material, mark, allowed.value if allowed else None)
+        whole = chart.weights(material, material.whole, words, zone)
+        figures = [self._figure(said("chart.weights", zone=self._language.zone_name), whole)]
+        if closer(material) and len(material.shifts) > 1:
+            near = chart.weights(material, material.near, words, zone)
+            figures.append(self._figure(said("chart.near"), near))
+        slow = chart.latency(material, words, zone, allowed.value if allowed else None)
         figures.append(self._figure(said("chart.latency", limit=limit), slow))
-        return f"<h2>{self._key('charts')}</h2>" + "".join(figures)
+        return f'<section class="charts"><h2>{self._key("charts")}</h2>{"".join(figures)}</section>'
 
     def _figure(self, caption: Text, svg: str) -> str:
         inner = svg or f"<p>{self._key('chart.none')}</p>"
-        return f'<figure class="chart"><figcaption>{self._say(caption)}</figcaption>{inner}</figure>'
+        name = f"<figcaption>{self._say(caption)}</figcaption>"
+        return f'<figure class="chart">{name}<div class="scroll">{inner}</div></figure>'
 
     def _section(self, section: Section) -> str:
         columns = ("item", "value", "limit", "result")
@@ -178,6 +180,6 @@ class _Sheet:
         above = f"<p>{intro}</p>\n" if intro else ""
         inner = "\n".join(rows)
         title = f"<h2>{self._key(f'section.{section}')}</h2>\n"
-        return (
-            f'{title}{above}<table class="{kind}"><thead><tr>{names}</tr></thead>\n<tbody>\n{inner}\n</tbody></table>'
-        )
+        table = f'<table class="{kind}"><thead><tr>{names}</tr></thead>\n<tbody>\n{inner}\n</tbody></table>'
+        short = " short" if len(rows) <= SHORT else ""
+        return f'<section class="table{short}">{title}{above}<div class="scroll">{table}</div></section>'
