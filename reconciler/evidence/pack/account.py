@@ -11,10 +11,10 @@ from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.course import Course
 from reconciler.evidence.pack.held import Retention, Sessions
 from reconciler.evidence.pack.latencies import Latencies
-from reconciler.evidence.pack.requests import Outcome
+from reconciler.evidence.pack.requests import TAIL, Outcome
 
 AT_ONCE = 1.0  # seconds: a recorder that begins so soon after a transition has missed nothing of it
-SHOWN = 20  # failed requests that are named one by one
+SHOWN = 20  # failed requests, and times without a recorder, that are named one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,11 @@ class Account:
     gap: float | None  # the longest time between two successes on the users' road
     gap_at: float | None  # seconds since 1970
     down: float  # in which users' requests failed
-    unwatched: float  # in which no recorder was there
+    unwatched: float  # in which no recorder was there, until `TAIL` after the end
     sessions: Retention
     failures: tuple[Mapping[str, Any], ...]  # the first of those that failed
     complete: bool = False  # whoever recorded was there at its end
+    breaks: tuple[tuple[float, float], ...] = ()  # the first of the times of `unwatched`, from and to: since 1970
 
     @property
     def users(self) -> Totals | None:
@@ -68,15 +69,23 @@ class _Road:
 class Ledger:
     """Fed with the records of `requests.jsonl.gz` one after the other; its size does not grow with their number."""
 
-    def __init__(self, first: float | None = None, last: float | None = None, began: float | None = None) -> None:
-        """When the newcomer's weight first rose and last changed, and when the transition began; seconds since 1970."""
+    def __init__(
+        self,
+        first: float | None = None,
+        last: float | None = None,
+        began: float | None = None,
+        ended: float | None = None,
+    ) -> None:
+        """When the newcomer's weight first rose and last changed, and when the transition began and ended; seconds
+        since 1970."""
         self._roads: dict[str, _Road] = {}
         self._numbers: dict[tuple[str, str], tuple[int, int, int]] = {}  # of a run: how many, the lowest, the highest
         self._course, self._sessions = Course(), Sessions(first, last)
         self._failures: list[Mapping[str, Any]] = []
-        self._dropped, self._unheard, self._unwatched = 0, 0, 0.0
+        self._dropped, self._unheard = 0, 0
+        self._breaks: list[tuple[float, float]] = []  # times without a recorder: from and to
         self._latest: float | None = None  # of what is recorded, the latest end
-        self._transition, self._complete = began, False
+        self._transition, self._ended, self._complete = began, ended, False
 
     def take(self, record: Mapping[str, Any]) -> None:
         """Raises EvidenceBroken for a record that is none."""
@@ -100,11 +109,17 @@ class Ledger:
 
     def _began(self, at: float) -> None:
         if self._latest is not None:
-            self._unwatched += max(0.0, at - self._latest)
+            self._breaks.append((self._latest, max(at, self._latest)))
             self._course.pause()
         elif self._transition is not None and at - self._transition > AT_ONCE:
-            self._unwatched += at - self._transition
+            self._breaks.append((self._transition, at))
         self._latest, self._complete = at, False
+
+    def look(self, record: Mapping[str, Any]) -> None:
+        """At the gateway, by the same recorder: it was there. After all requests."""
+        at = float(record["at"])
+        self._latest = max(self._latest or at, at)
+        self._breaks = [(at if begin < at < end else begin, end) for begin, end in self._breaks]
 
     def _number(self, record: Mapping[str, Any]) -> None:
         run, number = (str(record["gate"]), str(record["run"])), int(record["n"])
@@ -126,9 +141,15 @@ class Ledger:
         if record.get("session"):
             self._sessions.take(record)
 
+    def _without(self) -> list[tuple[float, float]]:
+        """Times without a recorder. Where nobody came back, it lasts until requests count no more."""
+        cut = None if self._complete or self._ended is None else self._ended + TAIL
+        last = self._latest if self._latest is not None else self._transition
+        return [*self._breaks, *([(last, cut)] if cut is not None and last is not None and cut > last else [])]
+
     def account(self) -> Account:
         self._course.end()
-        course = self._course
+        course, without = self._course, self._without()
         return Account(
             {name: road.totals() for name, road in sorted(self._roads.items())},
             sum(highest - lowest + 1 - count for count, lowest, highest in self._numbers.values()),
@@ -137,10 +158,11 @@ class Ledger:
             round(course.longest, 3) if course.longest_at is not None else None,
             round(course.longest_at, 3) if course.longest_at is not None else None,
             round(course.down, 3),
-            round(self._unwatched, 3),
+            round(sum(end - begin for begin, end in without), 3),
             self._sessions.retention(),
             tuple(self._failures),
             self._complete,
+            tuple((round(begin, 3), round(end, 3)) for begin, end in without[:SHOWN]),
         )
 
 

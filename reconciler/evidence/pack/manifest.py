@@ -19,7 +19,7 @@ from reconciler.evidence.pack.place import MANIFEST, Pack
 from reconciler.evidence.pack.verdict import verdict
 from reconciler.journal.codec import canonical
 
-FORMAT = 1
+FORMAT = 2  # 2: failed requests and downtime as `reconcile kpi` counts them; unwatched also after a kill
 _CHUNK = 1 << 20
 
 
