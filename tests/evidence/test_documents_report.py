@@ -107,8 +107,8 @@ class TestEveryLineOfTheReportThatWasWrittenByHand:
 
     def test_conclusion_and_what_is_left_to_do(self, sheet: Read) -> None:
         assert sheet.verdict.startswith("No user met an interruption or an error. The transition ended as Succeeded.")
-        warnings = "warnings of worker 1001"
-        assert f"Find the cause of a warning of events (once), and tune the alert: {warnings}" in sheet.left
+        warnings = "2 warnings: worker 1001 (2); 57 records since the mark"
+        assert f"Find the cause of the warnings of events, and tune the alert: {warnings}" in sheet.left
         assert [one for one in sheet.left if one.startswith("For the KPI: downtime 0.00 min, failed requests 0 of ")]
         assert any("Rehearse the switch every month" in one for one in sheet.left)
 

@@ -45,7 +45,7 @@ class TestTheLog:
         assert "PLANNED at 04:30:00.300: 16 steps" in text
         assert "  04:35:02.900  approval  approved: shift, plan 9f9f9f9f9f9f, by kim@corp.example" in text
         assert ", highest 45 s, limit <= 60s: within the limit" in text
-        assert "warning, once, events: warnings of worker 1001" in text
+        assert "warning, events: 2 warnings: worker 1001 (2); 57 records since the mark" in text
         assert "STEPS: 16 planned, 16 taken: they agree" in text
         assert "ZERO DOWNTIME: Proved" in text
 
@@ -157,6 +157,18 @@ class TestWarnings:
             ("events", "the disk is nearly full", 1),
             ("journal", "outcome: conflict: somebody was faster", 1),
         ]
+
+    def test_of_an_event_log_are_those_that_it_counted_at_the_end(self, tmp_path: Path) -> None:
+        run = bare().planned(
+            gates=[{"name": "events", "kind": "windows-event-log", "stage": "shift", "mode": "enforce"}]
+        )
+        run.answer("events", 0.2, reason="1 warning: api 7 (1)", alert="warnings of api 7")
+        run.answer("events", 0.4, reason="3 warnings: api 7 (2), worker 9 (1)", alert="warnings of api 7, worker 9")
+        found = [(one.source, one.text) for one in causes(run.material(tmp_path / "looked"))]
+        assert found == [("events", "3 warnings: api 7 (2), worker 9 (1)")]
+        run.answer("events", 0.6, "Error", reason="the machine does not answer")
+        found = [(one.source, one.text) for one in causes(run.material(tmp_path / "away"))]
+        assert found == [("events", "warnings of api 7"), ("events", "warnings of api 7, worker 9")]
 
     def test_one_that_lasts_is_one(self, tmp_path: Path) -> None:
         run = bare()

@@ -22,12 +22,15 @@ from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.readings import BAD, without_numbers
 from reconciler.wording import describe
 
+LISTS = "windows-event-log"  # the kind of gate that counts warnings by source and id
+JUDGED = ("Successful", "Failed")  # it has looked
 NOTABLE = DriftFound | Froze | HoldBegan | PausedByRule | RequestRefused
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`source`: a gate's name, `journal`, `gateway` or `recorder`. `text`: the first that was said of it."""
+    """`source`: a gate's name, `journal`, `gateway` or `recorder`. `text`: the first that was said of it. `count`: 0
+    for a text that itself names each kind, and how often it came."""
 
     source: str
     text: str
@@ -45,9 +48,15 @@ def causes(material: Material) -> tuple[Cause, ...]:
 
 
 def _gates(material: Material) -> Iterator[Cause]:
-    watched = {str(gate["name"]) for plan in material.plans for gate in plan["gates"] if gate["mode"] == Mode.OBSERVE}
+    """What an event log's gate says at the end holds all warnings since the mark; its alerts name their kinds only."""
+    planned = [gate for plan in material.plans for gate in plan["gates"]]
+    listing = {str(gate["name"]) for gate in planned if gate["kind"] == LISTS}
+    watched = {str(gate["name"]) for gate in planned if gate["mode"] == Mode.OBSERVE}
     for gate in material.gates:
-        yield from (Cause(gate.gate, text, count) for text, count in gate.alerts.items())
+        if gate.gate in listing and gate.alerts and gate.outcome in JUDGED:
+            yield Cause(gate.gate, gate.reason, 0)
+        else:
+            yield from (Cause(gate.gate, text, count) for text, count in gate.alerts.items())
         bad = sum(gate.answers.get(outcome, 0) for outcome in BAD)
         if gate.gate in watched and bad:
             yield Cause(gate.gate, gate.worst_reason, bad)

@@ -145,7 +145,8 @@ def _measured(material: Material) -> Iterator[str]:
         said = f"gate {gate.gate}: {gate.outcome}, last value {gate.value or 'none'}{peak}{limit}: {gate.reason}"
         yield f"  {printable(said, 900)}"
     for cause in causes(material):
-        yield f"  warning, {times(cause.count)}, {printable(cause.source)}: {printable(cause.text)}"
+        often = f"{times(cause.count)}, " if cause.count else ""
+        yield f"  warning, {often}{printable(cause.source)}: {printable(cause.text)}"
 
 
 def _counted(material: Material) -> Iterator[str]:

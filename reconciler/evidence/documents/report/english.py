@@ -163,6 +163,7 @@ PHRASES: Mapping[str, str] = {
     "readBack": "read back last: blue {blue} %, green {green} %",
     "asWritten": "as written",
     "nothingSent": "no request was sent",
+    "inSessions": "and {count} in sessions that were opened before",
     "nothingAnswered": "no request was answered",
     "failed": "{failed} of {sent} failed, {unknown} unknown",
     "percentiles": "P50 {p50}, P99 {p99}, slowest {slowest}",
@@ -243,6 +244,7 @@ PHRASES: Mapping[str, str] = {
     "left.rollback": "Find the cause of the rollback ({condition}): {reason}",
     "left.failed": "Mend: {item}: {value}",
     "left.cause": "Find the cause of a warning of {source} ({times}), and tune the alert: {text}",
+    "left.listed": "Find the cause of the warnings of {source}, and tune the alert: {text}",
     "left.measure": "Missing in this pack, to be had next time: {items}",
     "minutesOf": "{minutes} min",
     "left.figure": "For the KPI: downtime {minutes}, failed requests {failed} of {requests} ({share} per million), as "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reconciler.evidence.documents.causes import causes
+from reconciler.evidence.documents.causes import Cause, causes
 from reconciler.evidence.documents.measured import rehearsed, rollback
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report import moving
@@ -57,13 +57,16 @@ def left(material: Material, sections: Sequence[Section]) -> Iterator[Text]:
         yield said("left.rollback", condition=printable(back[1].condition), reason=printable(back[1].reason))
     yield from (said("left.failed", item=row.item, value=row.value) for row in rows if row.result is Result.FAIL)
     for cause in causes(material):
-        yield said(
-            "left.cause", source=printable(cause.source), text=printable(cause.text), times=said_times(cause.count)
-        )
+        yield _cause(cause)
     if unknown := tuple(row.item for row in rows if row.result is Result.NOT_MEASURED):
         yield said("left.measure", items=unknown)
     yield _figure(material)
     yield said("left.rehearse")
+
+
+def _cause(cause: Cause) -> Text:
+    told: dict[str, Text] = {"source": printable(cause.source), "text": printable(cause.text)}
+    return said("left.cause", times=said_times(cause.count), **told) if cause.count else said("left.listed", **told)
 
 
 def _figure(material: Material) -> Text:

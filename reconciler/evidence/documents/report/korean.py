@@ -163,6 +163,7 @@ PHRASES: Mapping[str, str] = {
     "readBack": "마지막으로 다시 읽은 값: blue {blue} %, green {green} %",
     "asWritten": "설정값과 일치",
     "nothingSent": "보낸 요청이 없음",
+    "inSessions": "전환 전에 연 세션의 요청 {count}건 별도",
     "nothingAnswered": "정상 응답이 없음",
     "failed": "{sent}건 중 실패 {failed}건, 결과 불명 {unknown}건",
     "percentiles": "P50 {p50}, P99 {p99}, 최대 {slowest}",
@@ -243,6 +244,7 @@ PHRASES: Mapping[str, str] = {
     "left.rollback": "롤백 원인 파악 ({condition}): {reason}",
     "left.failed": "개선 필요: {item}: {value}",
     "left.cause": "{source} 경고의 원인 파악 및 경보 민감도 조정 ({times}): {text}",
+    "left.listed": "{source} 경고의 원인 파악 및 경보 민감도 조정: {text}",
     "left.measure": "이번 증적에 없는 항목(다음 전환 시 확보 필요): {items}",
     "minutesOf": "{minutes}분",
     "left.figure": "KPI 반영: 중단 시간 {minutes}, 요청 {requests}건 중 실패 {failed}건(100만 건당 {share}건). "

@@ -61,7 +61,9 @@ def _transactions(material: Material) -> Row:
     if not steps:
         return Row(said("row.transactions"), said("nothingSent"), Result.NOT_MEASURED)
     told = ", ".join(f"{printable(name, 40) or '-'} {count(sum(by.values()))}" for name, by in sorted(steps.items()))
-    return Row(said("row.transactions"), told, Result.NOTED)
+    users, listed = material.account.users, sum(sum(by.values()) for by in steps.values())
+    rest = users.sent - listed if users else 0
+    return Row(said("row.transactions"), told, Result.NOTED, note=said("inSessions", count=count(rest)) if rest else "")
 
 
 def _errors(found: Account) -> Row:
