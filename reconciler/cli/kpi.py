@@ -117,14 +117,28 @@ def _cells(name: str, month: Month, figures: Figures) -> tuple[str, ...]:
         name,
         str(month),
         UNKNOWN if figures.downtime is None else f"{figures.downtime / 60:.2f} min",
-        UNKNOWN if figures.per_million is None else f"{figures.per_million:,.1f}",
+        _failed(figures),
         f"{figures.tally.requests[0]:,}" if figures.counted else UNKNOWN,
         str(figures.switches),
         str(figures.rollbacks) + (f" (+{figures.aborted} aborted)" if figures.aborted else ""),
-        "-" if safety.mean is None else f"{duration(safety.mean)}, at most {duration(safety.longest)}",
+        _safe(safety),
         _part(figures.unwatched, figures.span),
         _part(figures.unclear, figures.span),
     )
+
+
+def _failed(figures: Figures) -> str:
+    """The rate, and how many they were: of few requests a rate alone says little."""
+    if figures.per_million is None:
+        return UNKNOWN
+    return f"{figures.per_million:,.1f} ({figures.tally.requests[1]:,} failed)"
+
+
+def _safe(found: Lasting) -> str:
+    if found.mean is None:
+        return "-"
+    only = duration(found.longest)
+    return only if found.count == 1 else f"mean {duration(found.mean)}, longest {only}"
 
 
 def _part(seconds: float, whole: float) -> str:

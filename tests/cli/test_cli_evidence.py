@@ -87,6 +87,22 @@ def test_an_export_is_one_file_that_anybody_verifies_and_is_never_written_over(h
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
 
 
+def test_open_checks_first_and_without_a_screen_says_where_the_report_lies(here: Path) -> None:
+    first, _ = packs(here)
+    done = reconcile("evidence", "open", first.transition, folder=here)
+    assert (done.returncode, "it holds" in done.stdout) == (0, True), done.stderr
+    assert f"no browser here; the report is at {first.file('report.html')}" in done.stdout
+    with first.file("report.html").open("a") as report:
+        report.write("more")
+    done = reconcile("evidence", "open", first.transition, folder=here)
+    assert (done.returncode, "it does not hold" in done.stdout) == (1, True)
+    assert "report.html: it is not what was written: expected " in done.stdout
+
+
+def test_show_names_the_manifest_too(here: Path) -> None:
+    assert "    manifest.json  " in reconcile("evidence", "show", "prod", folder=here).stdout
+
+
 def test_what_does_not_hold_is_not_exported(here: Path) -> None:
     first, _ = packs(here)
     first.file("approvals.json").write_text("{}")

@@ -41,7 +41,7 @@ def verify(pack: Pack) -> Verified:
     try:
         body = manifest.read(pack)
     except EvidenceBroken as error:
-        return Verified((Finding(MANIFEST, _bare(error, pack)),))
+        return Verified((Finding(MANIFEST, _bare(error, pack).removeprefix(f"{MANIFEST}: ")),))
     findings = [*_place(pack, body), *_files(pack, body)]
     try:
         material = gather(pack)
@@ -62,13 +62,17 @@ def _files(pack: Pack, body: Mapping[str, Any]) -> Iterator[Finding]:
         try:
             found = manifest.digest(pack.file(name))
         except EvidenceBroken as error:
-            yield Finding(name, _bare(error, pack))
+            yield Finding(name, _bare(error, pack).removeprefix(f"{name}: "))
             continue
         if found != written:
-            yield Finding(name, f"it is not what was written: {found['bytes']} bytes, SHA-256 {found['sha256'][:16]}")
+            yield Finding(name, f"it is not what was written: expected {_size(written)}, found {_size(found)}")
     for path in sorted(pack.folder.iterdir()):
         if path.name not in (*body["files"], MANIFEST):
             yield Finding(path.name, "it does not belong to the pack")
+
+
+def _size(found: Mapping[str, Any]) -> str:
+    return f"{found['bytes']:,} bytes with SHA-256 {found['sha256'][:16]}..."
 
 
 def _follows(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
@@ -108,7 +112,8 @@ def _chain(pack: Pack, body: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _notes(pack: Pack, body: Mapping[str, Any]) -> Iterator[str]:
     if body["previous"] and before(pack) is None:
-        yield f"the pack before it, {body['previous']['transition']}, is not here to be compared"
+        earlier = body["previous"]["transition"]
+        yield f"the pack before it, {earlier}, is not here to be compared: ask for it, and verify both in one folder"
     if body["reconciler"] != version("slot-reconciler"):
         yield f"its documents were written by version {body['reconciler']}: only their digests were compared"
 
