@@ -93,6 +93,8 @@ def _panels(figure: Figure, material: Material) -> None:
             panel.draw(one, material, series)
             _lines(one, found)
             _after(one, material, series)
+            if panel is panels[0]:
+                _unwatched(one, material, series)
         axes[0].set_ylabel(panel.name)
         axes[0].set_ylim(0, panel.top or None)
         _legend(axes, 1.0 + 0.06 * len(panels) if panel is panels[0] else 1.0)
@@ -119,6 +121,19 @@ def _after(axes: Axes, material: Material, series: Series) -> None:
     ended = moment(material.steps.entries[-1].at)
     if material.steps.ended and series.begin <= ended < series.end:
         axes.axvspan(ended, series.end, color="#d5dce3", alpha=0.35, linewidth=0, zorder=0)
+    for begin, end in material.account.breaks:
+        axes.axvspan(begin, min(end, series.end), facecolor="none", edgecolor="#d9b56b", hatch="//", linewidth=0)
+
+
+def _unwatched(axes: Axes, material: Material, series: Series) -> None:
+    """Said once, where there is room for it."""
+    for begin, end in material.account.breaks:
+        if (end - begin) * 6 > series.end - series.begin:
+            middle, look = (
+                (begin + min(end, series.end)) / 2,
+                {"boxstyle": "round", "facecolor": "white", "linewidth": 0},
+            )
+            axes.text(middle, 50, "nobody measured", ha="center", va="center", color="#9a6700", bbox=look)
 
 
 def _lines(axes: Axes, found: Sequence[Mark]) -> None:
@@ -142,7 +157,7 @@ def _name(axes: Axes, mark: Mark, share: float, taken: list[tuple[int, float, fl
     of panels."""
     length = LETTER * (len(mark.name) + 2) * (1 if grid[1] > 1 else 0.5)
     right = share + length > 1
-    begin, end = (share - length, share) if right else (share, share + length)
+    begin, end = (share - length, share + LETTER) if right else (share - LETTER, share + length)
     for row in range(1, ROWS + 1):
         if all(row != other or end <= first or begin >= last for other, first, last in taken):
             taken.append((row, begin, end))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Draw = Callable[["Axes", Material, Series], None]
 
 COLOURS = {"blue": "#3b76b8", "green": "#3d9a5f"}
+FAR = 6  # times the highest value: a limit beyond that is not drawn
+LOOKED = 2.2  # seconds between two looks at a gateway at most, while somebody looks
 RED, GREY, AMBER = "#b3261e", "#8a96a3", "#b07800"
 
 
@@ -91,8 +93,13 @@ def latency(axes: Axes, material: Material, series: Series) -> None:
         return
     for share, name, colour in ((0.5, "P50", "#9db7d6"), (0.95, "P95", "#2b5c9e"), (0.99, "P99", "#7a4b9e")):
         _line(axes, series, list(_quantiles(series, share)), colour, name, width=1.6 if share == 0.95 else 1.0)
-    if limit := slowest_allowed(material):
+    limit = slowest_allowed(material)
+    if limit is None:
+        return
+    if limit.value <= FAR * max(bucket.quantile(0.99) or 0.0 for bucket in found.values()):
         _limit(axes, f"P95 {limit.text}", limit.value)
+    else:  # drawn, it would press everything else flat
+        axes.plot([], [], color=AMBER, linestyle=(0, (6, 3)), label=f"limit P95 {limit.text}: far above")
 
 
 def _quantiles(series: Series, share: float) -> Iterator[tuple[int, float]]:
@@ -170,7 +177,7 @@ def _line(
     times: list[float] = []
     values: list[float] = []
     for number, value in found:
-        if times and series.middle(number) - times[-1] > 1.5 * series.width * _stride(found):
+        if times and series.middle(number) - times[-1] > max(LOOKED, 1.5 * series.width * _stride(found)):
             times.append(series.middle(number))
             values.append(float("nan"))
         times.append(series.middle(number))
