@@ -174,6 +174,16 @@ def test_one_of_another_format_asks_for_the_version_that_wrote_it(pack: Pack) ->
     assert "use the version that wrote it" in finding.what
 
 
+def test_one_of_an_older_format_is_compared_by_its_digests_and_the_next_one_can_be_chained_to_it(pack: Pack) -> None:
+    figures = {"of": "another time"}
+    sealed_again(pack, format=1, figures=figures)
+    checked = verify(pack)
+    assert checked.findings == ()
+    assert "format 1" in checked.notes[0]
+    pack.file("gates.json").write_text("{}")
+    assert named(pack) == {"gates.json"}
+
+
 def test_documents_of_another_version_are_compared_by_their_digests_only_and_that_is_said(pack: Pack) -> None:
     sealed_again(pack, reconciler="99.0")
     checked = verify(pack)

@@ -20,6 +20,7 @@ from reconciler.evidence.pack.verdict import verdict
 from reconciler.journal.codec import canonical
 
 FORMAT = 2  # 2: failed requests and downtime as `reconcile kpi` counts them; unwatched also after a kill
+READABLE = (1, FORMAT)  # an older one still has digests and a verdict; its figures were defined otherwise
 _CHUNK = 1 << 20
 
 
@@ -79,7 +80,7 @@ def read(pack: Pack) -> dict[str, Any]:
         raise EvidenceBroken(f"{pack.folder}: it is unfinished: it has no {MANIFEST}") from error
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise EvidenceBroken(f"{path}: it is no manifest: {error}") from error
-    if found.get("format") != FORMAT:
+    if found.get("format") not in READABLE:
         raise EvidenceBroken(f"{path}: format {found.get('format')}, expected {FORMAT}: use the version that wrote it")
     return found
 

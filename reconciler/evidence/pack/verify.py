@@ -77,16 +77,22 @@ def _size(found: Mapping[str, Any]) -> str:
 
 def _follows(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
     """Figures, verdict and link to the journal, from the raw files; and the documents, if we are who wrote them."""
+    yield from _linked(material, body)
+    if body["format"] != manifest.FORMAT:
+        return
     for name, computed in json.loads(json.dumps(material.figures())).items():
         if body["figures"].get(name) != computed:
             yield Finding(MANIFEST, f"its figures of {name} do not follow from the raw files")
     if json.loads(json.dumps(asdict(verdict(material)))) != body["verdict"]:
         yield Finding(MANIFEST, "its verdict does not follow from the raw files")
+    if body["reconciler"] == version("slot-reconciler"):
+        yield from _documents(material, body)
+
+
+def _linked(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
     first, last = material.steps.rows[0], material.steps.rows[-1]
     if (first.seq, last.seq, last.digest) != tuple(body["journal"][key] for key in ("first", "last", "digest")):
         yield Finding(MANIFEST, "the entries of the journal that it names are not those of steps.jsonl")
-    if body["reconciler"] == version("slot-reconciler"):
-        yield from _documents(material, body)
 
 
 def _documents(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
@@ -114,7 +120,9 @@ def _notes(pack: Pack, body: Mapping[str, Any]) -> Iterator[str]:
     if body["previous"] and before(pack) is None:
         earlier = body["previous"]["transition"]
         yield f"the pack before it, {earlier}, is not here to be compared: ask for it, and verify both in one folder"
-    if body["reconciler"] != version("slot-reconciler"):
+    if body["format"] != manifest.FORMAT:
+        yield f"its figures are those of format {body['format']}: only its digests and its entries were compared"
+    elif body["reconciler"] != version("slot-reconciler"):
         yield f"its documents were written by version {body['reconciler']}: only their digests were compared"
 
 
