@@ -55,15 +55,16 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "creating $(VENV) failed; on Debian: apt-get install python3-venv"; exit 1; }
 
+# -qq: errors are shown, and what pip warns of is not: a mirror's odd links are nothing that a user can mend.
 $(VENV)/.installed: requirements/run.lock pyproject.toml | $(VENV)/bin/python
 	@echo "installing (once) ..."
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(RUN) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(RUN) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.lock $(VENV)/.installed
 	@echo "installing what the tests need (once) ..."
-	@$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(RUN) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@
 
 lock: install-dev        ## pin again from pyproject.toml

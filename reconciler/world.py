@@ -175,7 +175,7 @@ def _saving(
         raise Refused(str(error)) from error
     values = named(manifest.name, Release(act.slot, act.version), act.transition)
     policy = Policy(said.keep, said.keep_for, said.changing == "record", said.timeout)
-    return Taking(wanted, folders, command, values, shelf, policy, journal, act.version, clock)
+    return Taking(wanted, folders, command, values, shelf, policy, journal, act.version, clock, drill=act.drill or "")
 
 
 def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:

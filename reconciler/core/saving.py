@@ -40,7 +40,7 @@ def _taken(s: Situation, t: Transition) -> Answer:
         return Wait("TakingSnapshot", found.detail)
     if found and found.status is SnapshotStatus.TAKEN:
         return Record(SnapshotTaken(found.name, found.digest, found.size, wanted, found.detail))
-    act = TakeSnapshot(t.newcomer.slot, t.newcomer.version, t.id, wanted)
+    act = TakeSnapshot(t.newcomer.slot, t.newcomer.version, t.id, wanted, t.drill)
     return Do(act, f"a recovery point before {t.newcomer} touches the data")
 
 

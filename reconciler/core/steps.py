@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Migration, Routing, Slot, Snapshot, Weights
+from reconciler.core.model import DrillKind, Migration, Routing, Slot, Snapshot, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class TakeSnapshot:
     version: str
     transition: str
     snapshot: Snapshot
+    drill: DrillKind | None = None  # then it is marked so: it must never push out one that was taken in earnest
 
 
 @dataclass(frozen=True, slots=True)

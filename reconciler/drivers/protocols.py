@@ -100,10 +100,11 @@ class Gateway(Protocol):
     def users(self) -> Road:
         """The road that users take."""
 
-    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
         """How a person moves all traffic to `slot` without us, on this machine: in one write, which is read back, and
         which `read` tells by its stamp's `by_hand`. `title` and `undone`, line by line, are shown before anything is
-        done: what it is for, and what it does not do. Making them touches nothing."""
+        done: what it is for, and what it does not do; `starts` where members do not answer. Making them touches
+        nothing."""
 
     def close_listener(self) -> None:
         """Stop a managed gateway gracefully; not managed: Refused. Closing twice is safe."""

@@ -18,12 +18,14 @@ from reconciler.core.events import (
     Ended,
     Intended,
     Phase,
+    Requested,
     RequestRefused,
     RestoreTried,
     RollbackBegan,
     SnapshotTaken,
     Verb,
 )
+from reconciler.core.history import fold
 from reconciler.core.model import (
     Approvals,
     DrillKind,
@@ -36,6 +38,7 @@ from reconciler.core.model import (
     Slot,
     Stage,
 )
+from reconciler.core.plan import drill_refusal
 from reconciler.core.preview import preview
 from reconciler.core.reading import Agenda, Closed, SnapshotStatus, Trial
 from reconciler.core.situation import Wait
@@ -65,6 +68,12 @@ def refused(world: World) -> str:
     assert not world.state.drill
     assert happened(world, RequestRefused)
     return happened(world, RequestRefused)[-1].reason
+
+
+def told_at_once(world: World) -> str:
+    """What whoever asks for one now is told, before it is on record."""
+    asked = fold(world.state, Requested(Verb.DRILL))
+    return drill_refusal(world.desired, world.look(), asked, world.now)
 
 
 def as_before(world: World) -> None:
@@ -455,6 +464,7 @@ def test_a_restore_is_rehearsed_on_the_recovery_point_that_was_just_taken_and_mo
     assert over(world) == DrillEnded(Phase.SUCCEEDED)
     done = [type(event.act) for event in happened(world, Intended) if getattr(event.act, "slot", None) is G]
     assert done == [StageFiles, TakeSnapshot, TryRestore]
+    assert {act.drill for act in acts(world, TakeSnapshot)} == {DrillKind.RESTORE}, "it is marked as a drill's"
     (taken,), (tried,) = happened(world, SnapshotTaken), happened(world, RestoreTried)
     assert (tried.name, tried.digest, tried.trial, tried.before) == (taken.name, taken.digest, world.trial, None)
     (back,) = happened(world, RollbackBegan)
@@ -662,3 +672,25 @@ def test_another_schedule_begins_anew() -> None:
     world.settled()
     assert happened(world, DrillScheduled)[-1].schedule == "0 3 * * * UTC"
     assert not happened(world, DrillBegan)
+
+
+@pytest.mark.parametrize("verb", [None, Verb.PAUSE, Verb.SUSPEND])
+def test_what_is_told_at_once_is_what_the_loop_would_say(verb: Verb | None) -> None:
+    """With no word before it: the next version is staged in the idle slot."""
+    world = serving(head=spec() if verb else LATER, tells=True)
+    world.settled()
+    if verb:
+        world.say(verb, reason="lunch")
+        world.tick()
+    told = told_at_once(world)
+    assert told
+    assert refused(world) == told
+
+
+def test_nothing_is_told_at_once_where_one_would_begin_or_something_is_done_first() -> None:
+    world = serving(head=spec(), tells=True)
+    world.settled()
+    assert told_at_once(world) == ""
+    world.set_gateway(weights=Pair(70, 30))
+    assert told_at_once(world) == "", "a drift is healed first, and then it begins"
+    assert not world.state.drill_asked, "looking asks for nothing"

@@ -16,6 +16,7 @@ from pathlib import Path
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
+from reconciler.drivers.by_hand.script import Words
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
 from reconciler.drivers.examining import Finding, failed, ok
 from reconciler.drivers.haproxy import by_hand, names, process, sections
@@ -82,7 +83,7 @@ class HAProxy:
 
     def read(self) -> GatewayReading:
         deadline = self._deadline("reading the gateway")
-        if self._down():
+        if self._server is not None and self._server.found() is None:
             return self._reading(self._asleep())
         try:
             with self._live.connect(deadline) as connection:
@@ -195,10 +196,11 @@ class HAProxy:
         if self._server is None and self._map is not None:
             self._map.check()
 
-    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
+        words = Words(title, undone, starts)
         folder = self._folder if self._server else None
         map_ = self._map.path if self._map else None
-        return by_hand.scripts(self._context, slot, title, undone, self._socket(), map_, folder)
+        return by_hand.scripts(self._context, slot, words, self._socket(), map_, folder)
 
     # ---- one look ----
 

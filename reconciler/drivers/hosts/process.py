@@ -159,7 +159,9 @@ class ProcessHost:
         """The command itself is not told: an argument or a variable may hold a secret."""
         record = shlex.quote(str(self._path(slot).absolute()))
         pid = rf"""$(sed -n 's/.*"pid": \([0-9]*\), "identity".*/\1/p' {record})"""
-        started = f"as [apps.{self.name}] of the operator's file says, for {slot} and version {pin.version}"
+        values = [f"slot {slot}", f"version {pin.version}"]
+        values += [f"port {self.app.ports.of(slot)}"] if self.app.ports else []
+        started = f"by the command of [apps.{self.name}] in the operator's file, with {', '.join(values)}"
         return Typed(f'kill -TERM "{pid}"', started)
 
     def close(self) -> None:

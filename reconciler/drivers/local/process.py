@@ -40,6 +40,11 @@ class Supervised:
             return None
         return known if known and known.alive() else None
 
+    def found(self, admin: Path) -> Identity | None:
+        """`running`, or one of ours that nobody recorded and that answers at its `admin` socket: its starter was
+        killed, or a person has started it, as the script for going back by hand says. Records nothing."""
+        return self.running() or (self._stray() if _answers(admin) else None)
+
     def adopt(self) -> Identity | None:
         """`running`, or one of ours that nobody recorded: its starter was killed in between."""
         found = self.running() or self._stray()
@@ -123,6 +128,17 @@ class Supervised:
 
     def log_size(self) -> int:
         return self._folder.log.stat().st_size if self._folder.log.exists() else 0
+
+
+def _answers(admin: Path) -> bool:
+    """Does anybody listen there? Asked before all processes of the machine are looked through."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(admin))
+        except OSError:  # or a path that is too long to be one
+            return False
+        return True
 
 
 def _spawn(argv: list[str], log: Path, out: Path) -> int:

@@ -40,6 +40,7 @@ class Manifest:
     entries: dict[str, int]  # how many of each kind
     bytes: int  # of all files
     changed: tuple[str, ...] = ()
+    drill: str = ""  # the kind of drill that it was taken in; archives from before say nothing of it
 
 
 class Archive:
@@ -112,7 +113,8 @@ class Archive:
     def _manifest(self) -> Manifest:
         with self._sound(), self._zip.open(MANIFEST) as source:
             data: dict[str, Any] = json.loads(source.read(LONGEST_MANIFEST))
-            fields = {name: data[name] for name in Manifest.__slots__}
+            fields = {name: data[name] for name in Manifest.__slots__ if name != "drill"}
+            fields["drill"] = str(data.get("drill", ""))
             lists = {name: tuple(fields[name]) for name in ("folders", "changed")}
             return Manifest(**{**fields, **lists})
 

@@ -19,6 +19,7 @@ from reconciler.drivers.snapshots.reading import Archive
 from reconciler.errors import Refused
 
 ENDING, HALF = ".zip", ".half-"  # what begins with HALF is not done, or was never ended
+OF_DRILLS = 1  # so many of them are kept
 _STAMP = "%Y%m%d-%H%M%S"
 
 
@@ -90,14 +91,26 @@ class Shelf:
             sync_folder(self.folder)
 
     def prune(self, policy: Policy, good: str, now: datetime) -> list[str]:
-        """Too many, and too old, ones go; `good` never does, which was found whole a moment ago. Which went."""
+        """Too many, and too old, ones go; `good` never does, which was found whole a moment ago. Those of drills count
+        apart, and only the latest of them stays: what is rehearsed must not push out what is there in earnest, nor its
+        age the last of that. Which went."""
         oldest = now - timedelta(seconds=policy.keep_for) if policy.keep_for else None
-        later = enumerate(self.names())
-        gone = [name for at, name in later if at >= policy.keep or (oldest and _before(name, oldest))]
+        names = self.names()
+        drills = [name for name in names if self.drill(name)]
+        earnest = [name for name in names if name not in drills]
+        old = [name for name in names if oldest and _before(name, oldest)]
+        stay = {good, *(earnest[:1] if good in drills else ())}
+        gone = {*earnest[policy.keep :], *drills[OF_DRILLS:], *old} - stay
         with writing(self.folder):
-            for name in (gone := [one for one in gone if one != good]):
+            for name in gone:
                 (self.folder / name).unlink()
-        return gone
+        return sorted(gone)
+
+    def drill(self, name: str) -> str:
+        """The kind of drill that it was taken in; empty for one in earnest, and for what cannot be read."""
+        with suppress(Refused), Archive(self.folder / name) as archive:
+            return archive.manifest.drill
+        return ""
 
 
 @contextmanager

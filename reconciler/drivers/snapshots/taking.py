@@ -40,6 +40,7 @@ class Taking:
     label: str  # of the newcomer's pin
     clock: Clock = SYSTEM
     free: room.Free = room.free
+    drill: str = ""  # its kind, where it is taken in one
 
     @property
     def transition(self) -> str:
@@ -140,6 +141,7 @@ class Taking:
             "label": self.label,
             "folders": list(self.snapshot.folders),
             "command": self.snapshot.command,
+            "drill": str(self.drill),
         }
 
     def _verified(self, path: Path, name: str, check: Check) -> SnapshotReading:
@@ -161,12 +163,13 @@ class Taking:
 
 
 def summary(archive: Archive) -> str:
-    """What is in it, for people."""
+    """What is in it, for people; and whether it was taken in a drill."""
     said = archive.manifest
     what = [f"folders {', '.join(said.folders)}"] if said.folders else []
     what += [f"the dump of {said.command}"] if said.command else []
     files, others = said.entries.get(Kind.FILE, 0), said.entries.get(Kind.OTHER, 0)
     told_ = f"{'; '.join(what)} ({files:,} files, {size(said.bytes)})"
     told_ += f"; {others} sockets, pipes or devices are named only" if others else ""
+    told_ += f"; of a drill ({said.drill})" if said.drill else ""
     first = f", such as {said.changed[0]}" if said.changed else ""
     return told_ + (f"; {len(said.changed)} files changed while they were read{first}" if said.changed else "")
