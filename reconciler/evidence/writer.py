@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.reading import GateReading, GatewayReading
 from reconciler.evidence.pack import by_hand, gateway, plan, readings, requests
-from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, ROLLBACK_SH, Pack
+from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SCRIPTS, Pack
 from reconciler.evidence.pack.plan import Look
 from reconciler.evidence.pack.requests import Name, Told
 from reconciler.evidence.pack.stream import Stream
@@ -25,6 +26,9 @@ class Writer:
         self._over = False
         self.dropped = 0  # how many were left out, to be said at the next flush
         self._plans = plan.read(pack.file(PLAN))
+        self._unwritten = False  # a plan that found no room
+        self._scripts: Mapping[str, bytes] | None = None  # made, and not all of them written
+        self._knows_way_back = all(pack.file(name).is_file() for name in SCRIPTS)
         self._requests = Stream(pack.file(REQUESTS))
         self._gateway = Stream(pack.file(GATEWAY))
         self._readings = Stream(pack.file(READINGS))
@@ -38,9 +42,15 @@ class Writer:
         return bool(self._plans) and transition is not None and self._plans[-1]["digest"] == transition.digest
 
     def plan(self, made: dict[str, Any]) -> None:
-        """Raises OSError."""
+        """Raises OSError; then it is written at the first flush that finds room."""
         self._plans.append(made)
-        plan.write(self.pack.file(PLAN), self.pack.environment, self.pack.transition, self._plans)
+        self._unwritten = True
+        self._write_plans()
+
+    def _write_plans(self) -> None:
+        if self._unwritten:
+            plan.write(self.pack.file(PLAN), self.pack.environment, self.pack.transition, self._plans)
+            self._unwritten = False
 
     def sent(self, name: Name) -> None:
         self.pending.add(name)
@@ -69,9 +79,16 @@ class Writer:
             self._gateway.write(gateway.record(found, detail, self._began + now))
 
     def scripts(self, look: Look) -> None:
-        """Once, as it begins; by whoever finds none. Raises OSError."""
-        if look.by_hand and not self.pack.file(ROLLBACK_SH).exists():
-            by_hand.keep(self.pack, look.by_hand())
+        """Once, as it begins; by whoever finds one missing. Raises OSError; then they are written at the first flush
+        that finds room."""
+        if look.by_hand and not self._knows_way_back:
+            self._scripts, self._knows_way_back = look.by_hand(), True
+            self._write_scripts()
+
+    def _write_scripts(self) -> None:
+        if self._scripts is not None:
+            by_hand.keep(self.pack, self._scripts)
+            self._scripts = None
 
     def flush(self) -> None:
         """Raises OSError; then everything waits for the next time, as far as there is room."""
@@ -84,6 +101,8 @@ class Writer:
             except OSError:
                 self.dropped += stream.drop() if stream.waiting > MOST else 0
                 raise
+        self._write_scripts()
+        self._write_plans()
 
     def close(self, over: float | None = None) -> None:
         """`over`: seconds, monotonic, at which everything of the transition was recorded. None: it goes on. Raises

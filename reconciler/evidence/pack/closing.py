@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from reconciler.errors import Conflict, EvidenceBroken, JournalLocked, Refused
-from reconciler.evidence.documents.derive import PICTURE, derive
+from reconciler.evidence.documents.derive import DOCUMENTS, PICTURE, derive
 from reconciler.evidence.documents.picture.dashboard import draw
 from reconciler.evidence.pack import manifest, plan, steps, stream
 from reconciler.evidence.pack.material import gather
-from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before
+from reconciler.evidence.pack.place import HALF, MANIFEST, PLAN, SCRIPTS, STEPS, STREAMS, Pack, before
 from reconciler.evidence.pack.plan import replace_file
 from reconciler.journal.lock import RunLock
 from reconciler.journal.store import Journal
@@ -38,6 +38,7 @@ def _finish(pack: Pack, journal: Journal) -> None:
     if found is None:
         raise EvidenceBroken(f"{pack.folder}: the journal knows no transition {pack.transition} of {pack.environment}")
     try:
+        _clear(pack)
         for name in STREAMS:
             stream.mend(pack.file(name))
         plans = plan.read(pack.file(PLAN))
@@ -50,6 +51,14 @@ def _finish(pack: Pack, journal: Journal) -> None:
         replace_file(pack.file(MANIFEST), manifest.written(body))
     except OSError as error:
         raise Refused(f"{pack.folder}: the evidence cannot be written: {error.strerror or error}") from error
+
+
+def _clear(pack: Pack) -> None:
+    """Halves that somebody left who was killed while he wrote. Nobody writes into this pack any more, but us."""
+    ours = {PLAN, STEPS, MANIFEST, PICTURE, *SCRIPTS, *DOCUMENTS}
+    for path in list(pack.folder.iterdir()):
+        if (half := HALF.fullmatch(path.name)) and half[1] in ours and not path.is_dir():
+            path.unlink()
 
 
 def _previous(pack: Pack) -> dict[str, str] | None:

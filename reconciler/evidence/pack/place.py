@@ -14,6 +14,7 @@ STEPS = "steps.jsonl"
 ROLLBACK_SH, ROLLBACK_PS1 = "rollback.sh", "rollback.ps1"
 SCRIPTS = (ROLLBACK_SH, ROLLBACK_PS1)  # by which a person goes back when the reconciler is gone
 MANIFEST = "manifest.json"
+HALF = re.compile(r"\.(.+)\.new")  # what `plan.replace_file` writes, until it is whole
 _TRANSITION = re.compile(r"[0-9]{6,}-(?:blue|green)-.+")
 
 
