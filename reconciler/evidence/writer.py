@@ -21,7 +21,7 @@ class Writer:
     """For one thread. `began`: seconds since 1970 at which the monotonic clock was 0; `now`: seconds on that clock."""
 
     def __init__(self, pack: Pack, began: float, now: float) -> None:
-        self.pack, self._began = pack, began
+        self.pack, self.began = pack, began
         self.pending: set[Name] = set()  # requests that were sent, and are not over
         self._over = False
         self.dropped = 0  # how many were left out, to be said at the next flush
@@ -60,7 +60,7 @@ class Writer:
         if told.name not in self.pending:
             return False
         self.pending.discard(told.name)
-        self._requests.write(requests.record(told, self._began))
+        self._requests.write(requests.record(told, self.began))
         return True
 
     def look(self, look: Look, now: float) -> None:
@@ -70,13 +70,13 @@ class Writer:
             before = self._answers.get(reading.name)
             if before is None or _is_news(before[0], reading, now - before[1]):
                 self._answers[reading.name] = reading, now
-                self._readings.write(readings.record(reading, self._began + now))
+                self._readings.write(readings.record(reading, self.began + now))
 
     def _look_at_gateway(self, found: GatewayReading | None, detail: str, now: float) -> None:
         shown = (found.up, found.weights, found.admission, found.fallback, found.incarnation) if found else None
         if self._seen is None or shown != self._seen[0] or now - self._seen[1] >= OFTEN:
             self._seen = shown, now
-            self._gateway.write(gateway.record(found, detail, self._began + now))
+            self._gateway.write(gateway.record(found, detail, self.began + now))
 
     def scripts(self, look: Look) -> None:
         """Once, as it begins; by whoever finds one missing. Raises OSError; then they are written at the first flush
@@ -112,7 +112,7 @@ class Writer:
         self.pending.clear()
         if over is not None and not self._over:
             self._over = True
-            self._requests.write({"over": True, "at": round(self._began + over, 3)})
+            self._requests.write({"over": True, "at": round(self.began + over, 3)})
         self.flush()
         for stream in (self._requests, self._gateway, self._readings):
             stream.close()

@@ -17,6 +17,7 @@ from reconciler.errors import EvidenceBroken
 
 MOST = 4_000  # records in one member
 _GZIP, _CHUNK = 31, 1 << 16  # zlib's sign for gzip's framing; bytes read at once
+FAR = 2.0**40  # seconds since 1970: no clock gets there
 _LARGEST = 1 << 26  # bytes of one member's content; those of `Stream` are far smaller
 
 
@@ -138,3 +139,10 @@ def _record(path: Path, line: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise EvidenceBroken(f"{path}: expected an object in every line, found {line[:60]!r}")
     return found
+
+
+def seconds(value: object) -> float:
+    """Of a record. Raises ValueError for what no clock gives."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < FAR:
+        raise ValueError(f"{value!r} is no time")
+    return float(value)
