@@ -67,7 +67,8 @@ def test_packs_are_chained_and_an_older_one_that_was_changed_is_found_by_the_nex
     first = made.switch()
     second = made.switch(Slot.BLUE, blue="3")
     made.recorder.close()
-    assert manifest.read(second)["previous"]["transition"] == first.transition
+    (link,) = manifest.read(second)["previous"]
+    assert (link["transition"], link["state"]) == (first.transition, "finished")
     assert verify(second).findings == ()
     body = manifest.read(first)
     body["verdict"]["reasons"] = ["all was well"]

@@ -9,11 +9,11 @@ from typing import Any
 from reconciler.drivers.sampled import USERS
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.course import Course
+from reconciler.evidence.pack.foreign import seconds
 from reconciler.evidence.pack.held import Retention, Sessions
 from reconciler.evidence.pack.latencies import Latencies
 from reconciler.evidence.pack.numbers import Numbers, told
 from reconciler.evidence.pack.requests import Outcome
-from reconciler.evidence.pack.stream import seconds
 
 AT_ONCE = 1.0  # seconds: a recorder that begins so soon after a transition has missed nothing of it
 SHOWN = 20  # failed requests that are named one by one

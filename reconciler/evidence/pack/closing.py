@@ -8,8 +8,9 @@ from reconciler.errors import Conflict, EvidenceBroken, JournalLocked, Refused
 from reconciler.evidence.documents.derive import DOCUMENTS, PICTURE, derive
 from reconciler.evidence.documents.picture.dashboard import draw
 from reconciler.evidence.pack import manifest, plan, steps, stream
+from reconciler.evidence.pack.chain import links
 from reconciler.evidence.pack.material import gather
-from reconciler.evidence.pack.place import HALF, MANIFEST, PLAN, SCRIPTS, STEPS, STREAMS, Pack, before
+from reconciler.evidence.pack.place import HALF, MANIFEST, PLAN, SCRIPTS, STEPS, STREAMS, Pack
 from reconciler.evidence.pack.plan import replace_file
 from reconciler.journal.lock import RunLock
 from reconciler.journal.store import Journal
@@ -37,6 +38,7 @@ def _finish(pack: Pack, journal: Journal) -> None:
     found = steps.cut(journal.rows(pack.environment, max(0, start - 1)), pack.transition)
     if found is None:
         raise EvidenceBroken(f"{pack.folder}: the journal knows no transition {pack.transition} of {pack.environment}")
+    found = steps.between(found, journal.rows(None, found.rows[0].seq))
     try:
         _clear(pack)
         for name in STREAMS:
@@ -47,7 +49,7 @@ def _finish(pack: Pack, journal: Journal) -> None:
         for name, content in derive(material):
             replace_file(pack.file(name), content)
         replace_file(pack.file(PICTURE), draw(material))
-        body = manifest.made(pack, material, journal.id, _previous(pack), version("slot-reconciler"))
+        body = manifest.made(pack, material, journal.id, links(pack), version("slot-reconciler"))
         replace_file(pack.file(MANIFEST), manifest.written(body))
     except OSError as error:
         raise Refused(f"{pack.folder}: the evidence cannot be written: {error.strerror or error}") from error
@@ -59,8 +61,3 @@ def _clear(pack: Pack) -> None:
     for path in list(pack.folder.iterdir()):
         if (half := HALF.fullmatch(path.name)) and half[1] in ours and not path.is_dir():
             path.unlink()
-
-
-def _previous(pack: Pack) -> dict[str, str] | None:
-    earlier = before(pack)
-    return {"transition": earlier.transition, "digest": manifest.read(earlier)["digest"]} if earlier else None

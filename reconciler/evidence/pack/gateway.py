@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.core.model import Slot
 from reconciler.core.reading import Counters, GatewayReading
 from reconciler.errors import EvidenceBroken
-from reconciler.evidence.pack.stream import seconds
+from reconciler.evidence.pack.foreign import seconds
 
 COUNTED = ("requests", "errors", "refused")
 

@@ -19,9 +19,11 @@ from reconciler.core.reading import Observed
 from reconciler.core.state import State
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.agreement import key
+from reconciler.evidence.pack.foreign import content, parsed
 from reconciler.wording import describe
 
 FORMAT = 1
+LARGEST = 1 << 25  # bytes: a plan takes a hundred for each step
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def write(path: Path, environment: str, transition: str, plans: Sequence[dict[st
 def read(path: Path) -> list[dict[str, Any]]:
     """The plans; none of a file that is not there. Raises EvidenceBroken."""
     try:
-        found = json.loads(path.read_bytes())
+        found = parsed(content(path, LARGEST))
         plans: list[dict[str, Any]] = found["plans"]
         return [dict(plan) for plan in plans]
     except FileNotFoundError:

@@ -15,7 +15,7 @@ from typing import Any
 
 from reconciler.core.reading import GateReading
 from reconciler.errors import EvidenceBroken
-from reconciler.evidence.pack.stream import seconds
+from reconciler.evidence.pack.foreign import seconds
 
 BAD = ("Failed", "Error")
 CAUSES = 20  # alerts of one gate that are told apart

@@ -15,8 +15,8 @@ from typing import Any
 from reconciler.drivers.sampled import USERS
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.course import LATE
+from reconciler.evidence.pack.foreign import seconds
 from reconciler.evidence.pack.requests import Outcome
-from reconciler.evidence.pack.stream import seconds
 
 INTERVALS = 10  # as many may be missed in a row
 LEAST = 5.0  # seconds: a load generator that has to be started again needs so long on a machine that is busy
