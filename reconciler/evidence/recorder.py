@@ -88,7 +88,7 @@ class Recorder:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, args=(look.transition,), name="evidence", daemon=True)
             self._thread.start()
-        if look.transition or self._current:
+        if look.transition or self._current or self._ending:
             self._current = look.transition
             self._told.put((look, self._now))
 
@@ -151,6 +151,9 @@ class Recorder:
             self._ending.append(_Ending(writer, at))
             self._open = None
         if not look.transition:
+            for one in self._ending:
+                if at - one.at < TAIL:
+                    one.writer.after(look, at)
             return
         if self._open is None:
             began = self._clock.now().timestamp() - self._now  # steady from here on, whatever happens to the wall clock
@@ -192,7 +195,8 @@ class Recorder:
 
     def _flush(self) -> None:
         if self._open:
-            self._open.dropped, self._dropped = self._open.dropped + self._dropped, 0
+            self._open.drop(self._dropped)
+            self._dropped = 0
         for writer in (*(one.writer for one in self._ending), self._open):
             if writer:
                 writer.flush()

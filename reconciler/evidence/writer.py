@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.core.reading import GateReading, GatewayReading
 from reconciler.evidence.pack import by_hand, gateway, plan, readings, requests
-from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SCRIPTS, Pack
+from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SCRIPTS, STREAMS, Pack
 from reconciler.evidence.pack.plan import Look
 from reconciler.evidence.pack.requests import Name, Told
 from reconciler.evidence.pack.stream import Stream
@@ -24,7 +24,7 @@ class Writer:
         self.pack, self.began = pack, began
         self.pending: set[Name] = set()  # requests that were sent, and are not over
         self._over = False
-        self.dropped = 0  # how many were left out, to be said at the next flush
+        self._dropped = dict.fromkeys(STREAMS, 0)  # records that were left out, to be said at the next flush
         self._plans = plan.read(pack.file(PLAN))
         self._unwritten = False  # a plan that found no room
         self._scripts: Mapping[str, bytes] | None = None  # made, and not all of them written
@@ -32,6 +32,7 @@ class Writer:
         self._requests = Stream(pack.file(REQUESTS))
         self._gateway = Stream(pack.file(GATEWAY))
         self._readings = Stream(pack.file(READINGS))
+        self._streams = {REQUESTS: self._requests, GATEWAY: self._gateway, READINGS: self._readings}
         self._seen: tuple[Any, float] | None = None  # of the gateway: what was written last, and when
         self._answers: dict[str, tuple[GateReading, float]] = {}  # likewise of each gate
         self._requests.write({"life": secrets.token_hex(4), "at": round(began + now, 3)})
@@ -72,6 +73,10 @@ class Writer:
                 self._answers[reading.name] = reading, now
                 self._readings.write(readings.record(reading, self.began + now))
 
+    def after(self, look: Look, now: float) -> None:
+        """When it has ended: its gates have nothing more to say, and the gateway may count what it has left behind."""
+        self._look_at_gateway(look.observed.gateway, look.observed.detail, now)
+
     def _look_at_gateway(self, found: GatewayReading | None, detail: str, now: float) -> None:
         shown = (found.up, found.weights, found.admission, found.fallback, found.incarnation) if found else None
         if self._seen is None or shown != self._seen[0] or now - self._seen[1] >= OFTEN:
@@ -90,19 +95,32 @@ class Writer:
             by_hand.keep(self.pack, self._scripts)
             self._scripts = None
 
+    def drop(self, count: int) -> None:
+        """So many requests were left out before they came here."""
+        self._dropped[REQUESTS] += count
+
     def flush(self) -> None:
         """Raises OSError; then everything waits for the next time, as far as there is room."""
-        if self.dropped:
-            self._requests.write({"dropped": self.dropped})
-            self.dropped = 0
-        for stream in (self._requests, self._gateway, self._readings):
+        for name, stream in self._streams.items():
             try:
                 stream.flush()
             except OSError:
-                self.dropped += stream.drop() if stream.waiting > MOST else 0
+                self._dropped[name] += stream.drop() if stream.waiting > MOST else 0
                 raise
+        self._tell_dropped()
         self._write_scripts()
         self._write_plans()
+
+    def _tell_dropped(self) -> None:
+        """What could not be written is counted until that could be."""
+        for name, count in [one for one in self._dropped.items() if one[1]]:
+            self._requests.write({"dropped": count, "of": name})
+            try:
+                self._requests.flush()
+            except OSError:
+                self._requests.drop()
+                raise
+            self._dropped[name] = 0
 
     def close(self, over: float | None = None) -> None:
         """`over`: seconds, monotonic, at which everything of the transition was recorded. None: it goes on. Raises
@@ -114,7 +132,7 @@ class Writer:
             self._over = True
             self._requests.write({"over": True, "at": round(self.began + over, 3)})
         self.flush()
-        for stream in (self._requests, self._gateway, self._readings):
+        for stream in self._streams.values():
             stream.close()
 
 

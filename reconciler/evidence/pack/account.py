@@ -13,6 +13,7 @@ from reconciler.evidence.pack.foreign import seconds
 from reconciler.evidence.pack.held import Retention, Sessions
 from reconciler.evidence.pack.latencies import Latencies
 from reconciler.evidence.pack.numbers import Numbers, told
+from reconciler.evidence.pack.place import REQUESTS
 from reconciler.evidence.pack.requests import Outcome
 
 AT_ONCE = 1.0  # seconds: a recorder that begins so soon after a transition has missed nothing of it
@@ -55,6 +56,7 @@ class Account:
     complete: bool = False  # whoever recorded was there at its end
     repeated: tuple[str, ...] = ()  # the first requests that have more than one record
     stray: tuple[str, ...] = ()  # the first ones whose time is none of this transition: nothing rests on it
+    others: int = 0  # records of the gateway and of gates that could not be written
 
     @property
     def users(self) -> Totals | None:
@@ -85,7 +87,7 @@ class Ledger:
         """When the newcomer's weight first rose and last changed, and when the transition began and ended; seconds
         since 1970."""
         self._roads: dict[str, _Road] = {}
-        self._numbers, self._stray = Numbers(), list[str]()
+        self._numbers, self._stray, self._others = Numbers(), list[str](), 0
         self._course, self._sessions = Course(), Sessions(first, last)
         self._failures: list[Mapping[str, Any]] = []
         self._dropped, self._unheard, self._unwatched = 0, 0, 0.0
@@ -105,7 +107,9 @@ class Ledger:
         elif "over" in record:
             self._complete = True
         elif "dropped" in record:
-            self._dropped += _count(record["dropped"])
+            others = record.get("of", REQUESTS) != REQUESTS
+            self._dropped += 0 if others else _count(record["dropped"])
+            self._others += _count(record["dropped"]) if others else 0
         else:
             self._number(record)
             self._unheard += "unheard" in record
@@ -166,6 +170,7 @@ class Ledger:
             self._complete,
             tuple(told(name) for name in self._numbers.repeated),
             tuple(self._stray),
+            self._others,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from reconciler.errors import Conflict, EvidenceBroken, JournalLocked, Refused
+from reconciler.errors import Conflict, EvidenceBroken, JournalError, JournalLocked, Refused
 from reconciler.evidence.documents.derive import DOCUMENTS, PICTURE, derive
 from reconciler.evidence.documents.picture.dashboard import draw
 from reconciler.evidence.pack import manifest, plan, steps, stream
@@ -26,6 +26,8 @@ def finish(pack: Pack, journal: Journal) -> None:
         lock.take()
     except JournalLocked as error:
         raise Conflict(f"{pack.folder}: another process is finishing this pack now") from error
+    except (JournalError, OSError) as error:
+        raise Refused(f"{pack.folder}: the evidence cannot be written: {error}") from error
     try:
         _finish(pack, journal)
     finally:

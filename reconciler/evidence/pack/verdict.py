@@ -77,6 +77,8 @@ def _missing(material: Material) -> Iterator[str]:
     yield from (f"the time of {one} is not one of this transition" for one in found.stray)
     if found.dropped:
         yield f"{found.dropped:,} records of requests could not be written"
+    if found.others:
+        yield f"{found.others:,} records of the gateway and of gates could not be written"
     if found.unwatched:
         yield f"nobody measured for {found.unwatched:.3f} s"
     yield from gaps(material.watch, _removed(material))

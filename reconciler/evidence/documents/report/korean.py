@@ -260,6 +260,10 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"gate (\S+), which measured what users get, was taken out under way",
             r"사용자 경로를 측정하던 게이트 \1이(가) 전환 중에 제거되었습니다",
         ),
+        (
+            r"(\S+) records of the gateway and of gates could not be written",
+            r"게이트웨이와 게이트의 기록 \1건을 저장하지 못했습니다",
+        ),
         (r"there is more than one record of (.+)", r"기록이 둘 이상인 요청이 있습니다: \1"),
         (r"the time of (.+) is not one of this transition", r"전환 시간을 벗어난 요청이 있습니다: \1"),
         (r"the recording was cut off before the end", "전환이 끝나기 전에 기록이 중단되었습니다"),
