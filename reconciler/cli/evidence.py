@@ -18,11 +18,13 @@ from reconciler.cli.layout import on_terminal, paint, say, table
 from reconciler.clock import SYSTEM
 from reconciler.configuration import load
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
-from reconciler.errors import EvidenceBroken, UsageError
+from reconciler.errors import EvidenceBroken, InvalidConfiguration, UsageError
 from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.archive import export, opened
 from reconciler.evidence.pack.place import MANIFEST, Pack, packs
+from reconciler.evidence.pack.sealing import Seals
 from reconciler.evidence.pack.verify import Finding, Verified, verify
+from reconciler.journal.sqlite import open_journal
 from reconciler.spelling import unknown
 
 REPORT = "report.html"
@@ -115,10 +117,12 @@ def export_(config: str | None, which: str, to: Path | None) -> int:
 
 @command.command("verify")
 @click.argument("which", nargs=-1)
+@click.option("--journal", "url", metavar="URL", help="Compare with this one, too. [ours, for packs in their place]")
 @_output
 @click.pass_obj
-def verify_(config: str | None, which: tuple[str, ...], output: str) -> int:
-    """Recompute digests, chain, figures and verdict from the raw records, with nothing but the pack.
+def verify_(config: str | None, which: tuple[str, ...], url: str | None, output: str) -> int:
+    """Recompute digests, chain, figures and verdict from the raw records, with nothing but the pack. Where the journal
+    is at hand, it is asked whether this is the pack that was finished then.
 
     Without WHICH, every pack there is. Exit code 1 when anything is not what was written, or does not follow; 3 when
     nothing of that is so, and a part was written by another version, which this one cannot check. A transition that is
@@ -126,7 +130,7 @@ def verify_(config: str | None, which: tuple[str, ...], output: str) -> int:
     """
     results: list[tuple[Pack, Verified]] = []
     for one in which or (str(load(Path(config) if config else None).evidence_path),):
-        results += _checked(config, one)
+        results += _checked(config, one, url)
     if output == "json":
         say(json.dumps({"packs": [_as_json(pack, checked) for pack, checked in results]}))
     else:
@@ -137,13 +141,27 @@ def verify_(config: str | None, which: tuple[str, ...], output: str) -> int:
     return BLOCKED if any(checked.unchecked for _, checked in results) else IN_SYNC
 
 
-def _checked(config: str | None, which: str) -> list[tuple[Pack, Verified]]:
+def _checked(config: str | None, which: str, url: str | None) -> list[tuple[Pack, Verified]]:
     try:
         with _packs(config, which, latest=False) as found:
             alone = len(found) == 1 and found[0].transition in (which, Path(which).absolute().name)
-            return [(pack, _under_way(pack) if not alone and is_fresh(pack) else verify(pack)) for pack in found]
+            seals = _seals(config, found[-1], url)
+            return [(pack, _under_way(pack) if not alone and is_fresh(pack) else verify(pack, seals)) for pack in found]
     except EvidenceBroken as error:  # a zip file of which nothing can be told but that
         return [(Pack(Path(which).absolute()), Verified((Finding(Path(which).name, _without(which, error)),)))]
+
+
+def _seals(config: str | None, pack: Pack, url: str | None) -> Seals | None:
+    """Of the journal that was named, else of ours, for a pack that lies where ours do."""
+    if url is None:
+        try:
+            found = load(Path(config) if config else None)
+        except InvalidConfiguration:
+            return None  # an auditor has none, and whatever lies about here is not his
+        if not pack.folder.absolute().is_relative_to(found.evidence_path.absolute()):
+            return None
+        url = found.journal_url
+    return Seals(open_journal(url, read_only=True))
 
 
 def _under_way(pack: Pack) -> Verified:

@@ -120,7 +120,7 @@ def deadline(pack: Pack) -> float:
 def main(url: str, folder: str) -> int:
     with suppress(OSError, AttributeError):  # Windows has none
         os.nice(LOW)
-    journal = open_journal(url, read_only=True)
+    journal = open_journal(url)
     try:
         finish(Pack(Path(folder)), journal)
     except ReconcilerError as error:

@@ -101,4 +101,4 @@ def test_one_that_was_taken_away_is_a_note_where_nothing_is_left_of_it_and_a_fin
     assert told(third) == [f"it is not chained to the pack before it, {first.transition}"]
     shutil.rmtree(first.folder)
     assert told(third) == []
-    assert verify(third).notes == (f"the pack before it, {second.transition}, is not here to be compared",)
+    assert verify(third).notes[0] == f"the pack before it, {second.transition}, is not here to be compared"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from importlib.metadata import version
 
+from reconciler.core.events import EvidenceSealed
 from reconciler.errors import Conflict, EvidenceBroken, JournalError, JournalLocked, Refused
 from reconciler.evidence.documents.derive import DOCUMENTS, PICTURE, derive
 from reconciler.evidence.documents.picture.dashboard import draw
@@ -14,6 +16,8 @@ from reconciler.evidence.pack.place import HALF, MANIFEST, PLAN, SCRIPTS, STEPS,
 from reconciler.evidence.pack.plan import replace_file
 from reconciler.journal.lock import RunLock
 from reconciler.journal.store import Journal
+
+ACTOR = "evidence"
 
 
 def finish(pack: Pack, journal: Journal) -> None:
@@ -52,7 +56,10 @@ def _finish(pack: Pack, journal: Journal) -> None:
             replace_file(pack.file(name), content)
         replace_file(pack.file(PICTURE), draw(material))
         body = manifest.made(pack, material, journal.id, links(pack), version("slot-reconciler"))
-        replace_file(pack.file(MANIFEST), manifest.written(body))
+        written = manifest.written(body)
+        seal = EvidenceSealed(pack.transition, sha256(written).hexdigest())
+        journal.append(pack.environment, seal, actor=ACTOR)  # first: else nobody could tell it from a forged one
+        replace_file(pack.file(MANIFEST), written)
     except OSError as error:
         raise Refused(f"{pack.folder}: the evidence cannot be written: {error.strerror or error}") from error
 

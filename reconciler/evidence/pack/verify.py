@@ -15,6 +15,7 @@ from reconciler.evidence.documents.derive import derive
 from reconciler.evidence.pack import chain, manifest
 from reconciler.evidence.pack.material import Material, gather
 from reconciler.evidence.pack.place import MANIFEST, Pack
+from reconciler.evidence.pack.sealing import Seals
 from reconciler.evidence.pack.verdict import verdict
 
 MOST = 100  # files that do not belong to a pack, and are named
@@ -46,8 +47,9 @@ class Verified:
         return not self.findings and not self.unchecked
 
 
-def verify(pack: Pack) -> Verified:
-    """Never raises for what is wrong with the pack: that is what it tells. Whatever lies there, it ends."""
+def verify(pack: Pack, seals: Seals | None = None) -> Verified:
+    """Never raises for what is wrong with the pack: that is what it tells. Whatever lies there, it ends. `seals`: of
+    the journal, where that is at hand."""
     try:
         body = manifest.read(pack)
     except EvidenceForeign as error:
@@ -57,7 +59,12 @@ def verify(pack: Pack) -> Verified:
     findings = [*_place(pack, body), *_computed(lambda: list(_files(pack, body)), pack)]
     findings += _computed(lambda: list(_follows(gather(pack), body)), pack)
     findings += _computed(lambda: [Finding(MANIFEST, what) for what in chain.broken(pack, body["previous"])], pack)
-    return Verified(tuple(findings), tuple(chain.open_ends(pack, body["previous"])), body, tuple(_unchecked(body)))
+    notes = [*chain.open_ends(pack, body["previous"])]
+    if seals and seals.knows(body):
+        findings += _computed(lambda: [Finding(MANIFEST, what) for what in seals.contradictions(pack)], pack)
+    else:
+        notes.append("it was not compared with the journal: that alone shows whether all of it was made anew")
+    return Verified(tuple(findings), tuple(notes), body, tuple(_unchecked(body)))
 
 
 def _computed(compute: Callable[[], list[Finding]], pack: Pack) -> list[Finding]:
