@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.core.events import Applied, Event, Intended, LetGo, RollbackBegan, SnapshotTaken, SoakBegan, StepPassed
+from reconciler.core.events import (
+    Applied,
+    Event,
+    Intended,
+    LetGo,
+    Phase,
+    RollbackBegan,
+    SnapshotTaken,
+    SoakBegan,
+    StepPassed,
+)
 from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack.material import Material
+from reconciler.evidence.pack.served import GRAIN
 from reconciler.journal.entry import Entry
+
+OFTEN = 1.0  # seconds between two records of a gateway that stands as it stood
 
 
 def without_owner(entries: Sequence[Entry]) -> float | None:
@@ -47,9 +60,27 @@ def rollback(entries: Sequence[Entry]) -> tuple[float, RollbackBegan] | None:
     return next(((moment(one.at), one.event) for one in entries if isinstance(one.event, RollbackBegan)), None)
 
 
+def turned_back(material: Material) -> bool:
+    """It ended otherwise than at its end: what was to come did not."""
+    ended = material.steps.ended
+    return ended is not None and ended.phase is not Phase.SUCCEEDED
+
+
+def known_until(material: Material) -> float:
+    """Until when the last weights that were read are taken to have held: to the end, where the gateway was read shortly
+    before it."""
+    last, ended = material.traffic.last or 0.0, moment(material.steps.entries[-1].at)
+    return max(last, ended) if ended - last <= GRAIN + OFTEN else last
+
+
 def snapshots(entries: Sequence[Entry]) -> list[SnapshotTaken]:
     """Recovery points."""
     return [entry.event for entry in entries if isinstance(entry.event, SnapshotTaken)]
+
+
+def rehearsed(back: RollbackBegan) -> bool:
+    """It turned back because that was the drill, and for nothing else."""
+    return back.condition == "Drill"
 
 
 def of(entries: Sequence[Entry], kind: type[Event]) -> list[Entry]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.evidence.documents.measured import rollback, snapshots, to_safety
-from reconciler.evidence.documents.plain import clock, printable, size
+from reconciler.evidence.documents.measured import rehearsed, rollback, snapshots, to_safety
+from reconciler.evidence.documents.plain import printable, size
 from reconciler.evidence.documents.report.lines import Result, Row, Section
-from reconciler.evidence.documents.report.said import lasting, said
+from reconciler.evidence.documents.report.said import Moment, lasting, said
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.place import SCRIPTS
 
@@ -23,7 +23,9 @@ def _needed(material: Material) -> Row:
         value = said("rollbackNotNeeded") if known else said("unknown")
         return Row(said("row.rollback"), value, Result.NOTED if known else Result.NOT_MEASURED)
     at, event = found
-    value = said("rollbackNeeded", at=clock(at), condition=printable(event.condition))
+    if rehearsed(event):
+        return Row(said("row.rollback"), said("rollbackRehearsed", at=Moment(at)), Result.NOTED)
+    value = said("rollbackNeeded", at=Moment(at), condition=printable(event.condition))
     return Row(said("row.rollback"), value, Result.NOTED, note=printable(event.reason))
 
 
@@ -39,9 +41,11 @@ def _safety(material: Material) -> Row:
 
 
 def _scripts(material: Material) -> Row:
-    if material.scripts:
-        return Row(said("row.script"), ", ".join(material.scripts), Result.PASS, note=said("inPack"))
-    return Row(said("row.script"), said("noScript", names=", ".join(SCRIPTS)), Result.NOT_MEASURED)
+    """That they are there is all that a pack can tell; neither of them was run for it."""
+    item = said("row.script")
+    if not material.scripts:
+        return Row(item, said("noScript", names=", ".join(SCRIPTS)), Result.NOT_MEASURED)
+    return Row(item, tuple(said(f"script.{name}") for name in material.scripts), Result.NOTED, note=said("inPack"))
 
 
 def _snapshots(material: Material) -> Iterator[Row]:
@@ -50,4 +54,6 @@ def _snapshots(material: Material) -> Iterator[Row]:
         value = said("snapshot", name=printable(one.name), size=size(one.size))
         yield Row(said("row.snapshot"), value, Result.PASS, note=f"SHA-256 {printable(one.digest)}")
     if not found:
-        yield Row(said("row.snapshot"), said("noSnapshot"), Result.NOT_MEASURED)
+        asked = material.plan is None or material.plan.get("snapshot", True)  # older plans do not say
+        value, result = (said("noSnapshot"), Result.NOT_MEASURED) if asked else (said("noneAsked"), Result.NOT_ASKED)
+        yield Row(said("row.snapshot"), value, result)
