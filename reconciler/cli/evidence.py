@@ -56,12 +56,8 @@ def list_(config: str | None, environment: str | None, output: str) -> int:
     if output == "json":
         say(json.dumps({"folder": str(root), "packs": told}))
     elif told:
-        keys = ("environment", "transition", "outcome", "zeroDowntime")
-        say(
-            *table(
-                ("environment", "transition", "ended", "zero downtime"), ([one[key] for key in keys] for one in told)
-            )
-        )
+        rows = ([one["environment"], one["transition"], _ended(one), one["zeroDowntime"]] for one in told)
+        say(*table(("environment", "transition", "ended", "zero downtime"), rows))
     else:
         say(f"no evidence yet: every transition leaves a pack in {root}")
     return IN_SYNC
@@ -216,13 +212,19 @@ def _told(pack: Pack) -> dict[str, Any]:
         found = manifest.read(pack)["verdict"] if pack.finished else {"outcome": "unfinished", "zero_downtime": ""}
     except EvidenceBroken:
         found = {"outcome": "broken: see verify", "zero_downtime": ""}
-    return {**told, "outcome": found["outcome"], "zeroDowntime": found["zero_downtime"]}
+    found = {"drill": "", **found}
+    return {**told, "outcome": found["outcome"], "zeroDowntime": found["zero_downtime"], "drill": found["drill"]}
+
+
+def _ended(verdict: dict[str, Any]) -> str:
+    """How it ended; and that nobody had changed anything."""
+    return f"{verdict['outcome']} (drill: {verdict['drill']})" if verdict.get("drill") else str(verdict["outcome"])
 
 
 def _lines(pack: Pack, body: dict[str, Any]) -> list[str]:
     verdict = body["verdict"]
     proof = paint(verdict["zero_downtime"], COLOURS.get(verdict["zero_downtime"]))
-    lines = [f"{paint(pack.environment, bold=True)}  {pack.transition}  {verdict['outcome']}  zero downtime: {proof}"]
+    lines = [f"{paint(pack.environment, bold=True)}  {pack.transition}  {_ended(verdict)}  zero downtime: {proof}"]
     lines += [f"  {reason}" for reason in verdict["reasons"]]
     lines += [f"  {pack.folder}", *(f"    {name}  {each['bytes']:,} bytes" for name, each in body["files"].items())]
     return lines

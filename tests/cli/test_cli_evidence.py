@@ -58,7 +58,7 @@ def test_an_environment_shows_its_latest_and_a_transition_itself(here: Path) -> 
     assert second.transition in reconcile("evidence", "show", "prod", folder=here).stdout
     shown = reconcile("evidence", "show", first.transition, folder=here).stdout
     assert "zero downtime: Proved" in shown
-    assert "requests on the users' road, 0 failed" in shown
+    assert "test requests, sent as users send theirs, 0 failed" in shown
 
 
 def test_everything_is_verified_when_nothing_is_named_and_one_that_was_changed_is_named(here: Path) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,18 +21,22 @@ from reconciler.core.events import (
     DriftFound,
     Ended,
     Event,
+    GenerationTaken,
     Intended,
     Judged,
     LetGo,
+    MovedByHand,
     Phase,
     RollbackBegan,
     SoakBegan,
     StagePassed,
     StepPassed,
+    Watched,
 )
 from reconciler.core.model import Admission as Open
 from reconciler.core.model import (
     Analysis,
+    DrillKind,
     HandOver,
     Outcome,
     Pair,
@@ -44,6 +49,7 @@ from reconciler.core.model import (
     share,
 )
 from reconciler.core.steps import Act, Result, Route, StageFiles, Start, Stop, Warm
+from reconciler.core.tally import Tally, Users
 from reconciler.drivers.journey import USE
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack import plan, steps
@@ -92,6 +98,9 @@ class Run:
     random: Random = field(default_factory=lambda: Random(7))
     number: int = 0  # of transactions sent
     uses: int = 0  # of sessions
+    outage: float = 0.0  # seconds, seen by the loop
+    recorded: bool = True  # to its end
+    tells: bool = True  # what the gateway counted goes on record at its end
 
     @property
     def stable(self) -> Release:
@@ -218,14 +227,34 @@ class Run:
             },
             "onFailure": "rollback",
             "migration": None,
+            "snapshot": False,
         }
         self.plan = {**one, **more}
         return self
 
+    def tally(self) -> Tally:
+        """What a loop that looks as the streams say puts on record."""
+        users = {"blue": Users(), "green": Users()}
+        for before, now in pairwise(one for one in self.looks if "counters" in one):
+            for slot, sums in users.items():
+                was, is_ = before["counters"][slot], now["counters"][slot]
+                if was is None or is_ is None:
+                    continue
+                failed = max(is_["errors"] - was["errors"], is_["refused"] - was["refused"])
+                users[slot] = Users(sums.requests + is_["requests"] - was["requests"], sums.failed + failed)
+        return Tally(up=self.now - self.outage, out=self.outage, users=Pair(users["blue"], users["green"]))
+
+    def _with_tally(self) -> list[tuple[float, str, Event]]:
+        """Put on record before the end, unless it was told otherwise."""
+        *before, last = self.events
+        if not (self.tells and self.looks and isinstance(last[2], Ended)):
+            return self.events
+        return [*before, (last[0], last[1], Watched(self.tally())), last]
+
     def rows(self) -> list[Row]:
         found: list[Row] = []
         start = int(self.transition.partition("-")[0])
-        for number, (after, actor, event) in enumerate(self.events):
+        for number, (after, actor, event) in enumerate(self._with_tally()):
             at = datetime.fromtimestamp(self.begin + after, UTC).isoformat(timespec="milliseconds")
             previous = found[-1].digest if found else GENESIS
             said = {"actor": actor, "at": at, "elapsed": 1.0, "generation": 3, "previous": previous}
@@ -246,7 +275,7 @@ class Run:
             stream = Stream(pack.file(name))
             for record in sorted(records, key=lambda one: float(one.get("at", 0.0)) + float(one.get("latency", 0.0))):
                 stream.write(record)
-            if name == REQUESTS and records:
+            if name == REQUESTS and records and self.recorded:
                 stream.write({"over": True, "at": records[-1].get("at", 0.0)})
             stream.close()
         return pack
@@ -261,9 +290,9 @@ def _planned(at: float, event: Event) -> dict[str, Any]:
     return {**said, "weight": None, "gates": []}
 
 
-def prepared(run: Run, *, approvals: bool = False) -> Run:
+def prepared(run: Run, *, approvals: bool = False, **more: Any) -> Run:
     """Up to the newcomer's first weight."""
-    run.began()
+    run.began(**more)
     run.do(StageFiles(GREEN, run.new), rule="bring-up").do(Start(GREEN, run.new, ("api", "frontend")), rule="bring-up")
     run.do(Warm(GREEN, run.new), rule="bring-up")
     run.note(Judged(Outcome.INCONCLUSIVE, "sessions: 0 of 20 sessions are open"), after=1.0)
@@ -337,6 +366,7 @@ def rolled_back(run: Run | None = None) -> Run:
     last = run.now
     run.users(0, last, 10.0, fails=lambda at: half + 1 < at < back and int(at * 10) % 5 == 0)
     run.sessions(5, last, every=2.0).gateway({0: 0, first: 25, half: 50, back: 0}, last)
+    run.looks[-1]["counters"]["green"]["errors"] = 9  # ours, and one of a user
     run.answer("dry-run", 2, value="exit code 0", limit="exit code 0")
     run.answer("transactions", first + 8, value="users: 80 sent = 80 ok", limit="errors <= 0, p95 <= 1.45s")
     run.answer(
@@ -346,6 +376,41 @@ def rolled_back(run: Run | None = None) -> Run:
     run.planned()
     run.events = told
     return run
+
+
+def killed(run: Run | None = None) -> Run:
+    """At 25 % the loop is killed; somebody goes back by hand, and the next loop's first act is to see that."""
+    run = prepared(run or Run())
+    first = run.now + 0.1
+    run.to(25)
+    run.planned()
+    gone = run.now + 5.0
+    run.users(0, gone, 10.0).gateway({0: 0, first: 25}, gone)
+    run.note(GenerationTaken(2), after=42.9)
+    run.note(MovedByHand(all_on(BLUE), Pair(Open.OPEN, Open.CLOSED)), after=0.1)
+    run.note(RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", "somebody moved all traffic back by hand", hold=True))
+    run.note(Watched(Tally(up=0.1, uncounted=0.1)), Ended(Phase.ROLLED_BACK, "somebody moved it by hand"))
+    run.recorded = run.tells = False
+    return run
+
+
+def drilled(run: Run | None = None) -> Run:
+    """A rehearsal of a rollback: to full weight, and back, as it was planned."""
+    run = prepared(run or Run(new="1.4.1"), drill=DrillKind.ROLLBACK)
+    first = run.now + 0.1
+    run.to(25).note(StepPassed(1, "transactions Successful"), after=14.0)
+    full = run.now + 0.1
+    run.to(100)
+    run.note(RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False))
+    run.to(0, back=True)
+    back = run.now
+    run.note(Ended(Phase.ROLLED_BACK, "this is what is rehearsed"), after=0.2)
+    last = run.now
+    run.users(0, last + 3, 10.0).sessions(5, last + 3, every=2.0)
+    run.gateway({0: 0, first: 25, full: 100, back: 0}, last)
+    run.answer("dry-run", 2, value="exit code 0", limit="exit code 0")
+    run.answer("transactions", back, "Inconclusive", "users: 0 sent", "errors <= 0, p95 <= 1.45s")
+    return run.planned()
 
 
 def bare(run: Run | None = None) -> Run:

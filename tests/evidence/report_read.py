@@ -16,7 +16,7 @@ from reconciler.evidence.pack.material import Material
 KNOWN = {
     *("html", "head", "meta", "title", "style", "body", "nav", "a", "article", "header", "section", "strong", "figure"),
     *("h1", "h2", "p", "ul", "li", "dl", "div", "dt", "dd", "table", "thead", "tbody", "tr", "th", "td", "span", "br"),
-    *("figcaption", "svg", "line", "text", "polygon", "polyline", "circle", "footer"),
+    *("figcaption", "svg", "line", "text", "polygon", "polyline", "circle", "rect", "footer"),
 }
 
 
@@ -44,6 +44,14 @@ class Read:
     @property
     def facts(self) -> dict[str, str]:
         return {_text(row[0]): _text(row[1]) for table in self.tables("facts") for row in table.iter("tr")}
+
+    @property
+    def title(self) -> str:
+        return _text(next(self.sheet.iter("h1")))
+
+    @property
+    def tiles(self) -> dict[str, str]:
+        return {_text(one[0]): _text(one[1]) for tiles in self.sheet.iter("dl") for one in tiles}
 
     @property
     def left(self) -> list[str]:

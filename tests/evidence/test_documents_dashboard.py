@@ -60,7 +60,7 @@ def test_a_good_switch_has_its_title_and_every_series(tmp_path: Path, words: lis
         "queue",
         "limit <= 60s",
         "kept",
-        "real users by green",
+        "all requests, by green",
     ):
         assert one in words, one
     assert not [one for one in words if "not measured" in one]
@@ -68,7 +68,7 @@ def test_a_good_switch_has_its_title_and_every_series(tmp_path: Path, words: lis
 
 def test_a_rollback_is_marked_and_its_failures_are_counted(tmp_path: Path, words: list[str]) -> None:
     draw(rolled_back().material(tmp_path))
-    assert "RolledBack; zero downtime: refuted" in words
+    assert "RolledBack; zero downtime: not kept" in words
     assert "rollback" in words
     assert "failed: 8" in words
 

@@ -90,14 +90,16 @@ def logbook(material: Material) -> str:
 
 def _head(material: Material) -> str:
     began, first = material.steps.began, moment(material.steps.entries[0].at)
+    drill = f" as a drill ({began.drill}), with stable's own version" if began.drill else ""
     sentences = [
         f"On {day(first)} at {clock(first)} (UTC, like all times here) transition {plain(material.transition)} of "
-        f"{plain(material.environment)} began, from {plain(began.stable)} to {plain(began.newcomer)}, for revision "
-        f"{plain(began.revision[:12])}.",
+        f"{plain(material.environment)} began{drill}, from {plain(began.stable)} to {plain(began.newcomer)}, for "
+        f"revision {plain(began.revision[:12])}.",
         f"It was to go back at once: {plain(began.back)}." if began.back else "",
         _plan(material),
     ]
-    return f"# Logbook of {plain(material.environment)}, {plain(material.transition)}\n\n{_joined(sentences)}"
+    named = f" (drill: {began.drill})" if began.drill else ""
+    return f"# Logbook of {plain(material.environment)}, {plain(material.transition)}{named}\n\n{_joined(sentences)}"
 
 
 def _plan(material: Material) -> str:
@@ -223,6 +225,9 @@ def _bad(event: Event) -> bool:
 
 
 def _back(event: RollbackBegan, at: str) -> Iterator[str]:
+    if measured.rehearsed(event):
+        yield f"At {at} it began to go back, which is what was rehearsed."
+        return
     yield f"At {at} it began to go back ({plain(event.condition)}): {plain(event.reason)}."
     if event.hold:
         yield "The newcomer's version is held: it is not tried again until another is pinned, or somebody says retry."
@@ -239,18 +244,28 @@ def _figures(material: Material, chapter: Chapter) -> Iterator[str]:
     for gate in material.gates:
         if gate.gate in names:
             value = f", with {plain(gate.highest or gate.value)}" if gate.value else ""
-            limit = f" (limit {plain(gate.limit)})" if gate.limit else ""
+            limit = f" (expected: {plain(gate.limit)})" if gate.limit else ""
             yield f"The last answer of {plain(gate.gate)} was {plain(gate.outcome)}{value}{limit}."
 
 
 def _users(material: Material) -> Iterator[str]:
-    users, found = material.account.users, material.account
+    users, found, all_ = material.account.users, material.account, material.served
+    if all_.whole:
+        yield (
+            f"The gateway counted {count(all_.requests)} requests, users' and test requests together, of which "
+            f"{count(all_.failed)} failed."
+        )
+    else:
+        yield f"What the gateway counted is not on record for {seconds(all_.uncounted)}."
+    for begin, end in found.breaks:
+        yield f"Nobody measured from {clock(begin)} to {clock(end)}."
     if users is None:
-        yield "No request was sent as users send theirs, so what users met is unknown."
+        yield "No test request was sent as users send theirs."
         return
+    unknown = f", and of {count(users.unknown)} it is unknown" if users.unknown else ""
     yield (
-        f"Over the whole transition {count(users.sent)} requests were sent as users send theirs: {count(users.ok)} "
-        f"were answered well, {count(users.failed)} failed, and of {count(users.unknown)} it is unknown; their P95 was "
+        f"Over the whole transition {count(users.sent)} test requests were sent as users send theirs: "
+        f"{count(users.ok)} were answered well, {count(users.failed)} failed{unknown}; their P95 was "
         f"{seconds(users.p95)}."
     )
     if found.sessions.opened:
@@ -269,6 +284,9 @@ def _next(material: Material, entries: Sequence[Entry], later: Sequence[Entry] |
 
 
 def _after(material: Material, ended: Ended) -> str:
+    turned = measured.rollback(material.steps.entries)
+    if turned and measured.rehearsed(turned[1]):
+        return "The drill did what it was to rehearse; next, the slot that it used is stopped."
     if ended.phase is not Phase.SUCCEEDED:
         return "Next, nothing more is tried before somebody asks for it or commits something else."
     if not material.plans:
@@ -298,7 +316,8 @@ def _end(material: Material) -> str:
 
 def plain(text: object) -> str:
     """Text that somebody else has written, so that it is no markup, and ends without a full stop."""
-    return re.sub(r"([\\`*\[\]<>|&#])", r"\\\1", printable(text)).rstrip(".")
+    found = re.sub(r"([\\`*\[\]|#]|<(?=[A-Za-z/!?])|&(?=[A-Za-z#]))", r"\\\1", printable(text))
+    return found.rstrip(".")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from reconciler.core.events import (
     Event,
     Intended,
     LetGo,
+    Phase,
     RestoreTried,
     RollbackBegan,
     SnapshotTaken,
@@ -18,7 +19,10 @@ from reconciler.core.events import (
 from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack.material import Material
+from reconciler.evidence.pack.served import GRAIN
 from reconciler.journal.entry import Entry
+
+OFTEN = 1.0  # seconds between two records of a gateway that stands as it stood
 
 
 def without_owner(entries: Sequence[Entry]) -> float | None:
@@ -55,6 +59,19 @@ def to_safety(entries: Sequence[Entry]) -> float | None:
 
 def rollback(entries: Sequence[Entry]) -> tuple[float, RollbackBegan] | None:
     return next(((moment(one.at), one.event) for one in entries if isinstance(one.event, RollbackBegan)), None)
+
+
+def turned_back(material: Material) -> bool:
+    """It ended otherwise than at its end: what was to come did not."""
+    ended = material.steps.ended
+    return ended is not None and ended.phase is not Phase.SUCCEEDED
+
+
+def known_until(material: Material) -> float:
+    """Until when the last weights that were read are taken to have held: to the end, where the gateway was read shortly
+    before it."""
+    last, ended = material.traffic.last or 0.0, moment(material.steps.entries[-1].at)
+    return max(last, ended) if ended - last <= GRAIN + OFTEN else last
 
 
 def snapshots(entries: Sequence[Entry]) -> list[SnapshotTaken]:

@@ -15,10 +15,10 @@ def printable(text: object, longest: int = LONGEST) -> str:
     return " ".join(found.split()) if len(found) <= longest else " ".join(found[:longest].split()) + "..."
 
 
-def clock(at: float | None) -> str:
-    """The time of day in UTC, to the millisecond; `at` in seconds since 1970."""
+def clock(at: float | None, zone: timezone = UTC) -> str:
+    """The time of day, to the millisecond; `at` in seconds since 1970."""
     found = _utc(at)
-    return f"{found:%H:%M:%S}.{found.microsecond // 1000:03}" if found else NEVER
+    return f"{found.astimezone(zone):%H:%M:%S}.{found.microsecond // 1000:03}" if found else NEVER
 
 
 def day(at: float | None) -> str:

@@ -27,6 +27,7 @@ from reconciler.core.events import (
 from reconciler.core.steps import Result
 from reconciler.evidence.access import moment
 from reconciler.evidence.documents.causes import causes
+from reconciler.evidence.documents.measured import rehearsed
 from reconciler.evidence.documents.plain import clock, count, day, minute, printable, seconds, times
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.verdict import verdict
@@ -49,7 +50,8 @@ def switch_log(material: Material) -> str:
 
 def _head(material: Material) -> Iterator[str]:
     began, first = material.steps.began, material.steps.entries[0]
-    yield f"{printable(material.environment)}: transition {printable(material.transition)}"
+    drill = f"drill ({began.drill}), " if began.drill else ""
+    yield f"{printable(material.environment)}: {drill}transition {printable(material.transition)}"
     yield f"{printable(began.stable)} -> {printable(began.newcomer)}, revision {printable(began.revision[:12])}"
     yield f"It began on {day(moment(first.at))}. All times are UTC."
 
@@ -101,7 +103,7 @@ def _word(event: Event) -> str:
         case Judged():
             return "gates"
         case RollbackBegan():
-            return "GO BACK"
+            return "back" if rehearsed(event) else "GO BACK"
         case Began():
             return "begin"
         case Ended() | Adopted():
@@ -129,9 +131,12 @@ def _measured(material: Material) -> Iterator[str]:
         ok, failed, unknown = count(road.ok), count(road.failed), count(road.unknown)
         sums = f"{count(road.sent)} sent = {ok} ok + {failed} failed + {unknown} unknown"
         slow = f"P50 {seconds(road.p50)}, P95 {seconds(road.p95)}, P99 {seconds(road.p99)}" if road.ok else "no latency"
-        yield f"  requests by the road {printable(name)}: {sums}; {slow}"
+        yield f"  test requests by the road {printable(name)}: {sums}; {slow}"
     if not found.roads:
-        yield "  requests: none, nothing was measured"
+        yield "  test requests: none, nothing was measured"
+    yield from _counted(material)
+    for begin, end in found.breaks:
+        yield f"  nobody measured from {clock(begin)} to {clock(end)}, for {seconds(end - begin)}"
     held = found.sessions
     yield f"  sessions: {held.opened} opened before = {held.kept} kept + {held.lost} lost + {held.unknown} unknown"
     for gate in material.gates:
@@ -141,6 +146,20 @@ def _measured(material: Material) -> Iterator[str]:
         yield f"  {printable(said, 900)}"
     for cause in causes(material):
         yield f"  warning, {times(cause.count)}, {printable(cause.source)}: {printable(cause.text)}"
+
+
+def _counted(material: Material) -> Iterator[str]:
+    """As `reconcile kpi` counts; a gateway cannot tell users' requests from ours."""
+    found = material.served
+    for slot, one in found.slots.items():
+        whole = "" if found.whole else ", at least"
+        yield f"  counted by the gateway in {slot}{whole}: {count(one.failed)} of {count(one.requests)} requests failed"
+    for slot, more in found.later.items():
+        yield f"  counted by the gateway in {slot}, and not told by the journal: {count(more)} more errors"
+    if not found.whole:
+        yield f"  for {seconds(found.uncounted)} it is not on record what the gateway counted"
+    down = f"at least {seconds(found.out)}" if found.down is None else seconds(found.down)
+    yield f"  downtime: {'unknown' if found.down is None and not found.out else down}"
 
 
 def _end(material: Material) -> Iterator[str]:

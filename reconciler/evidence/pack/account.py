@@ -14,10 +14,10 @@ from reconciler.evidence.pack.held import Retention, Sessions
 from reconciler.evidence.pack.latencies import Latencies
 from reconciler.evidence.pack.numbers import Numbers, told
 from reconciler.evidence.pack.place import REQUESTS
-from reconciler.evidence.pack.requests import Outcome
+from reconciler.evidence.pack.requests import TAIL, Outcome
 
 AT_ONCE = 1.0  # seconds: a recorder that begins so soon after a transition has missed nothing of it
-SHOWN = 20  # failed requests that are named one by one
+SHOWN = 20  # failed requests, and times without a recorder, that are named one by one
 STRAY = 3  # those whose time is none of the transition, likewise
 AROUND = 60.0  # seconds before and after a transition: two clocks may differ a little, and an answer may be awaited
 ROADS = 100  # that are told apart
@@ -50,13 +50,14 @@ class Account:
     gap: float | None  # the longest time between two successes on the users' road
     gap_at: float | None  # seconds since 1970
     down: float  # in which users' requests failed
-    unwatched: float  # in which no recorder was there
+    unwatched: float  # in which no recorder was there, until `TAIL` after the end
     sessions: Retention
     failures: tuple[Mapping[str, Any], ...]  # the first of those that failed
     complete: bool = False  # whoever recorded was there at its end
     repeated: tuple[str, ...] = ()  # the first requests that have more than one record
     stray: tuple[str, ...] = ()  # the first ones whose time is none of this transition: nothing rests on it
     others: int = 0  # records of the gateway and of gates that could not be written
+    breaks: tuple[tuple[float, float], ...] = ()  # the first of the times of `unwatched`, from and to: since 1970
 
     @property
     def users(self) -> Totals | None:
@@ -90,7 +91,8 @@ class Ledger:
         self._numbers, self._stray, self._others = Numbers(), list[str](), 0
         self._course, self._sessions = Course(), Sessions(first, last)
         self._failures: list[Mapping[str, Any]] = []
-        self._dropped, self._unheard, self._unwatched = 0, 0, 0.0
+        self._dropped, self._unheard = 0, 0
+        self._breaks: list[tuple[float, float]] = []  # times without a recorder: from and to
         self._latest: float | None = None  # of what is recorded, the latest end
         self._transition, self._ended, self._complete = began, ended, False
 
@@ -118,11 +120,17 @@ class Ledger:
 
     def _began(self, at: float) -> None:
         if self._latest is not None:
-            self._unwatched += max(0.0, at - self._latest)
+            self._breaks.append((self._latest, max(at, self._latest)))
             self._course.pause()
         elif self._transition is not None and at - self._transition > AT_ONCE:
-            self._unwatched += at - self._transition
+            self._breaks.append((self._transition, at))
         self._latest, self._complete = at, False
+
+    def look(self, record: Mapping[str, Any]) -> None:
+        """At the gateway, by the same recorder: it was there. After all requests."""
+        at = float(record["at"])
+        self._latest = max(self._latest or at, at)
+        self._breaks = [(at if begin < at < end else begin, end) for begin, end in self._breaks]
 
     def _number(self, record: Mapping[str, Any]) -> None:
         number = record["n"]
@@ -153,9 +161,15 @@ class Ledger:
         early = self._transition is not None and start < self._transition - AROUND
         return early or (self._ended is not None and end > self._ended + AROUND)
 
+    def _without(self) -> list[tuple[float, float]]:
+        """Times without a recorder. Where nobody came back, it lasts until requests count no more."""
+        cut = None if self._complete or self._ended is None else self._ended + TAIL
+        last = self._latest if self._latest is not None else self._transition
+        return [*self._breaks, *([(last, cut)] if cut is not None and last is not None and cut > last else [])]
+
     def account(self) -> Account:
         self._course.end()
-        course = self._course
+        course, without = self._course, self._without()
         return Account(
             {name: road.totals() for name, road in sorted(self._roads.items())},
             self._numbers.missing(),
@@ -164,13 +178,14 @@ class Ledger:
             round(course.longest, 3) if course.longest_at is not None else None,
             round(course.longest_at, 3) if course.longest_at is not None else None,
             round(course.down, 3),
-            round(self._unwatched, 3),
+            round(sum(end - begin for begin, end in without), 3),
             self._sessions.retention(),
             tuple(self._failures),
             self._complete,
             tuple(told(name) for name in self._numbers.repeated),
             tuple(self._stray),
             self._others,
+            tuple((round(begin, 3), round(end, 3)) for begin, end in without[:SHOWN]),
         )
 
 

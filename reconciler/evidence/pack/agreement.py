@@ -43,13 +43,15 @@ def key(what: Act | Event) -> str:
             return str(phase)
         case SoakBegan() | LetGo():
             return describe(what)
-        case RollbackBegan():
-            return BACK
+        case RollbackBegan(condition=condition):
+            return REHEARSED if condition == DRILL else BACK
         case _:
             return describe(what) if isinstance(what, Act) else ""
 
 
 BACK = "going back"
+REHEARSED = "going back, as rehearsed"  # in a drill: a step like others, planned from the beginning
+DRILL = "Drill"  # the condition of that
 
 
 @dataclass(frozen=True, slots=True)

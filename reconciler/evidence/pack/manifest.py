@@ -22,7 +22,8 @@ from reconciler.evidence.pack.place import MANIFEST, Pack, is_transition
 from reconciler.evidence.pack.verdict import verdict
 from reconciler.journal.codec import canonical
 
-FORMAT = 2  # 2: `previous` names every pack before it that nothing was chained to yet, by the bytes of its manifest
+FORMAT = 2  # 2: failed requests and downtime as `reconcile kpi` counts them, unwatched also after a kill, `watch`; and
+# `previous` names every pack before it that nothing was chained to yet, by the bytes of its manifest
 LARGEST = 1 << 24  # bytes
 _CHUNK = 1 << 20
 
@@ -63,7 +64,9 @@ class _File(_Strict):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class _Verdict(_Strict):
+class _Verdict(_Strict, extra="allow"):
+    """Compared as a whole with what is computed."""
+
     zero_downtime: str
     outcome: str
     reasons: list[str]

@@ -17,6 +17,7 @@ from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SC
 from reconciler.evidence.pack.readings import Judgement, Judgements
 from reconciler.evidence.pack.requests import TAIL
 from reconciler.evidence.pack.series import Gatherer, Series
+from reconciler.evidence.pack.served import Served, served
 from reconciler.evidence.pack.steps import Slice
 from reconciler.evidence.pack.stream import read
 from reconciler.evidence.pack.watch import Watch, Watching
@@ -51,6 +52,7 @@ class Material:
     near: Series  # the same around the changes of weight, closer
     scripts: tuple[str, ...]  # of `place.SCRIPTS`, those that are there
     watch: Watch
+    served: Served
 
     @property
     def plan(self) -> dict[str, Any] | None:
@@ -60,6 +62,7 @@ class Material:
         """What is counted and measured, as JSON has it."""
         counted = {"requests": asdict(self.account), "gateway": asdict(self.traffic)}
         counted["watch"] = asdict(self.watch)
+        counted["served"] = asdict(self.served)
         agreed = {key: value for key, value in asdict(self.agreement).items() if key != "pairs"}
         shifts = [asdict(shift) for shift in self.shifts]
         return {**counted, "gates": [asdict(gate) for gate in self.gates], "runbook": agreed, "shifts": shifts}
@@ -78,14 +81,24 @@ def gather(pack: Pack) -> Material:
     watching = Watching(first, ended + TAIL)
     _feed(read(pack.file(GATEWAY)), watching.look)
     _feed(read(pack.file(REQUESTS)), ledger.take, watching.request, *(one.request for one in seen))
-    _feed(read(pack.file(GATEWAY)), tally.take, *(one.look for one in seen))
+    _feed(read(pack.file(GATEWAY)), tally.take, ledger.look, *(one.look for one in seen))
     _feed(read(pack.file(READINGS)), answers.take, *(one.answer for one in seen))
     whole, near = (one.series() for one in seen)
     scripts = tuple(name for name in SCRIPTS if pack.file(name).is_file())
     agreed = steps.agreement(found, plans)
     traffic = tally.traffic()
     watch = watching.watch(traffic.counted)
-    said = (ledger.account(), traffic, answers.told(), agreed, whole, near, scripts, watch)
+    said = (
+        ledger.account(),
+        traffic,
+        answers.told(),
+        agreed,
+        whole,
+        near,
+        scripts,
+        watch,
+        served(found.entries, traffic),
+    )
     return Material(found.rows[0].environment, found.began.transition, plans, found, shifts, *said)
 
 

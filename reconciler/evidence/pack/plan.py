@@ -111,6 +111,7 @@ def _policy(spec: Spec) -> dict[str, Any]:
             "rollbackWindow": spec.rollback_window,
         },
         "onFailure": str(spec.on_failure),
+        "snapshot": spec.snapshot is not None,
         "migration": asdict(spec.migration) if spec.migration else None,
     }
 

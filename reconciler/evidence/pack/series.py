@@ -55,7 +55,7 @@ class Bucket:
 
 @dataclass(slots=True)
 class Served:
-    """What the gateway counted of real users, from one look to the next."""
+    """What the gateway counted on the users' road, users' requests and ours together, from one look to the next."""
 
     seconds: float = 0.0
     requests: Counter[str] = field(default_factory=Counter)  # by slot

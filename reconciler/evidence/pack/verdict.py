@@ -1,7 +1,7 @@
 """What a pack proves about the users of one transition: nothing lost, something lost, or not known.
 
-By the requests and sessions that were sent as users send theirs, and by the gateway's own counters. Missing data prove
-nothing, in either direction.
+By the test requests and sessions that were sent as users send theirs, and by what the gateway counted of all requests
+on the users' road. Missing data prove nothing, in either direction.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.model import Slot
+from reconciler.evidence.documents.plain import clock
 from reconciler.evidence.pack.account import Account
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.watch import gaps
@@ -29,35 +30,40 @@ class Verdict:
     zero_downtime: Proof
     outcome: str
     reasons: tuple[str, ...]
+    drill: str = ""  # its kind; empty: it was none
 
 
 def verdict(material: Material) -> Verdict:
-    refuted = [*_against(material.account), *_met(material, material.steps.began.newcomer.slot)]
+    refuted = [*_against(material), *_met(material, material.steps.began.newcomer.slot)]
     open_ = [*_missing(material), *_met(material, material.steps.began.stable.slot)]
     ended = material.steps.ended
     outcome = str(ended.phase) if ended else "unfinished"
+    drill = str(material.steps.began.drill or "")
     if refuted:
-        return Verdict(Proof.REFUTED, outcome, (*refuted, *open_))
+        return Verdict(Proof.REFUTED, outcome, (*refuted, *open_), drill)
     if open_:
-        return Verdict(Proof.NOT_PROVED, outcome, tuple(open_))
-    return Verdict(Proof.PROVED, outcome, tuple(_for(material.account)))
+        return Verdict(Proof.NOT_PROVED, outcome, tuple(open_), drill)
+    return Verdict(Proof.PROVED, outcome, tuple(_for(material.account)), drill)
 
 
-def _against(found: Account) -> Iterator[str]:
+def _against(material: Material) -> Iterator[str]:
+    found = material.account
     users, sessions = found.users, found.sessions
     if users and users.failed:
-        yield f"{users.failed:,} of {users.sent:,} requests on the users' road failed, over {found.down:.3f} s"
+        yield f"{users.failed:,} of {users.sent:,} test requests failed, over {found.down:.3f} s"
+    if material.served.out:
+        yield f"nobody could serve users for {material.served.out:.3f} s"
     if sessions.lost:
         yield f"{sessions.lost} of {sessions.opened} sessions were lost"
 
 
 def _met(material: Material, slot: Slot) -> Iterator[str]:
-    """Errors that the gateway counted. The newcomer's are the switch's; whether stable's are, nobody can tell. Gateways
-    differ in whether a refused connection is an error too, so the larger of the two counts."""
-    counted = material.traffic.counted.get(str(slot)) or {}
-    errors = max(counted.get("errors", 0), counted.get("refused", 0))
-    if errors:
-        yield f"the gateway counted {errors:,} errors of {counted['requests']:,} users' requests in {slot}"
+    """Errors that the gateway counted. The newcomer's are the switch's; whether stable's are, nobody can tell."""
+    counted, later = material.served.slots[str(slot)], material.served.later.get(str(slot), 0)
+    if counted.failed:
+        yield f"the gateway counted {counted.failed:,} errors of {counted.requests:,} requests in {slot}"
+    if later:
+        yield f"the gateway counted {later:,} errors in {slot} that the journal does not tell of"
 
 
 def _missing(material: Material) -> Iterator[str]:
@@ -68,9 +74,9 @@ def _missing(material: Material) -> Iterator[str]:
     if not found.complete:
         yield "the recording was cut off before the end"
     if users is None or not users.ok:
-        yield "no request on the users' road was answered: nothing was measured"
+        yield "no test request was answered: nothing was measured"
     if users and users.unknown:
-        yield f"of {users.unknown:,} requests on the users' road nobody knows what became of them"
+        yield f"of {users.unknown:,} test requests nobody knows what became of them"
     if found.missing or found.unheard:
         yield f"of {found.missing + found.unheard:,} requests there is no record of what became of them"
     yield from (f"there is more than one record of {one}" for one in found.repeated)
@@ -79,9 +85,13 @@ def _missing(material: Material) -> Iterator[str]:
         yield f"{found.dropped:,} records of requests could not be written"
     if found.others:
         yield f"{found.others:,} records of the gateway and of gates could not be written"
-    if found.unwatched:
-        yield f"nobody measured for {found.unwatched:.3f} s"
     yield from gaps(material.watch, _removed(material))
+    yield from (
+        f"nobody measured from {clock(begin)} to {clock(end)} UTC, for {end - begin:.3f} s"
+        for begin, end in found.breaks
+    )
+    if material.served.uncounted:
+        yield f"for {material.served.uncounted:.3f} s it is not on record what the gateway counted"
     if sessions.unknown:
         yield f"{sessions.unknown} of {sessions.opened} sessions were not used again after the switch"
 
@@ -94,7 +104,7 @@ def _removed(material: Material) -> frozenset[str] | None:
 
 def _for(found: Account) -> Iterator[str]:
     if found.users and found.users.p95 is not None:
-        yield f"{found.users.sent:,} requests on the users' road, 0 failed, P95 {found.users.p95:.3f} s"
+        yield f"{found.users.sent:,} test requests, sent as users send theirs, 0 failed, P95 {found.users.p95:.3f} s"
     if found.gap is not None:
         yield f"never longer than {found.gap:.3f} s from one success to the next"
     if found.sessions.opened:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reconciler.evidence.documents.measured import span
+from reconciler.evidence.documents.measured import rehearsed, rollback, span
 from reconciler.evidence.documents.picture.marks import Mark, marks
 from reconciler.evidence.documents.picture.panels import PANELS
 from reconciler.evidence.documents.plain import clock, day, printable, seconds
@@ -24,7 +24,7 @@ SIZE, DOTS = (16.0, 10.0), 100  # inches, and dots per inch: 1600 x 1000
 SENTENCES = {
     Proof.PROVED: ("zero downtime: proved", "#1a7f4b"),
     Proof.NOT_PROVED: ("zero downtime: not proved", "#9a6700"),
-    Proof.REFUTED: ("zero downtime: refuted", "#b3261e"),
+    Proof.REFUTED: ("zero downtime: not kept", "#b3261e"),
 }
 STYLE: Any = {
     "font.family": "DejaVu Sans",  # matplotlib's own, so that it looks the same everywhere
@@ -61,12 +61,12 @@ def draw(material: Material) -> bytes:
 def _title(figure: Figure, material: Material) -> None:
     began, found = material.steps.began, verdict(material)
     words, colour = SENTENCES[found.zero_downtime]
-    first, last = span(material)
-    names = _latin(f"{material.environment}: {began.stable} to {began.newcomer}", 90)
+    first, last, turned = *span(material), rollback(material.steps.entries)
+    ended = f"{found.outcome}, as rehearsed" if turned and rehearsed(turned[1]) else found.outcome
+    drill = f"drill ({found.drill}), " if found.drill else ""
+    names = _latin(f"{material.environment}: {drill}{began.stable} to {began.newcomer}", 90)
     figure.text(0.06, 0.972, names, fontsize=16, fontweight="bold", va="center")
-    figure.text(
-        0.97, 0.972, f"{found.outcome}; {words}", fontsize=14, fontweight="bold", color=colour, ha="right", va="center"
-    )
+    figure.text(0.97, 0.972, f"{ended}; {words}", fontsize=14, fontweight="bold", color=colour, ha="right", va="center")
     lasts = f"{clock(first)[:8]} to {clock(last)[:8]} UTC ({seconds(last - first)})"
     when = f"{day(first)}, {lasts}, {_latin(material.transition, 60)}"
     figure.text(0.06, 0.942, when, color="#5b6875", va="center")

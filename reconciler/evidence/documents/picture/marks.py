@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from reconciler.core.events import Admitted, ApprovalAsked, Ended, Event, LetGo, RollbackBegan, SoakBegan, StepPassed
 from reconciler.evidence.access import moment
+from reconciler.evidence.documents.measured import rehearsed
 from reconciler.evidence.pack.material import Material
 
 
@@ -21,7 +22,11 @@ def marks(material: Material) -> Iterator[Mark]:
         yield Mark(shift.at, f"{shift.weight} %")
     for entry in material.steps.entries:
         if name := _name(entry.event):
-            yield Mark(moment(entry.at), name, isinstance(entry.event, RollbackBegan))
+            yield Mark(moment(entry.at), name, _grave(entry.event))
+
+
+def _grave(event: Event) -> bool:
+    return isinstance(event, RollbackBegan) and not rehearsed(event)
 
 
 def _name(event: Event) -> str:

@@ -37,14 +37,14 @@ def weights(axes: Axes, material: Material, _series: Series) -> None:
 
 
 def requests(axes: Axes, material: Material, series: Series) -> None:
-    """Each second, on the users' road; and what the gateway counted of real users."""
+    """Each second, on the users' road; and what the gateway counted there: users' requests and ours."""
     found = {number: bucket for number, bucket in series.buckets.items() if bucket.users}
     if not found and not series.served:
         _nothing(axes, "no request was recorded")
         return
     _counted(axes, series)
     sent = [(number, sum(bucket.users.values()) / series.covered(number)) for number, bucket in sorted(found.items())]
-    _line(axes, series, sent, "#1c2733", "synthetic, users' road", width=1.4)
+    _line(axes, series, sent, "#1c2733", "test requests", width=1.4)
     _failed(axes, material, series)
 
 
@@ -65,7 +65,7 @@ def _counted(axes: Axes, series: Series) -> None:
     found = sorted(series.served.items())
     for slot in map(str, Slot):
         line = [(number, one.requests[slot] / one.seconds) for number, one in found if slot in one.requests]
-        _line(axes, series, line, COLOURS[slot], f"real users by {slot}")
+        _line(axes, series, line, COLOURS[slot], f"all requests, by {slot}")
 
 
 def latency(axes: Axes, _material: Material, series: Series) -> None:

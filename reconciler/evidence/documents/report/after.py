@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from reconciler.core.events import Phase, StepPassed
 from reconciler.core.model import HandOver
-from reconciler.evidence.documents.measured import of, soaked, without_owner
+from reconciler.evidence.documents.chapters import Chapter
+from reconciler.evidence.documents.measured import of, soaked, turned_back, without_owner
 from reconciler.evidence.documents.plain import printable
-from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
+from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section, missed
 from reconciler.evidence.documents.report.said import lasting, said
 from reconciler.evidence.pack.material import Material
 
@@ -36,7 +37,11 @@ def _sessions(material: Material) -> Row:
     """One by one: opened before the first weight, and used after the last one."""
     item, found = said("row.sessions"), material.account.sessions
     if found.percent is None:
-        return Row(item, said("noSessions"), Result.NOT_MEASURED, ALL)
+        asked = Gates(material).of("sessions") or not material.plans
+        result = Result.NOT_MEASURED if asked else Result.NOT_ASKED
+        if asked and turned_back(material) and not material.shifts:
+            result = Result.NOT_REACHED
+        return Row(item, said("noSessions"), result, ALL)
     sums = {name: str(getattr(found, name)) for name in ("opened", "kept", "lost", "unknown")}
     value = said("sessions", percent=f"{found.percent:g}", **sums)
     if found.lost:
@@ -53,6 +58,8 @@ def _handed(material: Material) -> Row:
     handed = {name for event in events if isinstance(event, StepPassed) for name in event.handed}
     gap = without_owner(material.steps.entries)
     if not handed.issuperset(asked) or gap is None:
+        if missed(material, Chapter.HAND_OVER):
+            return Row(item, said("notReachedBefore"), Result.NOT_REACHED)
         return Row(item, said("notHandedOver", names=", ".join(map(printable, asked))), Result.NOT_MEASURED)
     return Row(item, said("handedOver", names=", ".join(map(printable, asked)), gap=lasting(gap)), Result.PASS)
 
@@ -62,6 +69,8 @@ def _soaked(material: Material) -> Row:
     asked = lasting(material.plans[-1]["durations"]["soak"]) if material.plans else ""
     limit = said("atLeast", value=asked) if asked else ""
     if lasted is None:
-        return Row(item, said("noSoak"), Result.NOT_MEASURED, limit)
+        result = Result.NOT_REACHED if turned_back(material) else Result.NOT_MEASURED
+        return Row(item, said("noSoak"), result, limit)
     through = ended is not None and ended.phase is Phase.SUCCEEDED
-    return Row(item, said("soaked", seconds=lasting(lasted)), Result.PASS if through else Result.NOT_MEASURED, limit)
+    back = Result.NOT_REACHED if turned_back(material) else Result.NOT_MEASURED
+    return Row(item, said("soaked", seconds=lasting(lasted)), Result.PASS if through else back, limit)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from reconciler.core.model import DrillKind
 from reconciler.core.reading import Trial
 from reconciler.evidence.documents.measured import rehearsed, rollback, snapshots, to_safety, trials
-from reconciler.evidence.documents.plain import clock, count, printable, size
+from reconciler.evidence.documents.plain import count, printable, size
 from reconciler.evidence.documents.report.lines import Result, Row, Section
-from reconciler.evidence.documents.report.said import Text, lasting, said
+from reconciler.evidence.documents.report.said import Moment, Text, lasting, said
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.place import SCRIPTS
 
@@ -28,8 +28,8 @@ def _needed(material: Material) -> Row:
         return Row(said("row.rollback"), value, Result.NOTED if known else Result.NOT_MEASURED)
     at, event = found
     if rehearsed(event):
-        return Row(said("row.rollback"), said("rollbackRehearsed", at=clock(at)), Result.NOTED)
-    value = said("rollbackNeeded", at=clock(at), condition=printable(event.condition))
+        return Row(said("row.rollback"), said("rollbackRehearsed", at=Moment(at)), Result.NOTED)
+    value = said("rollbackNeeded", at=Moment(at), condition=printable(event.condition))
     return Row(said("row.rollback"), value, Result.NOTED, note=printable(event.reason))
 
 
@@ -45,9 +45,11 @@ def _safety(material: Material) -> Row:
 
 
 def _scripts(material: Material) -> Row:
-    if material.scripts:
-        return Row(said("row.script"), ", ".join(material.scripts), Result.PASS, note=said("inPack"))
-    return Row(said("row.script"), said("noScript", names=", ".join(SCRIPTS)), Result.NOT_MEASURED)
+    """That they are there is all that a pack can tell; neither of them was run for it."""
+    item = said("row.script")
+    if not material.scripts:
+        return Row(item, said("noScript", names=", ".join(SCRIPTS)), Result.NOT_MEASURED)
+    return Row(item, tuple(said(f"script.{name}") for name in material.scripts), Result.NOTED, note=said("inPack"))
 
 
 def _snapshots(material: Material) -> Iterator[Row]:
@@ -56,7 +58,9 @@ def _snapshots(material: Material) -> Iterator[Row]:
         value = said("snapshot", name=printable(one.name), size=size(one.size))
         yield Row(said("row.snapshot"), value, Result.PASS, note=f"SHA-256 {printable(one.digest)}")
     if not found:
-        yield Row(said("row.snapshot"), said("noSnapshot"), Result.NOT_MEASURED)
+        asked = material.plan is None or material.plan.get("snapshot", True)  # older plans do not say
+        value, result = (said("noSnapshot"), Result.NOT_MEASURED) if asked else (said("noneAsked"), Result.NOT_ASKED)
+        yield Row(said("row.snapshot"), value, result)
 
 
 def _trials(material: Material) -> Iterator[Row]:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from reconciler.core.events import Admitted, ApprovalAsked, Approved, Migrated, StagePassed
 from reconciler.core.model import Stage
 from reconciler.evidence.access import moment
-from reconciler.evidence.documents.measured import of
-from reconciler.evidence.documents.plain import minute, printable
-from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
-from reconciler.evidence.documents.report.said import Text, said
+from reconciler.evidence.documents.chapters import Chapter
+from reconciler.evidence.documents.measured import of, turned_back
+from reconciler.evidence.documents.plain import printable
+from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section, missed
+from reconciler.evidence.documents.report.said import Moment, Text, said
 from reconciler.evidence.pack.material import Material
 
 
@@ -49,7 +50,9 @@ def _migrated(material: Material) -> Row:
         note = printable(event.evidence) or ""
         return Row(item, said("migrated", version=printable(event.version)), Result.PASS, note=note)
     if material.plans and not material.plans[-1]["migration"] and not material.steps.began.migrates:
-        return Row(item, said("noMigration"), Result.NOTED)
+        return Row(item, said("noMigration"), Result.NOT_ASKED)
+    if missed(material, Chapter.MIGRATE):
+        return Row(item, said("notReachedBefore"), Result.NOT_REACHED)
     return Row(item, said("notMigrated"), Result.NOT_MEASURED)
 
 
@@ -59,11 +62,12 @@ def _passed(material: Material) -> Row:
         if isinstance(entry.event, StagePassed) and entry.event.stage is Stage.PREFLIGHT:
             return Row(
                 said("row.preflight"),
-                said("stagePassed", at=minute(moment(entry.at))),
+                said("stagePassed", at=Moment(moment(entry.at), day=True)),
                 Result.PASS,
                 note=printable(entry.event.evidence),
             )
-    return Row(said("row.preflight"), said("stageNotPassed"), Result.NOT_MEASURED)
+    result = Result.NOT_REACHED if turned_back(material) else Result.NOT_MEASURED
+    return Row(said("row.preflight"), said("stageNotPassed"), result)
 
 
 def _approved(material: Material) -> Row:
@@ -72,9 +76,12 @@ def _approved(material: Material) -> Row:
     if not asked:
         required = material.plan["approvals"] if material.plan else None
         none: Text = said("noApproval") if material.plan and not required else said("notApproved")
-        return Row(item, none, Result.NOTED if material.plan and not required else Result.NOT_MEASURED)
+        if material.plan and not required:
+            return Row(item, none, Result.NOT_ASKED)
+        return Row(item, none, Result.NOT_REACHED if turned_back(material) else Result.NOT_MEASURED)
     names = ", ".join(printable(one.event.by) for one in given if isinstance(one.event, Approved)) or said("nobody")
     admitted = bool(of(entries, Admitted))
     stages = ", ".join(str(one.event.stage) for one in asked if isinstance(one.event, ApprovalAsked))
+    open_ = Result.NOT_REACHED if turned_back(material) else Result.NOT_MEASURED
     value = said("approved", stages=stages, names=names)
-    return Row(item, value, Result.PASS if admitted else Result.NOT_MEASURED)
+    return Row(item, value, Result.PASS if admitted else open_)

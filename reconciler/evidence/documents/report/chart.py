@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timezone
+from typing import NamedTuple
 
 from reconciler.core.model import Slot
+from reconciler.evidence.access import moment
+from reconciler.evidence.documents.measured import known_until
 from reconciler.evidence.documents.measured import rollback as going_back
 from reconciler.evidence.documents.plain import clock
 from reconciler.evidence.pack.material import Material
@@ -13,38 +17,56 @@ from reconciler.evidence.pack.series import Series
 WIDTH, HEIGHT = 940.0, 165.0
 LEFT, RIGHT, TOP, BOTTOM = 56.0, 8.0, 12.0, 26.0  # margins
 GREEN, BLUE, RED, AMBER, GREY, PALE = "#2c7a4b", "#2b5c9e", "#b3261e", "#9a6700", "#5b6875", "#d5dce3"
-FAR = 4  # times the highest value
+ROOM, COARSE = 70.0, 8.0  # dots that words need; seconds from which on whole ones tell five moments apart
 Point = tuple[float, float]
 
 
-def weights(material: Material, series: Series, rollback: str) -> str:
-    """Over the span of `series`. `rollback`: what its mark is called. Empty when nothing was read back."""
+class Words(NamedTuple):
+    """What is written into the pictures."""
+
+    rollback: str
+    after: str
+
+
+def weights(material: Material, series: Series, words: Words, zone: timezone) -> str:
+    """Over the span of `series`. Empty when nothing was read back."""
     newcomer = material.steps.began.newcomer.slot
     read = [(one.at, float(one.blue if newcomer is Slot.BLUE else one.green)) for one in material.traffic.weights]
     if not read:
         return ""
-    frame = _Frame(series, 100.0)
-    corners = list(_stairs(read, min(frame.end, material.traffic.last or frame.end)))
+    frame = _Frame(series, 100.0, zone)
+    corners = list(_stairs(read, min(frame.end, known_until(material))))
     base = [(corners[-1][0], 0.0), (corners[0][0], 0.0)]
     area = f'<polygon points="{frame.points([*corners, *base])}" fill="{GREEN}" fill-opacity="0.18"/>'
     line = f'<polyline points="{frame.points(corners)}" fill="none" stroke="{GREEN}" stroke-width="2"/>'
-    return frame.svg(area + line + _mark(material, frame, rollback), " %")
+    return frame.svg(_after(material, frame, words) + area + line + _mark(material, frame, words.rollback), " %")
 
 
-def latency(material: Material, rollback: str, limit: float | None) -> str:
-    """P95 over time; a time in which nothing was answered is a gap in the line. `limit`: seconds; one
-    that is far above the line is not drawn."""
+def latency(material: Material, words: Words, zone: timezone, limit: float | None) -> str:
+    """P95 over time, and its limit in seconds; a time in which nothing was answered is a gap in the line."""
     series = material.whole
     told = [(number, bucket.quantile(0.95)) for number, bucket in sorted(series.buckets.items())]
     found = [(number, value) for number, value in told if value is not None]
     if not found:
         return ""
     most = max(value for _, value in found)
-    near = limit is not None and limit < FAR * most
-    frame = _Frame(series, _above(max(most, limit or 0.0) if near else most))
+    frame = _Frame(series, _above(max(most, limit or 0.0)), zone)
     parts = [_stretch(frame, series, one) for one in _stretches(found)]
-    line = _limit(frame, limit) if limit is not None and near else ""
-    return frame.svg("".join(parts) + line + _mark(material, frame, rollback), " s")
+    line = _limit(frame, limit) if limit is not None else ""
+    return frame.svg(
+        _after(material, frame, words) + "".join(parts) + line + _mark(material, frame, words.rollback), " s"
+    )
+
+
+def _after(material: Material, frame: _Frame, words: Words) -> str:
+    """Shaded: what came after the end is no part of the transition."""
+    ended = moment(material.steps.entries[-1].at)
+    if material.steps.ended is None or not frame.begin <= ended < frame.end:
+        return ""
+    x, width = frame.x(ended), frame.x(frame.end) - frame.x(ended)
+    shade = f'<rect x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{HEIGHT - TOP - BOTTOM}" fill="{PALE}"/>'
+    place = f'x="{x + width - 4:.1f}" y="{TOP + 24}" text-anchor="end"'
+    return f"{shade}<text {place}>{words.after}</text>" if width > ROOM else shade
 
 
 def _above(value: float) -> float:
@@ -61,7 +83,8 @@ def _limit(frame: _Frame, value: float) -> str:
 
 
 class _Frame:
-    def __init__(self, series: Series, top: float) -> None:
+    def __init__(self, series: Series, top: float, zone: timezone) -> None:
+        self._zone = zone
         self.begin, self.end, self.top = series.begin, max(series.end, series.begin + 0.001), top or 1.0
 
     def x(self, at: float) -> float:
@@ -89,9 +112,11 @@ class _Frame:
             yield f'<text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
 
     def _moments(self) -> Iterator[str]:
+        digits = 8 if self.end - self.begin >= COARSE else 10
         for share, anchor in ((0.0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1.0, "end")):
             at = self.begin + share * (self.end - self.begin)
-            yield f'<text x="{self.x(at):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{clock(at)[:8]}</text>'
+            told = clock(at, self._zone)[:digits]
+            yield f'<text x="{self.x(at):.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{told}</text>'
 
 
 def _stairs(read: Sequence[Point], end: float) -> Iterator[Point]:

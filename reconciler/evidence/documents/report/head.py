@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core.events import Intended
+from reconciler.core.events import Intended, Phase
 from reconciler.core.model import Analysis, HandOver, Pause, SetWeight, StrategyStep, Traffic
 from reconciler.core.steps import Start
-from reconciler.evidence.documents.measured import span
+from reconciler.evidence.documents.measured import rehearsed, rollback, span
 from reconciler.evidence.documents.plain import count, printable
+from reconciler.evidence.documents.report import moving
 from reconciler.evidence.documents.report.said import Said, Text, lasting, said
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.verdict import Verdict
@@ -77,24 +78,48 @@ def _names(material: Material) -> Text:
     return ", ".join(printable(gate.gate) for gate in material.gates) or said("none")
 
 
-def tiles(material: Material) -> Iterator[tuple[Said, Text]]:
-    """The few figures that are read first."""
+def tiles(material: Material) -> Iterator[tuple[Said, Text, Text]]:
+    """The few figures that are read first: name, value, and what has to be said beside it."""
     users, held = material.account.users, material.account.sessions
     first, last = span(material)
-    yield (
-        said("tile.failed"),
-        said("ofMany", part=count(users.failed), all=count(users.sent)) if users else said("unknown"),
-    )
-    yield said("tile.p95"), lasting(users.p95) if users and users.p95 is not None else said("unknown")
-    yield said("tile.down"), lasting(material.account.down) if users and users.ok else said("unknown")
-    yield said("tile.sessions"), f"{held.percent:g} %" if held.percent is not None else said("unknown")
-    yield said("tile.duration"), lasting(last - first)
+    ours = said("tile.ours", part=count(users.failed), all=count(users.sent)) if users else said("tile.noneOfOurs")
+    yield said("tile.failed"), moving.failed(material), (said("countedNote"), ours)
+    yield said("tile.down"), moving.downtime(material), _failing(material)
+    slow = users.p95 if users else None
+    yield said("tile.p95"), lasting(slow), said("tile.byOurs")
+    yield said("tile.sessions"), f"{held.percent:g} %" if held.percent is not None else said("unknown"), ""
+    yield said("tile.duration"), lasting(last - first), ""
 
 
-def outcome(found: Verdict) -> Text:
-    key = f"phase.{found.outcome}"
-    return said("outcome", outcome=said(key) if key in ENDS else printable(found.outcome))
+def _failing(material: Material) -> Text:
+    """Beside the downtime: what was not watched, or how long requests failed although somebody could serve."""
+    found = material.account
+    if not moving.watched(found):
+        return moving.breaks(found)
+    return said("failedFor", seconds=lasting(found.down)) if found.down else ""
+
+
+def title(found: Verdict) -> Said:
+    return said("title.drill", kind=said(f"drill.{found.drill}")) if found.drill else said("title")
+
+
+def outcome(material: Material, found: Verdict) -> Text:
+    key, turned = f"phase.{found.outcome}", rollback(material.steps.entries)
+    how = "outcome.rehearsed" if turned and rehearsed(turned[1]) else "outcome"
+    return said(how, outcome=said(key) if key in ENDS else printable(found.outcome))
+
+
+def drill(material: Material, found: Verdict) -> Iterator[Said]:
+    """What a drill was for, and whether that was done."""
+    if not found.drill:
+        return
+    yield said("drill.part", kind=said(f"drill.{found.drill}"))
+    turned = rollback(material.steps.entries)
+    done = rehearsed(turned[1]) if turned else found.outcome == Phase.SUCCEEDED
+    why = printable(turned[1].condition) if turned else printable(found.outcome)
+    yield said("drill.done") if done else said("drill.notDone", condition=why)
 
 
 def sentence(found: Verdict) -> Said:
-    return said(f"verdict.{found.zero_downtime}")
+    told = said(f"verdict.{found.zero_downtime}")
+    return said("drill", kind=said(f"drill.{found.drill}"), verdict=told) if found.drill else told

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from reconciler.evidence.documents.causes import causes
 from reconciler.evidence.documents.measured import rehearsed, rollback
 from reconciler.evidence.documents.plain import count, printable
+from reconciler.evidence.documents.report import moving
 from reconciler.evidence.documents.report.lines import Result, Row, Section
 from reconciler.evidence.documents.report.said import Text, said
 from reconciler.evidence.pack.material import Material
@@ -66,11 +67,13 @@ def left(material: Material, sections: Sequence[Section]) -> Iterator[Text]:
 
 
 def _figure(material: Material) -> Text:
-    users = material.account.users
-    if users is None or not users.sent:
-        return said("left.noFigure")
-    share = f"{1_000_000 * users.failed / users.sent:,.0f}"
-    return said("left.figure", minutes=f"{material.account.down / 60:.3f}", share=share)
+    """What of it goes into the month's figures, as `reconcile kpi` has it: to the same place behind the point."""
+    found = material.served
+    down = said("minutesOf", minutes=f"{found.down / 60:.2f}") if found.down is not None else said("unknown")
+    if found.per_million is None:
+        return said("left.figureUnknown", minutes=down, failed=moving.failed(material))
+    share, sums = f"{found.per_million:,.1f}", {"failed": count(found.failed), "requests": count(found.requests)}
+    return said("left.figure", minutes=down, share=share, **sums)
 
 
 def said_times(value: int) -> Text:

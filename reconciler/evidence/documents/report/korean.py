@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from reconciler.evidence.documents.plain import SEOUL
 from reconciler.evidence.documents.report.said import Language
 
 PHRASES: Mapping[str, str] = {
@@ -13,12 +14,22 @@ PHRASES: Mapping[str, str] = {
     "of": "환경 {environment}, 전환 {transition}",
     "purpose": "이번 전환이 사용자에게 미친 영향을 전환 중에 직접 측정한 결과입니다. 전환의 증적 자료에서 자동으로 "
     "작성되었으며 누구나 다시 검증할 수 있습니다.",
+    "drill": "훈련({kind}): {verdict}",
+    "title.drill": "무중단 전환 훈련({kind}) 검증 보고서",
+    "drill.switch-and-back": "전환 및 복귀",
+    "drill.rollback": "롤백",
+    "drill.restore": "복원",
+    "drill.part": "본 전환은 훈련({kind})이며 버전 변경이 아닙니다. 현재 버전을 다른 슬롯에서 운영했습니다.",
+    "drill.done": "훈련 항목을 계획대로 완료했습니다.",
+    "drill.notDone": "훈련 항목을 완료하지 못했습니다. {condition} 사유로 먼저 종료되었습니다.",
     "outcome": "전환 결과: {outcome}",
+    "outcome.rehearsed": "계획대로 마지막에 되돌렸습니다({outcome}).",
     "why": "판정 근거",
     "charts": "트래픽 비율과 응답 시간",
-    "chart.weights": "신규 버전의 트래픽 비율, 게이트웨이에서 다시 읽은 값 (시각은 UTC)",
+    "chart.weights": "신규 버전의 트래픽 비율, 게이트웨이에서 다시 읽은 값 (시각은 {zone})",
     "chart.near": "전환 구간 확대",
-    "chart.latency": "사용자 요청의 응답 시간 P95 ({limit})",
+    "chart.after": "종료 후",
+    "chart.latency": "시험 요청의 응답 시간 P95 ({limit})",
     "chart.noLimit": "기준 없음",
     "chart.none": "측정되지 않음",
     "chart.rollback": "롤백",
@@ -27,7 +38,7 @@ PHRASES: Mapping[str, str] = {
     "column.value": "측정값",
     "column.limit": "기준",
     "column.result": "결과",
-    "column.time": "시각 (UTC)",
+    "column.time": "시각 ({zone})",
     "column.step": "단계",
     "column.road": "경로",
     "column.slot": "응답 슬롯",
@@ -35,10 +46,12 @@ PHRASES: Mapping[str, str] = {
     "column.who": "담당자",
     "column.what": "내용",
     "column.planned": "계획",
-    "column.taken": "수행",
+    "column.taken": "수행 시각 ({zone})",
     "pass": "통과",
     "fail": "실패",
     "notMeasured": "미측정",
+    "notAsked": "설정 없음",
+    "notReached": "해당 단계 전 종료",
     "noted": "–",
     "section.before": "1. 사전 검증",
     "section.moving": "2. 트래픽 전환",
@@ -62,6 +75,9 @@ PHRASES: Mapping[str, str] = {
     "minutes": "{minutes}분 {seconds}초",
     "wholeMinutes": "{minutes}분",
     "hours": "{hours}시간 {minutes}분",
+    "words": "용어: 게이트는 다음 단계로 넘어가기 전에 통과해야 하는 점검, 비율은 신규 버전이 받는 요청의 몫, "
+    "시험 요청은 본 도구가 사용자와 같은 경로로 직접 보낸 요청, P95는 100건 중 95건이 그 시간 안에 응답했다는 뜻, "
+    "저널은 본 도구가 수행한 모든 작업의 기록, 관찰은 전체 전환 후 한 단계로 되돌릴 수 있는 기간입니다.",
     # head
     "fact.when": "일시",
     "fact.strategy": "전략",
@@ -85,14 +101,17 @@ PHRASES: Mapping[str, str] = {
     "phase.Stalled": "정지(Stalled)",
     "phase.unfinished": "진행 중",
     "startedMembers": "{names} (시작이 기록된 구성 요소)",
-    "watchedRequests": "건별로 기록한 합성 요청 {count}건",
+    "watchedRequests": "건별로 기록한 시험 요청 {count}건",
     "watchedGateway": "게이트웨이 확인 {looks}회 (무응답 {unread}회)",
     "watchedGates": "게이트 {count}개: {names}",
     "watchedJournal": "저널 기록 {count}건",
-    "tile.failed": "실패한 사용자 요청",
+    "tile.failed": "실패한 요청",
     "tile.p95": "응답 시간 P95",
     "tile.down": "중단 시간",
     "tile.sessions": "세션 유지율",
+    "tile.ours": "시험 요청만: {part} / {all}건",
+    "tile.noneOfOurs": "시험 요청을 보내지 않음",
+    "tile.byOurs": "시험 요청 기준",
     "tile.duration": "소요 시간",
     "ofMany": "{part} / {all}건",
     "verdict.Proved": "사용자 중단과 오류가 없었음이 입증되었습니다.",
@@ -105,7 +124,7 @@ PHRASES: Mapping[str, str] = {
     # gates
     "noGate": "{kind} 유형의 게이트가 설정되지 않음",
     "noPlan": "증적 자료에 계획이 없음",
-    "notAsked": "게이트 {gate}의 응답 기록이 없음",
+    "noAnswer": "게이트 {gate}의 응답 기록이 없음",
     "noValue": "값 없이 응답함",
     "highest": "최대 {value}",
     "observed": "관찰 전용: 판정에 반영되지 않음",
@@ -122,21 +141,21 @@ PHRASES: Mapping[str, str] = {
     "migrated": "{version}용으로 적용 후 확인 완료",
     "noMigration": "해당 없음",
     "notMigrated": "적용 기록이 없음",
-    "stagePassed": "{at} UTC에 통과",
+    "stagePassed": "{at}에 통과",
     "stageNotPassed": "통과 기록이 없음",
     "noApproval": "승인 절차가 설정되지 않음",
     "notApproved": "승인 기록이 없음",
     "approved": "{stages} 단계 전 승인: {names}",
     # 2
     "row.stages": "게이트웨이 트래픽 비율의 단계적 전환",
-    "row.transactions": "합성 트랜잭션",
-    "row.errors": "사용자 요청 오류",
+    "row.transactions": "단계별 시험 요청",
+    "row.errors": "실패한 시험 요청",
     "row.p95": "응답 시간 P95",
     "row.gap": "성공 응답 사이의 최장 간격",
     "row.down": "중단 시간",
     "row.balance": "모든 요청의 결과 확인",
     "row.watched": "측정의 연속성",
-    "row.counted": "게이트웨이가 집계한 사용자 요청",
+    "row.counted": "게이트웨이가 집계한 실패 요청",
     "noShift": "신규 버전에 트래픽이 배정되지 않음",
     "stages": "{weights}, {took} 동안 {count}회 변경",
     "notReadBack": "게이트웨이에서 다시 읽은 기록이 없음",
@@ -148,16 +167,22 @@ PHRASES: Mapping[str, str] = {
     "failed": "{sent}건 중 실패 {failed}건, 결과 불명 {unknown}건",
     "percentiles": "P50 {p50}, P99 {p99}, 최대 {slowest}",
     "noLimit": "설정되지 않음",
-    "from": "{at} UTC부터",
+    "from": "{at}부터",
     "balance": "전송 {sent}건 = 성공 {ok}건 + 실패 {failed}건 + 불명 {unknown}건",
     "unrecorded": "기록 누락 {missing}건, 기록 실패 {dropped}건",
     "allKnown": "전부 확인",
     "always": "전 구간 측정",
     "unwatched": "{seconds} 동안 측정 중단",
     "allTime": "전 구간",
-    "counted": "{slot}: 요청 {requests}건, 오류 {errors}건",
+    "counted": "{slot}: {requests}건 중 실패 {errors}건",
     "notCounted": "게이트웨이 집계가 없음",
-    "countedNote": "실제 사용자 요청",
+    "countedNote": "사용자 요청과 시험 요청의 합계(게이트웨이는 둘을 구분하지 못함)",
+    "countedLater": "저널에 없는 실패 {count}건이 추가로 집계됨",
+    "uncounted": "{seconds} 동안 게이트웨이 집계 기록이 없음",
+    "failedFor": "시험 요청 실패 구간 {seconds}",
+    "downNote": "어느 슬롯도 서비스하지 못한 시간",
+    "between": "{begin}부터 {end}까지 측정 없음",
+    "cutOff": "전환이 끝나기 전에 기록이 중단됨",
     # 3
     "row.queue": "Worker 대기열 지연",
     "row.events": "이벤트 로그",
@@ -178,12 +203,15 @@ PHRASES: Mapping[str, str] = {
     "row.script": "수동 롤백 스크립트",
     "row.snapshot": "복구 시점 스냅샷",
     "rollbackNotNeeded": "필요하지 않았음",
-    "rollbackNeeded": "{at} UTC에 롤백 시작 ({condition})",
-    "rollbackRehearsed": "{at} UTC에 시작: 훈련 항목",
+    "rollbackNeeded": "{at}에 롤백 시작 ({condition})",
+    "rollbackRehearsed": "{at}에 시작: 훈련 항목",
     "foreseen": "예상 시간 {seconds}",
     "notForeseen": "예상 시간이 산출되지 않음",
     "notSafe": "트래픽 0 % 복귀가 확인되지 않음",
-    "inPack": "본 증적 자료에 포함되며 reconciler 없이도 실행 가능",
+    "script.rollback.sh": "rollback.sh: 동일한 방식의 스크립트를 본 도구의 자체 시험에서 실행하여 확인함. "
+    "이 파일 자체는 실행하지 않음",
+    "script.rollback.ps1": "rollback.ps1: 작성만 되었으며 Windows에서 실행해 본 적 없음. 사용 전 시험 필요",
+    "inPack": "본 증적 자료에 포함, reconciler가 없을 때 담당자가 실행",
     "noScript": "본 증적 자료에 없음: {names}",
     "snapshot": "저장 후 다시 읽어 검증 완료: {name} ({size})",
     "noSnapshot": "생성되지 않음",
@@ -192,6 +220,8 @@ PHRASES: Mapping[str, str] = {
     "trialBefore": "직전 훈련: 파일 {files}개, {size}, 소요 시간 {seconds}",
     "firstTrial": "비교할 이전 기록이 없음",
     "noTrial": "복원되지 않았거나 원본과 일치하지 않음",
+    "noneAsked": "설정되지 않음",
+    "notReachedBefore": "해당 단계에 이르기 전에 종료됨",
     # evidence
     "row.log": "전환 로그",
     "row.dashboard": "대시보드 이미지",
@@ -214,8 +244,11 @@ PHRASES: Mapping[str, str] = {
     "left.failed": "개선 필요: {item}: {value}",
     "left.cause": "{source} 경고의 원인 파악 및 경보 민감도 조정 ({times}): {text}",
     "left.measure": "이번 증적에 없는 항목(다음 전환 시 확보 필요): {items}",
-    "left.figure": "KPI 반영: 중단 시간 {minutes}분, 요청 100만 건당 실패 {share}건 (reconcile kpi).",
-    "left.noFigure": "보낸 요청이 없어 본 전환은 KPI에 반영할 수치가 없습니다.",
+    "minutesOf": "{minutes}분",
+    "left.figure": "KPI 반영: 중단 시간 {minutes}, 요청 {requests}건 중 실패 {failed}건(100만 건당 {share}건). "
+    "reconcile kpi와 같은 집계입니다.",
+    "left.figureUnknown": "KPI 반영: 중단 시간 {minutes}, 실패한 요청 {failed}. 일부 기록이 없으며 reconcile kpi에서는 "
+    "해당 시간이 not watched 또는 unclear로 표시됩니다.",
     "left.rehearse": "매월 전환 훈련 시행. 다음 훈련 일정은 reconcile status에서 확인할 수 있습니다.",
     "once": "1회",
     "times": "{count}회",
@@ -226,24 +259,33 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), korean)
     for pattern, korean in (
         (
-            r"(\S+) of (\S+) requests on the users' road failed, over (\S+) s",
-            r"사용자 경로의 요청 \2건 중 \1건이 실패했으며 실패 구간은 \3초입니다",
+            r"(\S+) of (\S+) test requests failed, over (\S+) s",
+            r"시험 요청 \2건 중 \1건이 실패했으며 실패 구간은 \3초입니다",
         ),
         (r"(\S+) of (\S+) sessions were lost", r"세션 \2개 중 \1개가 유실되었습니다"),
+        (r"nobody could serve users for (\S+) s", r"\1초 동안 어느 슬롯도 서비스하지 못했습니다"),
         (r"the transition has not ended", r"전환이 아직 끝나지 않았습니다"),
         (
-            r"no request on the users' road was answered: nothing was measured",
-            r"사용자 경로에서 정상 응답을 받은 요청이 없어 측정되지 않았습니다",
+            r"no test request was answered: nothing was measured",
+            r"정상 응답을 받은 시험 요청이 없어 측정되지 않았습니다",
         ),
         (
-            r"of (\S+) requests on the users' road nobody knows what became of them",
-            r"사용자 경로의 요청 \1건은 결과를 알 수 없습니다",
+            r"of (\S+) test requests nobody knows what became of them",
+            r"시험 요청 \1건은 결과를 알 수 없습니다",
         ),
         (r"of (\S+) requests there is no record of what became of them", r"요청 \1건은 결과 기록이 없습니다"),
         (r"(\S+) records of requests could not be written", r"요청 기록 \1건을 저장하지 못했습니다"),
         (
-            r"the gateway counted (\S+) errors of (\S+) users' requests in (\S+)",
-            r"게이트웨이가 \3에서 사용자 요청 \2건 중 오류 \1건을 집계했습니다",
+            r"the gateway counted (\S+) errors of (\S+) requests in (\S+)",
+            r"게이트웨이가 \3에서 요청 \2건 중 오류 \1건을 집계했습니다",
+        ),
+        (
+            r"the gateway counted (\S+) errors in (\S+) that the journal does not tell of",
+            r"게이트웨이가 \2에서 저널에 없는 오류 \1건을 집계했습니다",
+        ),
+        (
+            r"for (\S+) s it is not on record what the gateway counted",
+            r"\1초 동안 게이트웨이 집계 기록이 없습니다",
         ),
         (
             r"no test request was sent for (\S+) s of the switch, more than the (\S+) s that are allowed",
@@ -273,14 +315,17 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"there is more than one record of (.+)", r"기록이 둘 이상인 요청이 있습니다: \1"),
         (r"the time of (.+) is not one of this transition", r"전환 시간을 벗어난 요청이 있습니다: \1"),
         (r"the recording was cut off before the end", "전환이 끝나기 전에 기록이 중단되었습니다"),
-        (r"nobody measured for (\S+) s", r"\1초 동안 측정이 중단되었습니다"),
+        (
+            r"nobody measured from (\S+) to (\S+) UTC, for (\S+) s",
+            r"\1부터 \2까지(KST) \3초 동안 측정이 중단되었습니다",
+        ),
         (
             r"(\S+) of (\S+) sessions were not used again after the switch",
             r"세션 \2개 중 \1개는 전환 후 다시 사용되지 않았습니다",
         ),
         (
-            r"(\S+) requests on the users' road, 0 failed, P95 (\S+) s",
-            r"사용자 경로의 요청 \1건 중 실패 0건, P95 \2초",
+            r"(\S+) test requests, sent as users send theirs, 0 failed, P95 (\S+) s",
+            r"사용자와 같은 경로로 보낸 시험 요청 \1건 중 실패 0건, P95 \2초",
         ),
         (r"never longer than (\S+) s from one success to the next", r"성공 응답 사이의 간격은 최대 \1초"),
         (r"(\S+) of (\S+) sessions kept", r"세션 \2개 중 \1개 유지"),
@@ -288,11 +333,19 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
+_CLOCK = re.compile(r"(?<!\S)(\d\d)(:\d\d:\d\d\.\d{3})")
+
+
+def _in_seoul(clock: re.Match[str]) -> str:
+    """Seoul keeps no summer time, so the time of day is enough."""
+    return f"{(int(clock[1]) + 9) % 24:02}{clock[2]}"
+
+
 def _reason(text: str) -> str:
     for pattern, korean in REASONS:
         if found := pattern.fullmatch(text):
-            return found.expand(korean)
+            return _CLOCK.sub(_in_seoul, found.expand(korean))
     return text
 
 
-KOREAN = Language("ko", "한국어", PHRASES, _reason, "KST")
+KOREAN = Language("ko", "한국어", PHRASES, _reason, SEOUL, "KST")

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from reconciler.drivers.thresholds import Unit, threshold
+from reconciler.evidence.documents.chapters import Chapter, chapters
+from reconciler.evidence.documents.measured import turned_back
 from reconciler.evidence.documents.plain import printable
 from reconciler.evidence.documents.report.said import Text, said
 from reconciler.evidence.pack.material import Material
@@ -18,6 +20,8 @@ class Result(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     NOT_MEASURED = "notMeasured"  # missing data never pass
+    NOT_ASKED = "notAsked"  # nobody wanted it measured
+    NOT_REACHED = "notReached"  # it turned back before
     NOTED = "noted"  # nothing was asked of it
 
 
@@ -36,6 +40,7 @@ class Section:
     rows: tuple[Row, ...]
 
 
+WAITING = ("Inconclusive", "Pending", "Running")
 OUTCOMES = {"Successful": Result.PASS, "Failed": Result.FAIL}
 
 
@@ -68,14 +73,18 @@ class Gates:
         """Is it asked while nobody owns?"""
         return any(gate["name"] == name and gate["stage"] == "handOver" for gate in self.planned())
 
+    def stage(self, name: str) -> str:
+        """By the plan; empty: it has no such gate."""
+        return next((str(gate["stage"]) for gate in self.planned() if gate["name"] == name), "")
+
     def rows(self, item: Text, *kinds: str, peak: bool = False) -> Iterator[Row]:
         """One line for each gate of these kinds; without one, a line that says so."""
         names = self.of(*kinds)
         yield from (self.row(item, name, peak=peak) for name in names)
-        if not names:
-            yield Row(
-                item, said("noGate", kind=kinds[0]) if self.material.plans else said("noPlan"), Result.NOT_MEASURED
-            )
+        if not names and self.material.plans:
+            yield Row(item, said("noGate", kind=kinds[0]), Result.NOT_ASKED)
+        elif not names:
+            yield Row(item, said("noPlan"), Result.NOT_MEASURED)
 
     def others(self, *stages: str) -> Iterator[Row]:
         yield from (self.row(said("row.gate", name=printable(name)), name) for name in self.at(*stages))
@@ -83,9 +92,13 @@ class Gates:
     def row(self, item: Text, name: str, *, peak: bool = False) -> Row:
         """`peak`: the greatest value counts, not the last one."""
         found = self.answer(name)
+        if found is None and missed(self.material, self.stage(name)):
+            return Row(item, said("notReachedBefore"), Result.NOT_REACHED)
         if found is None:
-            return Row(item, said("notAsked", gate=printable(name)), Result.NOT_MEASURED)
+            return Row(item, said("noAnswer", gate=printable(name)), Result.NOT_MEASURED)
         result = OUTCOMES.get(found.outcome, Result.NOT_MEASURED)
+        if result is Result.NOT_MEASURED and found.outcome in WAITING and turned_back(self.material):
+            result = Result.NOT_REACHED  # nobody waited for it any more
         value: Text = printable(found.value) or said("noValue")
         if peak and found.highest:
             value = said("highest", value=found.highest)
@@ -102,6 +115,15 @@ class Gates:
 
 # Kinds with lines of their own.
 TOLD = ("migration", "queue-drained", "queue-delay", "windows-event-log", "sessions")
+
+
+def missed(material: Material, stage: str) -> bool:
+    """Did it turn back before this stage began? Empty: no stage is meant."""
+    if not turned_back(material) or stage not in list(Chapter):
+        return False
+    order = list(Chapter)
+    reached = [order.index(one) for one in chapters(material.steps.entries) if one is not Chapter.ROLLBACK]
+    return order.index(Chapter(stage)) > max(reached, default=0)
 
 
 def _beyond(found: Judgement) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from reconciler.core.model import Slot
 from reconciler.drivers.thresholds import Threshold, Unit, threshold
-from reconciler.evidence.documents.plain import clock, count, printable
+from reconciler.evidence.documents.measured import turned_back
+from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
-from reconciler.evidence.documents.report.said import Text, lasting, said
+from reconciler.evidence.documents.report.said import Moment, Text, lasting, said
 from reconciler.evidence.pack.account import Account, Totals
 from reconciler.evidence.pack.material import Material
 
@@ -21,14 +22,14 @@ def section(material: Material) -> Section:
     found = material.account
     rows = [
         _stages(material),
+        _counted(material),
+        _down(material),
         _transactions(material),
         _errors(found),
         _slowest(material),
         _gap(found),
-        _down(found),
         _balance(found),
         _watched(found),
-        _counted(material),
         *Gates(material).others("shift"),
     ]
     return Section("moving", tuple(rows))
@@ -38,7 +39,7 @@ def _stages(material: Material) -> Row:
     item = said("row.stages")
     read = material.traffic.weights
     if not material.shifts:
-        return Row(item, said("noShift"), Result.NOT_MEASURED)
+        return Row(item, said("noShift"), Result.NOT_REACHED if turned_back(material) else Result.NOT_MEASURED)
     weights = " → ".join(f"{shift.weight} %" for shift in material.shifts)
     took = lasting(material.shifts[-1].done - material.shifts[0].at)
     value = said("stages", count=str(len(material.shifts)), weights=f"0 % → {weights}", took=took)
@@ -68,7 +69,8 @@ def _errors(found: Account) -> Row:
     if users is None:
         return Row(item, said("nothingSent"), Result.NOT_MEASURED, NONE)
     value = said("failed", failed=count(users.failed), sent=count(users.sent), unknown=count(users.unknown))
-    return Row(item, value, _clean(users, found), NONE)
+    note = said("failedFor", seconds=lasting(found.down)) if found.down else ""
+    return Row(item, value, _clean(users, found), NONE, note)
 
 
 def _clean(users: Totals, found: Account) -> Result:
@@ -106,16 +108,27 @@ def _thresholds(texts: list[str]) -> Iterator[Threshold]:
 def _gap(found: Account) -> Row:
     if found.gap is None:
         return Row(said("row.gap"), said("unknown"), Result.NOT_MEASURED)
-    return Row(said("row.gap"), lasting(found.gap), Result.NOTED, said("noLimit"), said("from", at=clock(found.gap_at)))
+    since = said("from", at=Moment(found.gap_at))
+    return Row(said("row.gap"), lasting(found.gap), Result.NOTED, said("noLimit"), since)
 
 
-def _down(found: Account) -> Row:
-    if found.users is None or not found.users.ok:
-        return Row(said("row.down"), said("unknown"), Result.NOT_MEASURED, lasting(0))
-    if found.down:
-        return Row(said("row.down"), lasting(found.down), Result.FAIL, lasting(0))
-    whole = _clean(found.users, found) is Result.PASS and not found.unwatched
-    return Row(said("row.down"), lasting(0), Result.PASS if whole else Result.NOT_MEASURED, lasting(0))
+def downtime(material: Material) -> Text:
+    """In which nobody could serve, as `reconcile kpi` counts it; what was not watched is not known."""
+    found = material.served
+    if found.down is not None and watched(material.account):
+        return lasting(found.down)
+    return said("atLeast", value=lasting(found.out)) if found.out else said("unknown")
+
+
+def watched(found: Account) -> bool:
+    """Was somebody there all the time?"""
+    return found.complete and not found.unwatched
+
+
+def _down(material: Material) -> Row:
+    known = material.served.down is not None and watched(material.account)
+    result = Result.FAIL if material.served.out else Result.PASS if known else Result.NOT_MEASURED
+    return Row(said("row.down"), downtime(material), result, lasting(0), said("downNote"))
 
 
 def _balance(found: Account) -> Row:
@@ -136,23 +149,45 @@ def _balance(found: Account) -> Row:
 
 
 def _watched(found: Account) -> Row:
+    item, limit = said("row.watched"), said("allTime")
     if not found.roads:
-        return Row(said("row.watched"), said("unknown"), Result.NOT_MEASURED)
-    value = said("unwatched", seconds=lasting(found.unwatched)) if found.unwatched else said("always")
-    return Row(said("row.watched"), value, Result.NOT_MEASURED if found.unwatched else Result.PASS, said("allTime"))
+        return Row(item, said("unknown"), Result.NOT_MEASURED, limit, breaks(found))
+    if watched(found):
+        return Row(item, said("always"), Result.PASS, limit)
+    value = said("unwatched", seconds=lasting(found.unwatched)) if found.unwatched else said("cutOff")
+    return Row(item, value, Result.NOT_MEASURED, limit, breaks(found))
+
+
+def breaks(found: Account) -> Text:
+    return tuple(said("between", begin=Moment(begin), end=Moment(end)) for begin, end in found.breaks)
+
+
+def failed(material: Material) -> Text:
+    """Of all requests that the gateway counted, as `reconcile kpi` counts them. What is not whole is never zero."""
+    found = material.served
+    if found.whole:
+        return said("ofMany", part=count(found.failed), all=count(found.requests))
+    return said("atLeast", value=count(found.failed)) if found.failed else said("unknown")
 
 
 def _counted(material: Material) -> Row:
     """The newcomer's errors are the switch's; whether stable's are, nobody can tell."""
-    told: list[Text] = []
-    bad: set[str] = set()
-    for slot, by in material.traffic.counted.items():
-        if by:
-            errors = by["errors"] + by["refused"]
-            told.append(said("counted", slot=slot, requests=count(by["requests"]), errors=count(errors)))
-            bad |= {slot} if errors else set()
-    if not told:
-        return Row(said("row.counted"), said("notCounted"), Result.NOT_MEASURED, NONE)
-    newcomers = str(material.steps.began.newcomer.slot) in bad
-    result = Result.FAIL if newcomers else Result.NOT_MEASURED if bad else Result.PASS
-    return Row(said("row.counted"), tuple(told), result, NONE, said("countedNote"))
+    item, found = said("row.counted"), material.served
+    told = tuple(
+        said("counted", slot=slot, requests=count(one.requests), errors=count(one.failed))
+        for slot, one in found.slots.items()
+    )
+    note: Text = said("countedNote")
+    if not found.whole:
+        note = (said("uncounted", seconds=lasting(found.uncounted)), note)
+    if found.later:
+        note = (said("countedLater", count=count(sum(found.later.values()))), note)
+    return Row(item, told if found.requests or found.whole else said("notCounted"), _counts(material), NONE, note)
+
+
+def _counts(material: Material) -> Result:
+    found = material.served
+    bad = {slot for slot, one in found.slots.items() if one.failed} | set(found.later)
+    if str(material.steps.began.newcomer.slot) in bad:
+        return Result.FAIL
+    return Result.PASS if found.whole and not bad else Result.NOT_MEASURED

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from html import escape
 
 from reconciler.evidence.documents.measured import span
-from reconciler.evidence.documents.plain import SEOUL, count, minute, printable
+from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report import after, back, before, chart, head, kept, moving, tables
 from reconciler.evidence.documents.report.english import ENGLISH
 from reconciler.evidence.documents.report.korean import KOREAN
 from reconciler.evidence.documents.report.lines import Row, Section
-from reconciler.evidence.documents.report.said import Language, Text, lasting, said
+from reconciler.evidence.documents.report.said import Language, Moment, Text, lasting, said
 from reconciler.evidence.documents.report.style import STYLE
 from reconciler.evidence.pack.material import Material, closer
 from reconciler.evidence.pack.verdict import verdict
 
+SHORT = 10  # rows of a table that is not broken over two pages
 LANGUAGES = (KOREAN, ENGLISH)  # the last one is shown where none was chosen
 
 
@@ -26,7 +27,8 @@ def sections(material: Material) -> tuple[Section, ...]:
 
 
 def report(material: Material) -> str:
-    title = f"{ENGLISH.text(said('title'))}: {printable(material.environment)}, {printable(material.transition)}"
+    named = f"{printable(material.environment)}, {printable(material.transition)}"
+    title = f"{ENGLISH.text(head.title(verdict(material)))}: {named}"
     links = "".join(f'<a href="#{one.code}" lang="{one.code}">{one.name}</a>' for one in reversed(LANGUAGES))
     sheets = "\n".join(_Sheet(material, language).html() for language in LANGUAGES)
     return (
@@ -61,11 +63,9 @@ class _Sheet:
 
     def _when(self) -> str:
         begin, end = span(self._material)
-        utc = self._key("when", begin=minute(begin), end=minute(end), took=lasting(end - begin))
-        if not self._language.zone:
-            return utc
-        here = self._key("when", begin=minute(begin, SEOUL), end=minute(end, SEOUL), took=lasting(end - begin))
-        return f"{here} {self._language.zone}{_note(f'{minute(begin)} ~ {minute(end)} UTC')}"
+        return self._key(
+            "when", begin=Moment(begin, day=True, named=False), end=Moment(end, day=True), took=lasting(end - begin)
+        )
 
     # ---- parts -------------------------------------------------------------------------------------------------------
 
@@ -73,15 +73,17 @@ class _Sheet:
         material = self._material
         of = self._key("of", environment=printable(material.environment), transition=printable(material.transition))
         tiles = "".join(
-            f"<div><dt>{self._say(name)}</dt><dd>{self._say(value)}</dd></div>" for name, value in head.tiles(material)
+            f"<div><dt>{self._say(name)}</dt><dd>{self._say(value)}{self._beside(note)}</dd></div>"
+            for name, value, note in head.tiles(material)
         )
         facts = [(self._key("fact.when"), self._when())]
         facts += [(self._say(name), self._facts(value)) for name, value in head.facts(material)]
         rows = "".join(f'<tr><th scope="row">{name}</th><td>{value}</td></tr>' for name, value in facts)
         purpose = f'<p class="purpose">{self._key("purpose")}</p>'
         return (
-            f'<header><h1>{self._key("title")}</h1><p class="of">{of}</p>{purpose}</header>\n'
-            f'{self._verdict()}\n<dl class="tiles">{tiles}</dl>\n<table class="facts"><tbody>{rows}</tbody></table>'
+            f'<header><h1>{self._say(head.title(verdict(material)))}</h1><p class="of">{of}</p>{purpose}</header>\n'
+            f'{self._verdict()}\n<dl class="tiles">{tiles}</dl>\n<table class="facts"><tbody>{rows}</tbody></table>\n'
+            f'<p class="words">{self._key("words")}</p>'
         )
 
     def _facts(self, value: Text) -> str:
@@ -90,36 +92,45 @@ class _Sheet:
     def _verdict(self) -> str:
         found = verdict(self._material)
         reasons = "".join(f"<li>{escape(self._language.reason(printable(one)))}</li>" for one in found.reasons)
-        outcome = self._say(head.outcome(found))
+        told = (*head.drill(self._material, found), head.outcome(self._material, found))
+        how = "".join(f"<p>{self._say(one)}</p>" for one in told)
         return (
             f'<section class="verdict {found.zero_downtime}"><strong>{self._say(head.sentence(found))}</strong>'
-            f"<p>{outcome}</p>{f'<ul>{reasons}</ul>' if reasons else ''}</section>"
+            f"{how}{f'<ul>{reasons}</ul>' if reasons else ''}</section>"
         )
 
     def _charts(self) -> str:
-        material, mark = self._material, self._key("chart.rollback")
+        material, zone = self._material, self._language.zone
+        words = chart.Words(*map(self._key, ("chart.rollback", "chart.after")))
         allowed = moving.slowest_allowed(material)
         limit = said("chart.limit", value=lasting(allowed.value)) if allowed else said("chart.noLimit")
-        figures = [self._figure(said("chart.weights"), chart.weights(material, material.whole, mark))]
-        if closer(material):
-            figures.append(self._figure(said("chart.near"), chart.weights(material, material.near, mark)))
-        slow = chart.latency(material, mark, allowed.value if allowed else None)
+        whole = chart.weights(material, material.whole, words, zone)
+        figures = [self._figure(said("chart.weights", zone=self._language.zone_name), whole)]
+        if closer(material) and len(material.shifts) > 1:
+            near = chart.weights(material, material.near, words, zone)
+            figures.append(self._figure(said("chart.near"), near))
+        slow = chart.latency(material, words, zone, allowed.value if allowed else None)
         figures.append(self._figure(said("chart.latency", limit=limit), slow))
-        return f"<h2>{self._key('charts')}</h2>" + "".join(figures)
+        return f'<section class="charts"><h2>{self._key("charts")}</h2>{"".join(figures)}</section>'
 
     def _figure(self, caption: Text, svg: str) -> str:
         inner = svg or f"<p>{self._key('chart.none')}</p>"
-        return f'<figure class="chart"><figcaption>{self._say(caption)}</figcaption>{inner}</figure>'
+        name = f"<figcaption>{self._say(caption)}</figcaption>"
+        return f'<figure class="chart">{name}<div class="scroll">{inner}</div></figure>'
 
     def _section(self, section: Section) -> str:
         columns = ("item", "value", "limit", "result")
         return self._table(section.key, "lines", columns, [self._row(row) for row in section.rows])
 
     def _row(self, row: Row) -> str:
-        value = self._say(row.value) + (_note(self._say(row.note)) if self._language.text(row.note) else "")
+        value = self._say(row.value) + self._beside(row.note)
         result = f'<td class="{row.result}">{self._key(row.result)}</td>'
         item, limit = self._say(row.item), self._say(row.limit)
         return f'<tr><th scope="row">{item}</th><td>{value}</td><td>{limit}</td>{result}</tr>'
+
+    def _beside(self, note: Text) -> str:
+        said_ = self._say(note)
+        return f'<span class="note">{said_}</span>' if said_ else ""
 
     def _conclusion(self) -> str:
         found = verdict(self._material)
@@ -152,6 +163,10 @@ class _Sheet:
     def _cells(self, cells: Sequence[Text]) -> str:
         return f"<tr>{''.join(f'<td>{self._say(cell)}</td>' for cell in cells)}</tr>"
 
+    def _column(self, name: str) -> str:
+        zone = {"zone": self._language.zone_name} if name in ("time", "taken") else {}
+        return self._key(f"column.{name}", **zone)
+
     def _nothing(self, section: str, why: str) -> str:
         return f"<h2>{self._key(f'section.{section}')}</h2>\n<p>{self._key(why)}</p>"
 
@@ -161,14 +176,10 @@ class _Sheet:
         return f"<footer>{said_}</footer>"
 
     def _table(self, section: str, kind: str, columns: Sequence[str], rows: Sequence[str], intro: str = "") -> str:
-        names = "".join(f'<th scope="col">{self._key(f"column.{column}")}</th>' for column in columns)
+        names = "".join(f'<th scope="col">{self._column(column)}</th>' for column in columns)
         above = f"<p>{intro}</p>\n" if intro else ""
         inner = "\n".join(rows)
         title = f"<h2>{self._key(f'section.{section}')}</h2>\n"
-        return (
-            f'{title}{above}<table class="{kind}"><thead><tr>{names}</tr></thead>\n<tbody>\n{inner}\n</tbody></table>'
-        )
-
-
-def _note(text: str) -> str:
-    return f'<span class="note">{text}</span>'
+        table = f'<table class="{kind}"><thead><tr>{names}</tr></thead>\n<tbody>\n{inner}\n</tbody></table>'
+        short = " short" if len(rows) <= SHORT else ""
+        return f'<section class="table{short}">{title}{above}<div class="scroll">{table}</div></section>'

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timezone
+
+from reconciler.evidence.documents.plain import clock, minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +18,17 @@ class Said:
     parts: Mapping[str, Text] = field(default_factory=dict)
 
 
-Text = str | Said | tuple["Text", ...]  # several: one after the other
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Seconds since 1970, told in the time zone of the language: the time of day, or with its `day`. `named`: with the
+    zone's name, where no heading has it."""
+
+    at: float | None
+    day: bool = False
+    named: bool = True
+
+
+Text = str | Said | Moment | tuple["Text", ...]  # several: one after the other
 
 
 def lasting(value: float | None) -> Said:
@@ -23,7 +36,7 @@ def lasting(value: float | None) -> Said:
     if value is None:
         return Said("unknown")
     if abs(value) < 120:
-        return said("seconds", value=f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}")
+        return said("seconds", value=_short(value))
     minutes, rest = divmod(round(value), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
@@ -31,6 +44,12 @@ def lasting(value: float | None) -> Said:
     if not rest:
         return said("wholeMinutes", minutes=str(minutes))
     return said("minutes", minutes=str(minutes), seconds=str(rest))
+
+
+def _short(value: float) -> str:
+    """As exact as anybody needs it; nothing is not told in thousandths."""
+    places = 3 if abs(value) < 1 else 2 if abs(value) < 10 else 1
+    return f"{value:.{places}f}".rstrip("0").rstrip(".")
 
 
 def said(key: str, **parts: Text) -> Said:
@@ -45,11 +64,18 @@ class Language:
     name: str
     phrases: Mapping[str, str]
     reason: Callable[[str], str]
-    zone: str  # beside UTC, in which moments are told: empty, or `KST`
+    zone: timezone  # in which every moment is told
+    zone_name: str
 
     def text(self, what: Text) -> str:
         if isinstance(what, str):
             return what
+        if isinstance(what, Moment):
+            return self._moment(what)
         if isinstance(what, tuple):
             return "; ".join(filter(None, map(self.text, what)))
         return self.phrases[what.key].format(**{name: self.text(part) for name, part in what.parts.items()})
+
+    def _moment(self, what: Moment) -> str:
+        told = minute(what.at, self.zone) if what.day else clock(what.at, self.zone)
+        return f"{told} {self.zone_name}" if what.named else told

@@ -8,8 +8,8 @@ from typing import Any
 from reconciler.core.events import Admitted, Approved, Event, Intended
 from reconciler.evidence.access import moment
 from reconciler.evidence.documents.chapters import ASKING
-from reconciler.evidence.documents.plain import clock, minute, printable
-from reconciler.evidence.documents.report.said import Text, said
+from reconciler.evidence.documents.plain import printable
+from reconciler.evidence.documents.report.said import Moment, Text, said
 from reconciler.evidence.pack import steps
 from reconciler.evidence.pack.material import Material
 from reconciler.journal.entry import Entry
@@ -22,7 +22,7 @@ def failures(material: Material) -> Iterator[Cells]:
     """When, step, road, who answered, and why it counts as failed."""
     for found in material.account.failures:
         told = (printable(found.get(name, "-"), 80) for name in ("step", "road", "slot"))
-        yield clock(float(found["at"])), *told, _why(found)
+        yield Moment(float(found["at"]), named=False), *told, _why(found)
 
 
 def _why(found: Mapping[str, Any]) -> str:
@@ -33,7 +33,7 @@ def approvals(material: Material) -> Iterator[Cells]:
     """When, who, and what."""
     for entry in material.steps.entries:
         if isinstance(entry.event, ASKING):
-            yield minute(moment(entry.at)), _who(entry), printable(describe(entry.event))
+            yield Moment(moment(entry.at), day=True, named=False), _who(entry), printable(describe(entry.event))
 
 
 def _who(entry: Entry) -> str:
@@ -58,7 +58,7 @@ def agreed(material: Material) -> Iterator[Cells]:
             yield from (_missed(number, planned[number - 1]) for number in range(told + 1, pair))
             told = pair
         number: Text = str(pair) if pair else said("wayBack" if place >= turn else "notPlanned")
-        yield number, _what(at[seq].event), clock(moment(at[seq].at))
+        yield number, _what(at[seq].event), Moment(moment(at[seq].at), named=False)
     yield from (_missed(number, planned[number - 1]) for number in range(told + 1, len(planned) + 1))
 
 
