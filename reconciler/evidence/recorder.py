@@ -157,7 +157,7 @@ class Recorder:
             return
         if self._open is None:
             began = self._clock.now().timestamp() - self._now  # steady from here on, whatever happens to the wall clock
-            self._open = Writer(pack(self._root, self._environment, look.transition), began, self._now)
+            self._open = Writer(pack(self._root, self._environment, look.transition), began, at)
         if self._planned is None and not self._open.knows(look):
             self._planned = look, at + (SETTLE if look.begins else 0.0)
         self._open.look(look, at)

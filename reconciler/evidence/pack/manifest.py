@@ -63,7 +63,9 @@ class _File(_Strict):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
-class _Verdict(_Strict):
+class _Verdict(_Strict, extra="allow"):
+    """Compared as a whole with what is computed."""
+
     zero_downtime: str
     outcome: str
     reasons: list[str]
