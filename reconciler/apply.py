@@ -7,7 +7,19 @@ from collections.abc import Callable
 from reconciler.core.events import Applied
 from reconciler.core.model import Pin, Slot, Spec
 from reconciler.core.reading import GatewayReading, MemberStatus
-from reconciler.core.steps import Act, CloseGateway, Migrate, Result, Route, StageFiles, Start, Stop, TakeSnapshot, Warm
+from reconciler.core.steps import (
+    Act,
+    CloseGateway,
+    Migrate,
+    Result,
+    Route,
+    StageFiles,
+    Start,
+    Stop,
+    TakeSnapshot,
+    TryRestore,
+    Warm,
+)
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable
 from reconciler.world import World
 
@@ -69,7 +81,7 @@ def _perform(world: World, spec: Spec, act: Act, reading: GatewayReading | None,
                     world.hosts[name].stop(slot)
         case Migrate():
             world.migrate(act)
-        case TakeSnapshot():
+        case TakeSnapshot() | TryRestore():
             world.save(act)
         case Warm(slot, _):
             world.warm(slot)

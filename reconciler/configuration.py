@@ -38,9 +38,11 @@ if TYPE_CHECKING:
     from reconciler.drivers.haproxy.proxy import Proxy
     from reconciler.drivers.logs.destination import Destination
     from reconciler.drivers.process.app import App
+    from reconciler.drivers.windows.machine import Machine
 
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_ANYWHERE = {"0.0.0.0", "::", "*", ""}
 _SQLITE = "sqlite:///"
 
 
@@ -152,6 +154,8 @@ class Configuration(Section):
     alerts: Tables = {}
     metrics: Metrics = Metrics()
     logs: Tables = {}
+    machines: Tables = {}
+    shares: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
@@ -234,6 +238,11 @@ class Configuration(Section):
         proxy: Proxy = self.named("proxies", name)
         return proxy
 
+    def machine(self, name: str) -> Machine:
+        """Raises InvalidConfiguration when the operator has defined none of that name, or does not let it be asked."""
+        machine: Machine = self.named("machines", name)
+        return machine
+
     @property
     def recipients(self) -> dict[str, Recipient]:
         """Where alerts go, by name. None: nobody is told anything."""
@@ -257,9 +266,19 @@ class Configuration(Section):
     def problem(self, section: str, name: str) -> str:
         """Why a manifest may not name this entry of a section; empty when it may."""
         known = self._defined.get(section, {})
+        if name in known and section == "machines":
+            return self._out_of_reach(known[name].host)
         if name in known:
-            return ""
+            from reconciler.drivers.named import names
+
+            return next((one for _, other, inner in names(known[name]) if (one := self.problem(other, inner))), "")
         return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
+
+    def _out_of_reach(self, host: str) -> str:
+        if self.allowed(host):
+            return ""
+        place = f"[security] of {self._file or 'reconciler.toml'}"
+        return f"the host '{host}' may not be asked: add it to allow_hosts in {place}"
 
     def dump_problem(self, name: str, *, dumps: bool) -> str:
         """Why this command may not be named where it is told `{dump}`, or where it is not; empty when it may."""
@@ -292,6 +311,17 @@ class Configuration(Section):
         return _matches(host, self.security.allow_hosts)
 
     def listen_problem(self, address: str) -> str:
+        """Why no gateway may listen on `host:port`; empty when it may."""
+        return self.unlisted(address) or self._served(address)
+
+    def _served(self, address: str) -> str:
+        served = self.metrics.listen
+        if not served or not _overlap(served, address):
+            return ""
+        place = f"`listen` under [metrics] in {self._file or 'reconciler.toml'}"
+        return f"'{address}' is where metrics are served, by {place}; give one of them another port"
+
+    def unlisted(self, address: str) -> str:
         """Why nothing of ours may listen on `host:port`; empty when it may."""
         host, _, port = address.rpartition(":")
         if _matches(host, self.security.listen) or _matches(f"{_bare(host)}:{port}", self.security.listen):
@@ -318,31 +348,47 @@ def load(
     return found
 
 
+def partly(
+    explicit: Path | None = None, environ: Mapping[str, str] = os.environ, folder: Path | None = None
+) -> Configuration:
+    """What can be used of an operator's file with which something is wrong: enough to find what else is."""
+    try:
+        file = find(explicit, environ, (folder or Path.cwd()).absolute())
+        return weigh(read(file), file)[0] if file else Configuration()
+    except InvalidConfiguration:
+        return Configuration()
+
+
 def parse(text: str, file: Path) -> Configuration:
     """The content of an operator's file that lies at `file`. Raises InvalidConfiguration."""
+    found, wrong = weigh(text, file)
+    if wrong:
+        raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))
+    return found
+
+
+def weigh(text: str, file: Path) -> tuple[Configuration, list[str]]:
+    """What can be used of it, and all that is wrong with it. Raises InvalidConfiguration for what is no TOML."""
     try:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidConfiguration(f"{file}: not valid TOML: {error}") from error
     wrong: list[str] = []
-    configuration = Configuration()
+    configuration, whole = Configuration(), True
     try:
         configuration = Configuration.model_validate(data)
     except ValidationError as error:
-        wrong += tell(error, Configuration, ())
-    if (listen := configuration.metrics.listen) and (problem := configuration.listen_problem(listen)):
+        wrong, whole = [*tell(error, Configuration, ())], False
+    if (listen := configuration.metrics.listen) and (problem := configuration.unlisted(listen)):
         wrong.append(f"metrics.listen: {problem}")
     named = {section: defined(section, data.get(section), file.parent, wrong) for section in TABLES}
-    if wrong:
-        raise InvalidConfiguration("\n".join(f"{file}: {one}" for one in wrong))
-    configuration._defined = named
+    configuration._defined = named if whole else {}  # what may be asked is not known then
     configuration._digest = sha256(text.encode()).hexdigest()[:16]
     placed = _placed(configuration, file, file.parent)
-    if wrong := [
-        one for name in chain(*configuration.snapshots.restore.items()) if (one := placed.loads_problem(name))
-    ]:
-        raise InvalidConfiguration("\n".join(f"{file}: snapshots.restore: {one}" for one in wrong))
-    return placed
+    if not wrong:  # else a command that is there may look as if it were not
+        commands = chain(*configuration.snapshots.restore.items())
+        wrong += [f"snapshots.restore: {one}" for name in commands if (one := placed.loads_problem(name))]
+    return placed, wrong
 
 
 def _placed(configuration: Configuration, file: Path | None, base: Path) -> Configuration:
@@ -353,6 +399,13 @@ def _placed(configuration: Configuration, file: Path | None, base: Path) -> Conf
 def _matches(host: str, patterns: tuple[str, ...]) -> bool:
     name = _bare(host)
     return bool(name) and any(fnmatchcase(name, _bare(pattern).replace("[", "[[]")) for pattern in patterns)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Of two `host:port`: would both be asked to listen in one place?"""
+    (host, _, port), (beside, _, same) = one.rpartition(":"), other.rpartition(":")
+    hosts = {"127.0.0.1" if name == "localhost" else name for name in (_bare(host), _bare(beside))}
+    return port == same and (len(hosts) == 1 or bool(hosts & _ANYWHERE))
 
 
 def _bare(host: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -15,7 +16,6 @@ from reconciler.spelling import unknown
 
 FILE = "reconciler.toml"
 VARIABLE = "RECONCILER_CONFIG"
-_MACHINE = Path("/etc/reconciler") / FILE
 _DEADLINE = 10.0  # seconds, for git to answer
 
 
@@ -28,12 +28,22 @@ def find(explicit: Path | None, environ: Mapping[str, str], folder: Path) -> Pat
             by = "--config" if explicit else VARIABLE
             raise InvalidConfiguration(f"{file}: there is no such file, but {by} names it; `reconcile init` writes one")
         return file
-    usual = (folder / FILE, *_of_user(environ), _MACHINE)
+    usual = (folder / FILE, *_of_user(environ), of_machine(environ))
     return next((place for place in usual if place.is_file()), None)
 
 
+def of_machine(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the file of a machine lies that serves everybody there."""
+    if sys.platform == "win32":
+        return Path(environ.get("PROGRAMDATA", r"C:\ProgramData")) / "reconciler" / FILE
+    return Path("/etc/reconciler") / FILE
+
+
 def _of_user(environ: Mapping[str, str]) -> Iterator[Path]:
-    if environ.get("XDG_CONFIG_HOME"):
+    if sys.platform == "win32":
+        if environ.get("APPDATA"):
+            yield Path(environ["APPDATA"]) / "reconciler" / FILE
+    elif environ.get("XDG_CONFIG_HOME"):
         yield Path(environ["XDG_CONFIG_HOME"]) / "reconciler" / FILE
     elif environ.get("HOME"):
         yield Path(environ["HOME"]) / ".config" / "reconciler" / FILE

@@ -36,6 +36,8 @@ TABLES = {
     "folders": Table("folder", "folders.folder", "Folder"),
     "alerts": Table("alert", "alerts.recipient", "Recipient"),
     "logs": Table("log", "logs.destination", "Destination"),
+    "machines": Table("machine", "windows.machine", "Machine"),
+    "shares": Table("share", "shares.share", "Share"),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,8 +42,8 @@ def actor() -> str:
     """Who is at the keyboard, for the journal."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):
-        user = f"uid {os.getuid()}"
+    except (KeyError, OSError, ImportError):  # the last: a service of Windows without USERNAME
+        user = "a service" if sys.platform == "win32" else f"uid {os.getuid()}"
     return f"{user}@{socket.gethostname()}"
 
 

@@ -20,6 +20,7 @@ from reconciler.core.events import (
     DrillScheduled,
     Ended,
     Event,
+    EvidenceSealed,
     Froze,
     GenerationTaken,
     HealthNoted,
@@ -36,6 +37,7 @@ from reconciler.core.events import (
     RequestRefused,
     RestoreBegan,
     Restored,
+    RestoreTried,
     Retired,
     RollbackBegan,
     SnapshotTaken,
@@ -58,6 +60,7 @@ from reconciler.core.model import (
     StrategyStep,
     Weights,
 )
+from reconciler.core.reading import Trial
 from reconciler.core.steps import (
     Act,
     CloseGateway,
@@ -69,6 +72,7 @@ from reconciler.core.steps import (
     Start,
     Stop,
     TakeSnapshot,
+    TryRestore,
     Warm,
 )
 from reconciler.core.tally import Tally
@@ -106,6 +110,12 @@ def saved(snapshot: Snapshot) -> str:
     return "; ".join(one for one in (folders, snapshot.command and f"the dump of {snapshot.command}") if one)
 
 
+def tried(trial: Trial, before: Trial | None = None) -> str:
+    """How much came back, and how long that took; and what it was the last time."""
+    than = f" (before: {size(before.bytes)} in {duration(before.took)})" if before else ""
+    return f"{trial.files:,} files, {size(trial.bytes)} in {duration(trial.took)}{than}"
+
+
 def describe(what: Act | Event | StrategyStep) -> str:
     """One line for people."""
     return _act(what) or _decided(what) or _happened(what) or _step(what) or type(what).__name__
@@ -129,6 +139,8 @@ def _act(what: Act | Event | StrategyStep) -> str:
             return f"migrate the data for {version}"
         case TakeSnapshot(_, _, _, snapshot):
             return f"take a recovery point: {saved(snapshot)}"
+        case TryRestore(_, _, _, snapshot):
+            return f"put the recovery point back beside, and compare every file: {saved(snapshot)}"
         case Warm(slot, version):
             return f"warm {slot} up: first requests to {version}"
         case Route(before, after):
@@ -179,6 +191,9 @@ def _decided(what: Act | Event | StrategyStep) -> str:
         case SnapshotTaken(name, digest, bytes_, snapshot, detail):
             archive = f" {name}, {size(bytes_)}, SHA-256 {digest[:12]}" if name else ""
             return f"there is a recovery point{archive}: {detail or saved(snapshot)}"
+        case RestoreTried(name, _, trial, before):
+            figures = f" {name} was put back beside, and is what was saved: {tried(trial, before)}" if name else ""
+            return f"the recovery point{figures or ' was put back beside, and is what was saved'}"
         case StepPassed(cursor, evidence, handed):
             passed = f"{', '.join(handed)} handed over" if handed else f"step {cursor + 1} passed"
             return f"{passed}{_because(evidence)}"
@@ -233,6 +248,8 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"recovery point {name} (SHA-256 {digest[:12]}) is being put back{_because(reason)}"
         case Restored(name, _, detail):
             return f"recovery point {name} was put back{_because(detail)}"
+        case EvidenceSealed(transition, digest):
+            return f"the evidence of {transition} is complete (SHA-256 of its manifest: {digest[:12]})"
         case DrillBegan(kind, home, due=due):
             return f"drill begins: {kind}, with the version of {home}{f'; it was due at {due}' if due else ''}"
         case DrillEnded(phase, reason):

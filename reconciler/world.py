@@ -13,7 +13,7 @@ import httpx
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration
 from reconciler.core.model import Pair, Release, Slot
-from reconciler.core.steps import Migrate, TakeSnapshot
+from reconciler.core.steps import Migrate, TakeSnapshot, TryRestore
 from reconciler.desired.manifest import GateDriver, Manifest, MemberDriver
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.protocols import (
@@ -32,12 +32,13 @@ from reconciler.drivers.snapshots.saver import Saver
 from reconciler.drivers.words import named
 from reconciler.errors import InvalidConfiguration, Refused, Unreachable
 from reconciler.measure.ledger import Ledger
+from reconciler.measure.notebook import Notebook
 from reconciler.measure.rounds import Rounds
 from reconciler.measure.sampler import Tape
 from reconciler.measure.samplers import Samplers
 
-if TYPE_CHECKING:  # loaded when a recovery point is taken
-    from reconciler.drivers.snapshots.taking import Taking
+if TYPE_CHECKING:  # loaded when a recovery point is taken, or tried
+    from reconciler.drivers.snapshots.saver import Work
 
 WARMING = 3  # requests per weighted member
 GATE_DEADLINE = 60.0  # seconds; gates have time-outs of their own, and never keep the loop waiting
@@ -58,19 +59,22 @@ class World:
         migrator: Migrator,
         migrating: Callable[[Migrate], Migrating],
         saver: Saver,
-        saving: Callable[[TakeSnapshot], Taking],
+        saving: Callable[[TakeSnapshot | TryRestore], Work],
+        notebook: Notebook | None = None,
     ) -> None:
         self.manifest, self.gateway, self.hosts = manifest, gateway, hosts
         self.endpoints, self.gates, self.samplers, self.ledger = endpoints, gates, samplers, ledger
         self.migrator, self._migrating = migrator, migrating
         self.saver, self._saving = saver, saving
+        self.notebook = notebook or Notebook()
 
     def migrate(self, act: Migrate) -> None:
         """Begin a migration, by the commands that the intent names. Raises Refused, and Conflict: not now."""
         self.migrator.begin(self._migrating(act), act.transition, only_ask=act.only_ask)
 
-    def save(self, act: TakeSnapshot) -> None:
-        """Begin a recovery point of what the intent names. Raises Refused, and Conflict: not now."""
+    def save(self, act: TakeSnapshot | TryRestore) -> None:
+        """Begin a recovery point of what the intent names, or put that one back beside. Raises Refused, and Conflict:
+        not now."""
         self.saver.begin(self._saving(act))
 
     def warm(self, slot: Slot) -> None:
@@ -125,14 +129,18 @@ def open_world(
     ways = partial(roads, gateway, endpoints)
     samplers = Samplers(manifest.spec.gates, ways, alarm=alarm, clock=clock, earlier=earlier, tape=tape)
     ledger = Ledger(manifest.spec.gates)
-    gates = {gate.name: _gate(manifest, gate, configuration, ways, samplers, ledger) for gate in manifest.gates}
+    notebook = previous.notebook if previous else Notebook()
+    gates = {
+        gate.name: _gate(manifest, gate, configuration, journal, ways, samplers, ledger, notebook)
+        for gate in manifest.gates
+    }
     migrator = previous.migrator if previous else Migrator(state)
     migrating = partial(_migrating, manifest, configuration)
     saver = previous.saver if previous else Saver()
     saving = partial(_saving, manifest, configuration, journal, clock)
     rounds = Rounds(gates, clock)
     return World(
-        manifest, gateway, hosts, endpoints, rounds, samplers, ledger, migrator, migrating, saver, saving
+        manifest, gateway, hosts, endpoints, rounds, samplers, ledger, migrator, migrating, saver, saving, notebook
     )  # fmt: skip
 
 
@@ -148,22 +156,26 @@ def _migrating(manifest: Manifest, configuration: Configuration, act: Migrate) -
     return Migrating(wanted, command, check, values)
 
 
-def _saving(manifest: Manifest, configuration: Configuration, journal: str, clock: Clock, act: TakeSnapshot) -> Taking:
+def _saving(
+    manifest: Manifest, configuration: Configuration, journal: str, clock: Clock, act: TakeSnapshot | TryRestore
+) -> Work:
     from reconciler.drivers.snapshots.policy import Policy
     from reconciler.drivers.snapshots.shelf import Shelf
     from reconciler.drivers.snapshots.taking import Taking
+    from reconciler.drivers.snapshots.trying import Trying
 
-    wanted = act.snapshot
+    shelf, wanted = Shelf(configuration.snapshots_dir / manifest.name), act.snapshot
+    said = configuration.snapshots
+    if isinstance(act, TryRestore):
+        return Trying(wanted, act.transition, act.name, act.digest, shelf, said.timeout, clock)
     try:
         folders = {name: configuration.named("folders", name) for name in wanted.folders}
         command = configuration.named("commands", wanted.command) if wanted.command else None
     except InvalidConfiguration as error:
         raise Refused(str(error)) from error
     values = named(manifest.name, Release(act.slot, act.version), act.transition)
-    shelf = Shelf(configuration.snapshots_dir / manifest.name)
-    said = configuration.snapshots
     policy = Policy(said.keep, said.keep_for, said.changing == "record", said.timeout)
-    return Taking(wanted, folders, command, values, shelf, policy, journal, act.version, clock)
+    return Taking(wanted, folders, command, values, shelf, policy, journal, act.version, clock, drill=act.drill or "")
 
 
 def roads(gateway: Gateway, endpoints: tuple[Endpoint, ...]) -> Mapping[str, Road]:
@@ -187,7 +199,14 @@ def _host(manifest: Manifest, member: MemberDriver, configuration: Configuration
     named = getattr(member.settings, "app", None)
     app = configuration.app(named) if named is not None else None
     opened: MemberHost = driver("hosts", member.kind).open(
-        HostContext(manifest.name, member.name, state / "members" / member.name, app, standby=member.standby),
+        HostContext(
+            manifest.name,
+            member.name,
+            state / "members" / member.name,
+            app,
+            standby=member.standby,
+            named=configuration.named,
+        ),
         member.settings,
     )
     return opened
@@ -236,6 +255,7 @@ def gateway_of(
         endpoints,
         read_only=read_only,
         proxy=configuration.proxy(named) if named is not None else None,
+        named=configuration.named,
     )
     opened: Gateway = driver("gateways", manifest.gateway.kind).open(context, manifest.gateway.settings)
     return opened
@@ -245,9 +265,11 @@ def _gate(
     manifest: Manifest,
     gate: GateDriver,
     configuration: Configuration,
+    journal: str,
     ways: Callable[[], Mapping[str, Road]],
     samplers: Samplers,
     ledger: Ledger,
+    notebook: Notebook,
 ) -> Gate:
     context = GateContext(
         manifest.name,
@@ -263,6 +285,9 @@ def _gate(
         commands=partial(configuration.named, "commands"),
         queries=partial(configuration.named, "queries"),
         folders=partial(configuration.named, "folders"),
+        named=configuration.named,
+        journal=journal,
+        notes=notebook.page(gate.name, gate.settings.model_dump_json()),
     )
     opened: Gate = driver("gates", gate.kind).open(context, gate.settings)
     return opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable
@@ -11,6 +12,9 @@ import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background job: our children must hear it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Hundreds of processes are started: what they import is compiled once, not in each of them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
 os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 3000 * WORKER}-{22999 + 3000 * WORKER}"  # or two would take the same
@@ -39,6 +43,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if hands > 1:
         items.sort(key=_length)
         items[:] = _dealt([item for item in items if _length(item) < len(ROOMS)], hands, items)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay until the end; who collects garbage need not go through them each time."""
+    gc.freeze()
 
 
 def _dealt(long: list[pytest.Item], hands: int, items: list[pytest.Item]) -> list[pytest.Item]:

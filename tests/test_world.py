@@ -99,6 +99,15 @@ url = "sqlite:///jobs.db"
 sql = "SELECT count(*) FROM jobs"
 [folders.inbox]
 path = "inbox"
+[shares.drive]
+unc = "drive"
+[shares.remote]
+unc = '\\\\files\\drive'
+machine = "web1"
+[machines.web1]
+address = "https://web1.corp.example:5986"
+user = "u"
+password_env = "NOT_SET"
 """
 MANIFEST = """\
 apiVersion: reconciler/v1alpha1
@@ -114,11 +123,13 @@ spec:
       - {kind: migration, command: dry-run}
       - {name: table, kind: queue-drained, sql: left, apart: 1ms}
       - {name: inbox, kind: queue-drained, folder: inbox, apart: 1ms}
+      - {kind: share, share: drive}
 """
 
 
 def test_gates_get_what_the_operators_file_defines_under_the_names_of_the_manifest(tmp_path: Path) -> None:
     (tmp_path / "inbox").mkdir()
+    (tmp_path / "drive").mkdir()
     (tmp_path / "inbox" / "job").touch()
     with closing(sqlite3.connect(tmp_path / "jobs.db")) as database:
         database.execute("CREATE TABLE jobs (id INTEGER)")
@@ -132,3 +143,15 @@ def test_gates_get_what_the_operators_file_defines_under_the_names_of_the_manife
     assert found["migration"].value == "exit code 0 | 1.1 green production 000018-green-1.1"
     assert found["table"].outcome is Outcome.SUCCESSFUL
     assert found["inbox"].reason == "not drained yet: 1 left"
+    assert found["share"].outcome is Outcome.SUCCESSFUL
+
+
+def test_a_machine_that_may_not_be_asked_is_told_of_also_where_only_a_share_names_it(tmp_path: Path) -> None:
+    operator = parse(OPERATOR, tmp_path / "reconciler.toml")
+    found = judge_one(read(MANIFEST.replace("share: drive", "share: remote").encode(), "production.yaml"), operator)
+    assert "production.yaml:14:30: the host 'web1.corp.example' may not be asked: add it to allow_hosts in" in str(
+        found
+    )
+    operator = parse(OPERATOR.replace("[machines.web1]", "[machines.web2]"), tmp_path / "reconciler.toml")
+    found = judge_one(read(MANIFEST.replace("share: drive", "share: remote").encode(), "production.yaml"), operator)
+    assert "unknown machine 'web1'; did you mean 'web2'?" in str(found)

@@ -16,7 +16,7 @@ from reconciler.core.situation import Wait
 from reconciler.core.state import State, Transition
 from reconciler.drivers.alerts.recipient import Kind
 from reconciler.journal.entry import Entry
-from reconciler.wording import weights
+from reconciler.wording import tried, weights
 
 LONGEST = 2000  # characters of a body; what does not fit is in the journal
 REASON, TITLE = 1500, 200
@@ -113,6 +113,7 @@ def _drilled(entry: Entry, before: State, phase: Phase, reason: str) -> Alert | 
         return None
     if phase is Phase.SUCCEEDED:
         title, why = f"the drill ({drill.kind}) has succeeded", reason or f"{drill.home} serves, as before"
+        why += f"; a recovery point was put back beside: {tried(drill.trial)}" if drill.trial else ""
         return _of(entry, before, Kind.SUCCEEDED, title, why, "nothing to do")
     do = "find out why before the next real switch; reconcile history {env} has every step"
     title = f"the drill ({drill.kind}) has not succeeded, {drill.home} serves as before"

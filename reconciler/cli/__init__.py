@@ -17,9 +17,11 @@ from reconciler.errors import ReconcilerError, UsageError
 COMMANDS = {
     "init": "Write a first environment into a git repository.",
     "validate": "Every error in every manifest, all at once.",
+    "doctor": "Everything that must be there, and what mends it.",
     "switch": "Make the other slot active: edit, preview, commit.",
     "pin": "Pin a version in a slot: edit, preview, commit.",
     "run": "The loop: keep every environment as git says.",
+    "service": "The loop as a service of this machine.",
     "status": "Where every environment stands, why, and what to type next.",
     "diff": "What the world is, against what it should be.",
     "history": "Every decision and step, from the journal.",

@@ -1,4 +1,4 @@
-"""`reconcile drill`: rehearse the switch, or the way back, with the version that serves."""
+"""`reconcile drill`: rehearse the switch, the way back, or a restore, with the version that serves."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import click
 
 from reconciler.cli.ask import ask
 from reconciler.cli.layout import say
+from reconciler.cli.look import see
 from reconciler.cli.rehearsals import compared
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC, ROLLED_BACK
-from reconciler.core.drill import PUNCTUAL
+from reconciler.core.diff import standing
+from reconciler.core.drill import PUNCTUAL, baseless, policy
 from reconciler.core.events import DrillBegan, DrillEnded, Phase, Requested, RequestRefused, Verb
 from reconciler.core.model import DrillKind
+from reconciler.core.plan import drill_refusal
 from reconciler.core.state import State
 from reconciler.desired.timetable import text
+from reconciler.errors import ReconcilerError
 from reconciler.session import Session
 
 LOOK = 0.25  # seconds between two looks at the journal
@@ -35,15 +39,33 @@ def command(
 ) -> int | None:
     """Rehearse with stable's own version in both slots: the same road, the same gates, and nothing of it in git.
 
-    It is refused where anything is not well, or in the way; the journal, and --wait, say what.
+    It is refused where anything is not well, or in the way: at once, with exit code 3, where that can be seen now; else
+    the loop says it, to --wait and in: reconcile status.
 
     Exit codes with --wait: 0 it succeeded, 1 error, 3 refused, or it waits for a person, 4 it did not succeed.
     """
     with Session.open(config, read_only=True) as session:
         until = text(session.clock.now() + timedelta(seconds=PUNCTUAL))
-    request = Requested(Verb.DRILL, reason=reason, drill=DrillKind(kind) if kind else None, until=until)
-    before = ask(config, environment, request, _possible)
+        wanted = DrillKind(kind) if kind else None
+        request = Requested(Verb.DRILL, reason=reason, drill=wanted, until=until)
+        nothing = _baseless(session, environment, wanted)
+        if not nothing and (why := _refused(session, environment, request)):
+            click.echo(f"{environment}: drill refused, and nothing is on record: {why}", err=True)
+            return BLOCKED
+    before = ask(config, environment, request, lambda state: _possible(state) or nothing)
     return _outcome(config, environment, before.seq, timeout) if wait_ else None
+
+
+def _refused(session: Session, name: str, request: Requested) -> str:
+    """What the loop would say at once, by the same rule. Empty where it would begin, or where that is not known here:
+    no loop has kept the environment well, or it cannot be looked at."""
+    if name not in session.journal.environments() or not session.journal.attended():
+        return ""
+    try:
+        state, desired, observed = see(session.keeper(name), asking=request)
+    except ReconcilerError:
+        return ""
+    return "" if _possible(session.state(name)) else drill_refusal(desired, observed, state, state.watched)
 
 
 def _possible(state: State) -> str:
@@ -51,6 +73,16 @@ def _possible(state: State) -> str:
     if state.drill or state.drill_asked:
         return "a drill is under way, or asked for; see: reconcile status"
     return f"{state.transition.newcomer} is under way; ask again when that has ended" if state.transition else ""
+
+
+def _baseless(session: Session, name: str, kind: DrillKind | None) -> str:
+    """What the manifest lacks for this kind of drill."""
+    if name not in session.journal.environments():
+        return ""
+    state = session.state(name)
+    desired = session.desired(name, state)
+    spec = standing(desired, state).spec or desired.head
+    return baseless(spec, kind or policy(spec).kind) if spec else ""
 
 
 def _outcome(config: str | None, name: str, since: int, timeout: float) -> int:

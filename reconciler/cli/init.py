@@ -21,11 +21,15 @@ NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,56}[a-z0-9])?")
 VERSIONS = ("1.0.0", "1.1.0")  # as the scaffold pins them
 IGNORED = (
     "reconciler.toml",
+    "reconciler.env",  # docs/service.md
     "state/",
     "releases/",
-    "allowed_signers",
+    "allowed_signers",  # this and the next: docs/approvals.md
     "signers.gpg",
-)  # the last two: docs/approvals.md
+    "data/",  # what users have written is nothing for git; a log is not, either
+    "logs/",
+    "*.before-[0-9]*/",  # what `restore --in-place` has kept
+)
 
 
 @click.command("init")

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -34,6 +36,8 @@ def survives_hang_up() -> None:
 
 def _terminal() -> bool:
     """Is there one whose end would be told to us?"""
+    if sys.platform == "win32":
+        return True
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -41,8 +45,9 @@ def _terminal() -> bool:
     return True
 
 
-def wait_for(stop: threading.Event) -> None:
-    """Until `stop` is set, also by a signal that wakes nobody: Windows interrupts no wait without an end, and elsewhere
-    a signal may reach another thread than the main one. Its handler runs as soon as the main thread looks up."""
-    while not stop.wait(LOOK):
+def wait_for(stop: threading.Event, asked: Callable[[], bool] = lambda: False) -> None:
+    """Until `stop` is set, or somebody without a console has asked for the same; also by a signal that wakes nobody:
+    Windows interrupts no wait without an end, and elsewhere a signal may reach another thread than the main one. Its
+    handler runs as soon as the main thread looks up."""
+    while not stop.wait(LOOK) and not asked():
         pass

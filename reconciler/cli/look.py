@@ -10,6 +10,8 @@ from reconciler.cli.layout import broken, paint
 from reconciler.cli.rehearsals import as_json as drills
 from reconciler.cli.rehearsals import drill_lines
 from reconciler.core.conditions import ERROR, Status, status, unpin, what_next
+from reconciler.core.events import Requested
+from reconciler.core.history import fold
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
 from reconciler.core.reading import Agenda, Observed
@@ -46,9 +48,11 @@ class Look:
         return self.status.exit_code if self.status else ERROR
 
 
-def see(keeper: Keeper) -> tuple[State, Desired, Observed]:
-    """Everything but the gates: whoever acts on them asks them, and a second asker would send users' requests twice."""
+def see(keeper: Keeper, asking: Requested | None = None) -> tuple[State, Desired, Observed]:
+    """Everything but the gates: whoever acts on them asks them, and a second asker would send users' requests twice.
+    `asking`: as it would be if this were on record."""
     state = keeper.catch_up()
+    state = fold(state, asking, seq=state.seq) if asking else state
     desired = keeper.desired(state)
     return state, desired, keeper.observe(desired, state, gates=False)
 
@@ -98,6 +102,8 @@ def next_step(found: Look) -> str:
         default = "reconcile status {env} --watch"
     elif found.outdated:
         default = AGAIN
+    elif found.attended:
+        default = "the running loop does it: reconcile status {env} --watch"
     else:
         default = "reconcile --once shows the steps, reconcile run takes them"
     return what_next(found.status.reason, found.name, default)
@@ -116,11 +122,12 @@ def lines(found: Look) -> list[str]:
         "traffic": _traffic(found),
         "stable": f"{s.stable or 'none yet'}    git asks for {s.target or 'nothing usable'}",
         "newcomer": f"{s.newcomer} at {s.rung} %" if s.newcomer else "",
-        "saved": _saved(found),
+        "saved": _kept(found),
         "last": _last(found) if not s.newcomer else "",
         "held": _held(found),
         "drill": drill_lines(found.state, _agenda(found)),
         "why": _why(found, s),
+        "asked": _on_record(found),
         "waits": _waits(found),
         "stalled": _stalled(s),
         "refused": found.state.request_refused,
@@ -155,8 +162,22 @@ def _why(found: Look, s: Status) -> str:
     if not found.state.seq and s.reason not in ("DesiredInvalid", "RevisionUnverified"):
         return "it was never run: the journal has no entry of it"
     if s.reason == "GatePending":
-        return f"the gates have to agree; how they see it: reconcile gates {found.name}"
+        t = found.state.transition
+        so_far = f"so far: {t.said}" if t and t.judged else f"how they see it: reconcile gates {found.name}"
+        return f"the gates have to agree; {so_far}"
+    if s.reason.islower() and " " in s.message:  # a rule's name says nothing to who does not know the rules
+        return f"about to be done: {s.message}"
     return f"{s.reason}{': ' + s.message if s.message else ''}"
+
+
+def _on_record(found: Look) -> str:
+    """What somebody has asked for that cannot be done before it goes on: else they would have to trust that."""
+    state = found.state
+    if not (state.down or state.suspended):
+        return ""
+    words = {"rollback": state.rollback, "adopt": state.adopt or "", "drill": state.drill_asked is not None}
+    told = " and ".join(f"{verb} ({word})" if isinstance(word, str) else verb for verb, word in words.items() if word)
+    return f"{told} is on record, and is done after: reconcile resume {found.name}" if told else ""
 
 
 def _asked_since(found: Look) -> dict[str, Any] | None:
@@ -182,6 +203,12 @@ def _saved(found: Look) -> str:
     """The recovery point of the transition that is under way."""
     t = found.state.transition
     return t.saved.name if t and t.saved else ""
+
+
+def _kept(found: Look) -> str:
+    """Where it lies, and whether it is whole, says `restore`."""
+    name = _saved(found)
+    return f"{name}; to see it, or put it back: reconcile restore {found.name} --list" if name else ""
 
 
 def _last(found: Look) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.core.reading import Agenda
 from reconciler.core.state import Drilled, State
-from reconciler.wording import duration
+from reconciler.wording import duration, tried
 
 
 def drill_lines(state: State, agenda: Agenda) -> str:
@@ -51,6 +51,8 @@ def _when(one: Drilled) -> str:
 
 def _times(last: Drilled, before: Drilled | None) -> str:
     whole = f"in {duration(last.took)}{_than(before.took if before else None)}"
+    if last.trial:
+        return f"{whole}; put back: {tried(last.trial, before.trial if before else None)}"
     if last.safety is None:
         return whole
     return f"{whole}; users were safe in {duration(last.safety)}{_than(before.safety if before else None)}"

@@ -36,7 +36,11 @@ WHERE = "say where: --into FOLDER puts it into a folder of its own; --in-place p
 @click.argument("environment")
 @click.option("--list", "list_", is_flag=True, help="Only say which there are.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="With --list.")
-@click.option("--snapshot", metavar="NAME", help="Which one: its name, or its transition (default: the latest).")
+@click.option(
+    "--snapshot",
+    metavar="NAME",
+    help="Which one: its name, or its transition (default: the latest, but none of a drill).",
+)
 @click.option("--into", type=click.Path(path_type=Path), help="Put it into this folder, which is not there yet.")
 @click.option("--in-place", is_flag=True, help="Put it back into its place; what is there is kept beside it.")
 @click.option("--yes", is_flag=True, help="With --in-place: do not ask.")
@@ -87,6 +91,7 @@ def _listed(shelf: Shelf, output: str) -> int:
         say(json.dumps(found))
     elif found:
         say(*(f"{one['name']}  {one['taken']}  {size(one['size'])}  {one['holds']}" for one in found))
+        say(f"in {shelf.folder}; one of them is put back by: reconcile restore {shelf.folder.name} --snapshot NAME")
     else:
         say(f"there is none in {shelf.folder}: a manifest's `snapshot` has one taken before each transition")
     return 0
@@ -99,7 +104,7 @@ def _about(path: Path) -> dict[str, Any]:
         with Archive(path) as archive:
             return {**asdict(archive.manifest), **found, "holds": summary(archive)}
     except Refused as error:
-        return {**found, "taken": "", "holds": f"damaged: {error}"}
+        return {**found, "taken": "", "drill": "", "holds": f"damaged: {error}"}
 
 
 def _chosen(shelf: Shelf, environment: str, wanted: str | None) -> str:
@@ -108,7 +113,11 @@ def _chosen(shelf: Shelf, environment: str, wanted: str | None) -> str:
     if not names:
         raise UsageError(f"restore {environment}: there is no recovery point in {shelf.folder}")
     if wanted is None:
-        return names[0]
+        earnest = next((name for name in names if not shelf.drill(name)), None)
+        if earnest is None:
+            only = f"the only one is of a drill: to put that back: --snapshot {names[0].removesuffix(ENDING)}"
+            raise UsageError(f"restore {environment}: {only}")
+        return earnest
     fit = [name for name in names if wanted in (name, name.removesuffix(ENDING), _transition(name))]
     if not fit:
         raise UsageError(unknown("recovery point", wanted, names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from pathlib import Path
@@ -21,6 +22,7 @@ from reconciler.journal.sqlite import open_journal
 from reconciler.logs.collector import collected, refuse_not_allowed
 from reconciler.logs.desk import logged
 from reconciler.loop.run import Runner, unseen
+from reconciler.service.notify import Starter
 from reconciler.session import Session
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def command(config: str | None, log: str, poll: float) -> int:
 
 def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = None) -> int:
     """Run until a signal, or `stop`. Exit code 1 when another reconciler took an environment over."""
-    stop = stop or threading.Event()
+    stop, starter = stop or threading.Event(), Starter(os.environ)
     if threading.current_thread() is threading.main_thread():
         ends_after_this(stop)
         survives_hang_up()
@@ -69,8 +71,10 @@ def serve(session: Session, poll: float = 1.0, stop: threading.Event | None = No
         metrics.start()
     runner.start()
     watch.start()
+    starter.ready(told.place)
     try:
-        wait_for(stop)
+        wait_for(stop, session.journal.asked_to_end)
+        starter.ending()
         logger.info("ending: steps that are being done are finished first")
     finally:
         watch.stop()

@@ -9,11 +9,13 @@ from reconciler.cli.layout import WIDE, WIDEST, cut, paint, table
 from reconciler.core.events import StepPassed
 from reconciler.core.model import Spec
 from reconciler.core.preview import Planned, Preview
-from reconciler.core.steps import CloseGateway, Migrate, Route, StageFiles, Start, Stop, TakeSnapshot, Warm
+from reconciler.core.steps import CloseGateway, Migrate, Route, StageFiles, Start, Stop, TakeSnapshot, TryRestore, Warm
 from reconciler.wording import describe, duration
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+SHOWN = StageFiles | TakeSnapshot | TryRestore | Migrate | Start | Stop | Warm | Route | CloseGateway
 
 
 @cache
@@ -35,7 +37,7 @@ def steps_table(road: Preview, spec: Spec | None) -> list[str]:
 
 
 def _acts(planned: Planned) -> bool:
-    return isinstance(planned.what, StageFiles | TakeSnapshot | Migrate | Start | Stop | Warm | Route | CloseGateway)
+    return isinstance(planned.what, SHOWN)
 
 
 def _row(planned: Planned, spec: Spec | None) -> tuple[str, str, str, str, str]:

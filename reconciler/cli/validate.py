@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from reconciler.alerts.addresses import misread
-from reconciler.configuration import Configuration, load
+from reconciler.configuration import Configuration, load, partly
 from reconciler.desired.claims import judge
 from reconciler.desired.key_files import pgp_names, ssh_keys
 from reconciler.desired.manifest import Invalid, Manifest, read
@@ -139,11 +139,14 @@ def _index() -> Path | None:
 
 
 def _operator(config: str | None) -> tuple[Configuration | None, tuple[Problem, ...]]:
+    """None where it cannot be used; what is wrong with the hosts that it names is told beside what else is."""
+    file = Path(config) if config else None
     try:
-        return load(Path(config) if config else None), ()
+        return load(file), ()
     except InvalidConfiguration as error:
         lines = (line.partition(": ") for line in str(error).splitlines())
-        return None, tuple(Problem(file, 0, 0, message) for file, _, message in lines)
+        problems = tuple(Problem(place, 0, 0, message) for place, _, message in lines)
+        return None, problems + _misread(partly(file))
 
 
 def _misread(operator: Configuration | None) -> tuple[Problem, ...]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from reconciler.core.events import Admitted, ApprovalAsked, ApprovalVoided, Approved
 from reconciler.core.model import Stage
 from reconciler.core.state import Agreed, Question, Transition
-from reconciler.core.steps import Act, Migrate, Route, StageFiles, Start, Stop, TakeSnapshot, Warm
+from reconciler.core.steps import Act, Migrate, Route, StageFiles, Start, Stop, TakeSnapshot, TryRestore, Warm
 
 Word = ApprovalAsked | Approved | ApprovalVoided | Admitted
 LATEST = 100  # approvals of one question that are kept
@@ -48,7 +48,7 @@ def _first(t: Transition, stage: Stage, act: Act) -> bool:
     match stage, act:
         case (
             (Stage.PREFLIGHT | Stage.MIGRATE),
-            (StageFiles() | Start() | Stop() | Warm() | Migrate() | TakeSnapshot()),
+            (StageFiles() | Start() | Stop() | Warm() | Migrate() | TakeSnapshot() | TryRestore()),
         ):
             return act.slot is t.newcomer.slot
         case Stage.SHIFT, Route(advance=advance):

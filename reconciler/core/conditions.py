@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from reconciler.core.diff import differences, standing
 from reconciler.core.events import Phase
 from reconciler.core.freezing import untouched
+from reconciler.core.gates import EARLY
 from reconciler.core.migrating import said
-from reconciler.core.model import Desired, Release, Spec, Weights
+from reconciler.core.model import Desired, Outcome, Release, Spec, Weights
 from reconciler.core.plan import Decision
 from reconciler.core.reading import MemberStatus, MigrationStatus, Observed
 from reconciler.core.situation import Do, Record, Situation, Wait
@@ -50,6 +51,7 @@ NEXT = {
 }
 
 OPEN = (MigrationStatus.RUNNING, MigrationStatus.UNKNOWN)
+AT_DATA = {"take-snapshot": "TakingSnapshot", "try-restore": "TryingRestore"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
     """The words for what was found and decided."""
     standpoint = standing(desired, state)
     spec, transition = standpoint.spec, state.transition
-    wait = _as_noted(decision, spec, transition) or _as_judged(_waiting(decision), transition)
+    wait = _as_noted(decision, spec, transition) or _as_judged(_waiting(decision), state)
     reason, message = (wait.reason, wait.message) if wait else (decision.rule, _doing(decision))
     gateway = observed.gateway
     return Status(
@@ -133,8 +135,8 @@ def _waiting(decision: Decision) -> Wait | None:
 def _as_noted(decision: Decision, spec: Spec | None, transition: Transition | None) -> Wait | None:
     """Nor does it know of a migration, or of a recovery point: what was known last is on record, and holds until that
     is another."""
-    if transition and transition.saving and decision.rule == "take-snapshot":
-        return Wait("TakingSnapshot", _doing(decision))
+    if transition and transition.saving and decision.rule in AT_DATA:
+        return Wait(AT_DATA[decision.rule], _doing(decision))
     known = transition.noted if transition and decision.rule == "migrate" else None
     if spec is None or known is None or known.migration != spec.migration or known.status not in OPEN:
         return None
@@ -142,11 +144,15 @@ def _as_noted(decision: Decision, spec: Spec | None, transition: Transition | No
     return said(spec.environment, known) if wait is None or wait.reason == "NotReady" else None
 
 
-def _as_judged(wait: Wait | None, transition: Transition | None) -> Wait | None:
-    """Who only looks does not ask the gates: what they said last is on record."""
-    if wait is None or transition is None or transition.judged is None or wait.reason != "GatePending":
+def _as_judged(wait: Wait | None, state: State) -> Wait | None:
+    """Who only looks does not ask the gates: what they said last is on record. That there is too little yet is how
+    every window begins, and no reason to look for something amiss."""
+    t = state.transition
+    if wait is None or t is None or t.judged is None or wait.reason != "GatePending":
         return wait
-    return replace(wait, reason=f"Gate{transition.judged}", message=transition.said)
+    if t.judged is Outcome.INCONCLUSIVE and state.watched < t.judged_at + EARLY:
+        return replace(wait, message=t.said)
+    return replace(wait, reason=f"Gate{t.judged}", message=t.said)
 
 
 def _doing(decision: Decision) -> str:

@@ -90,6 +90,8 @@ def _unwell(otherwise: Wait) -> str:
 
 def obstacle(s: Situation, kind: DrillKind) -> str:
     """Why it cannot begin although all is well, and what to do; empty when it can."""
+    if why := baseless(s.spec, kind):
+        return why
     if not s.state.bears(s.spec.target):
         return f"{s.spec.target} does not work with its data; commit a version that does"
     if held := s.state.is_held(s.spec.target.version):
@@ -99,6 +101,14 @@ def obstacle(s: Situation, kind: DrillKind) -> str:
         when = f"; it opens at {hit.until}" if hit.until else ""
         return f"{needs(s.spec, kind):g} s are needed, and that does not fit in the windows: {hit.why}{when}"
     return _occupied(s)
+
+
+def baseless(spec: Spec, kind: DrillKind) -> str:
+    """Why there is nothing to rehearse here, and what to do; empty where there is."""
+    if kind is not DrillKind.RESTORE or spec.snapshot is not None:
+        return ""
+    others = " or ".join(f"--kind {one}" for one in DrillKind if one is not kind)
+    return f"its manifest has no `snapshot`, so there is no recovery point to put back; add spec.snapshot, or: {others}"
 
 
 def _occupied(s: Situation) -> str:
@@ -127,14 +137,16 @@ def _put_away(release: Release, s: Situation, left: Leftover | None) -> bool:
 
 
 def turn_round(s: Situation) -> Answer | None:
-    """A drill turns back by itself: where a rollback is what is rehearsed, when all is done but the soak; and on its
-    way out when its time is over. On its way home there is nothing better than to go on."""
+    """A drill turns back by itself: where a rollback is what is rehearsed, when all is done but the soak; where a
+    restore is, when that is done; and on its way out when its time is over. On its way home there is nothing better
+    than to go on."""
     t, drill = s.transition, s.state.drill
     if t is None or drill is None or not t.drill or t.going_back or drill.turned:
         return None
     if expired(s, drill):
         return Record(RollbackBegan(Phase.ABORTED, "DrillExpired", "the drill's time is over", hold=False))
-    if drill.kind is DrillKind.ROLLBACK and t.cursor >= len(t.steps):
+    rolled = drill.kind is DrillKind.ROLLBACK and t.cursor >= len(t.steps)
+    if rolled or (drill.kind is DrillKind.RESTORE and t.trial is not None):
         return Record(RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False))
     return None
 

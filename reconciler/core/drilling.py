@@ -11,7 +11,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from reconciler.core.events import DrillBegan, DrillEnded, DrillMissed, DrillScheduled, Ended, Phase
-from reconciler.core.model import Pair, Release, Slot, Spec
+from reconciler.core.model import DrillKind, OnFailure, Pair, Release, Slot, Spec
+from reconciler.core.reading import Trial
 from reconciler.core.state import Drill, Drilled, State, Transition
 
 OF_A_KIND = 2  # drills of a kind that are remembered: the last, and what it is compared with
@@ -31,8 +32,9 @@ def rehearsed(spec: Spec, state: State) -> Spec:
     asks = None if drill.turned else spec.approvals  # who lets it begin lets it come home
     parts = (spec.digest, "drill", str(drill.kind), str(drill.home), str(goal), str(drill.turned))
     digest = sha256("\n".join(parts).encode()).hexdigest()
+    failing = OnFailure.ROLLBACK if drill.kind is DrillKind.RESTORE else spec.on_failure  # there is no share to keep
     return replace(
-        spec, digest=digest, base=spec.digest, active=goal, pins=Pair(pin, pin), approvals=asks,
+        spec, digest=digest, base=spec.digest, active=goal, pins=Pair(pin, pin), approvals=asks, on_failure=failing,
         migration=None,  # the data is what this very version works on
     )  # fmt: skip
 
@@ -100,7 +102,7 @@ def drill_ended(state: State, event: DrillEnded) -> State:
         left = replace(left, spare=drill.spare)
     last = Drilled(
         drill.kind, event.phase, event.reason, drill.at, state.watched - drill.began,
-        drill.safety if event.phase is not Phase.SUPERSEDED else None,
+        drill.safety if event.phase is not Phase.SUPERSEDED else None, drill.trial,
     )  # fmt: skip
     same = [one for one in state.drilled if one.kind is drill.kind][1 - OF_A_KIND :]
     kept = (one for one in state.drilled if one.kind is not drill.kind or one in same)
@@ -121,4 +123,16 @@ def safe(state: State) -> State:
     drill, t = state.drill, state.transition
     if drill is None or t is None or not t.going_back or drill.safety is not None:
         return state
+    if drill.kind is DrillKind.RESTORE:  # they were all the time
+        return state
     return replace(state, drill=replace(drill, safety=state.watched - t.since))
+
+
+def restore_tried(state: State, transition: Transition, trial: Trial) -> State:
+    drill = replace(state.drill, trial=trial) if state.drill else None
+    return replace(state, drill=drill, transition=replace(transition, saving=False, trial=trial))
+
+
+def last_trial(state: State) -> Trial | None:
+    """What a restore of this drill is compared with."""
+    return next((one.trial for one in reversed(state.drilled) if one.trial), None)

@@ -19,7 +19,7 @@ from reconciler.core.model import (
     StrategyStep,
     Weights,
 )
-from reconciler.core.reading import MigrationStatus
+from reconciler.core.reading import MigrationStatus, Trial
 from reconciler.core.steps import Act, Result
 from reconciler.core.tally import Tally
 
@@ -236,6 +236,18 @@ class SnapshotTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class RestoreTried:
+    """In a drill a recovery point was put back beside, and everything in it is what was saved. `before`: how that went
+    in the last drill of this kind; None: there was none."""
+
+    name: str
+    digest: str
+    trial: Trial
+    before: Trial | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RestoreBegan:
     """Somebody puts a recovery point back into its place. On record before anything is moved for it."""
 
@@ -410,6 +422,15 @@ class DrillMissed:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceSealed:
+    """A transition's evidence is complete. On record before its manifest is written: one of which nothing is on record
+    was never finished. `digest`: SHA-256, hexadecimal, of the manifest's bytes."""
+
+    transition: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash. `tally`: what
     users got since the last one that told it; None: it does not."""
@@ -457,6 +478,8 @@ Event = (
     | Watched
     | MovedByHand
     | SnapshotTaken
+    | RestoreTried
     | RestoreBegan
     | Restored
+    | EvidenceSealed
 )

@@ -9,6 +9,7 @@ from reconciler.core.model import GateSpec, Mode, Outcome, SetWeight, Spec, Stag
 from reconciler.core.reading import GateReading
 from reconciler.core.state import Transition
 
+EARLY = 5.0  # seconds: for so long every window has too little to show; after that it is worth a word
 # The worst first: a verdict is the worst outcome among the gates that are enforced.
 SEVERITY = (
     Outcome.FAILED,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from reconciler.core.agreeing import answered, unapproved, used_up
 from reconciler.core.bearing import migrated, noted, restored
-from reconciler.core.drilling import drill_began, drill_ended, drill_scheduled
+from reconciler.core.drilling import drill_began, drill_ended, drill_scheduled, restore_tried
 from reconciler.core.endings import ended, overtaken, since
 from reconciler.core.events import (
     Accepted,
@@ -26,6 +26,7 @@ from reconciler.core.events import (
     DrillScheduled,
     Ended,
     Event,
+    EvidenceSealed,
     Froze,
     GenerationTaken,
     HealthNoted,
@@ -43,6 +44,7 @@ from reconciler.core.events import (
     RequestRefused,
     RestoreBegan,
     Restored,
+    RestoreTried,
     Retired,
     RollbackBegan,
     SnapshotTaken,
@@ -124,7 +126,7 @@ def _fold(state: State, event: Event) -> State:
             return drill_ended(state, event)
         case DrillScheduled() | DrillMissed():
             return drill_scheduled(state, event)
-        case Watched() | RestoreBegan():
+        case Watched() | RestoreBegan() | EvidenceSealed():
             return state
         case Restored(version=version):
             return restored(state, version)
@@ -207,6 +209,8 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
             return migrated(state, transition, event)
         case SnapshotTaken():  # what comes now has a time of its own
             transition = replace(transition, saving=False, saved=event, opened=now, since=now)
+        case RestoreTried(trial=trial):
+            return restore_tried(state, transition, trial)
         case StepPassed(cursor, _, handed):
             opened = now if handed else transition.opened
             transition = replace(transition, opened=opened, handed=transition.handed | {*handed})

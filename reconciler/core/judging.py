@@ -8,7 +8,7 @@ from reconciler.core.gates import lacking, pending, verdict
 from reconciler.core.migrating import answer
 from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot
 from reconciler.core.reading import MemberStatus, MigrationStatus
-from reconciler.core.saving import unsaved
+from reconciler.core.saving import unsaved, untried
 from reconciler.core.situation import IDLE, Situation
 from reconciler.core.state import Transition
 
@@ -20,7 +20,7 @@ def failure(s: Situation, t: Transition) -> tuple[str, str] | None:
     """Why the newcomer is bad, as (condition, sentence), or None. The surest signs come first."""
     if t.restarts:
         return _never_ready(s, t, s.having(t.newcomer.slot, MemberStatus.STOPPED)) or _late(s, t)
-    data = unsaved(s, t) or _unmigrated(s, t)
+    data = unsaved(s, t) or untried(s, t) or _unmigrated(s, t)
     return _broken(s, t) or data or _condemned(s, t) or _blind(s, t) or overdue(s, t) or _late(s, t)
 
 
@@ -87,7 +87,7 @@ def _condemned(s: Situation, t: Transition) -> tuple[str, str] | None:
 def _blind(s: Situation, t: Transition) -> tuple[str, str] | None:
     """The time for an analysis is over, and a gate that must have data has none."""
     step = t.step
-    if not isinstance(step, Analysis) or s.state.halted or s.now < t.since + step.at_most:
+    if not isinstance(step, Analysis) or s.state.halted or t.at_data or s.now < t.since + step.at_most:
         return None
     missing = lacking(s.spec, t, s.observed.gates)
     return ("NoData", missing) if missing else None

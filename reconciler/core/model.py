@@ -205,6 +205,7 @@ class DrillKind(StrEnum):
 
     SWITCH_AND_BACK = "switch-and-back"  # to the other slot, and home again
     ROLLBACK = "rollback"  # all the way, and back in one fast step: how long until everybody is safe
+    RESTORE = "restore"  # as far as the recovery point, which is put back beside and compared: nobody is moved
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from reconciler.core.steps import (
     Start,
     Stop,
     TakeSnapshot,
+    TryRestore,
     Warm,
 )
 
@@ -83,7 +84,8 @@ def applied(state: State, event: Applied) -> State:
         return state
     if isinstance(intent.act, Migrate) and event.result in (Result.DONE, Result.UNKNOWN):
         state = begun(state, intent.act)
-    if isinstance(intent.act, TakeSnapshot) and state.transition and event.result in (Result.DONE, Result.UNKNOWN):
+    saving = isinstance(intent.act, TakeSnapshot | TryRestore) and event.result in (Result.DONE, Result.UNKNOWN)
+    if saving and state.transition:
         state = replace(state, transition=replace(state.transition, saving=True))
     if isinstance(intent.act, PutBack | Note):
         return _told(state, intent.act, event)

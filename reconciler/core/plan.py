@@ -23,7 +23,7 @@ from reconciler.core import (
     telling,
 )
 from reconciler.core.diff import standing
-from reconciler.core.events import Accepted, Applied, Intended
+from reconciler.core.events import Accepted, Applied, Intended, RequestRefused
 from reconciler.core.model import Desired, Pair, Slot
 from reconciler.core.reading import Observed
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
@@ -86,6 +86,20 @@ def begin_drill(s: Situation) -> Answer | None:
     return drill.settled(s, otherwise) if isinstance(otherwise, Wait) else None
 
 
+def drill_refusal(desired: Desired, observed: Observed, state: State, now: float) -> str:
+    """Why the drill that `state` asks for would be refused at once; empty when it would begin, or when something else
+    is done first. For whoever asks for one: by the same rule, before it is on record."""
+    standpoint = standing(desired, state)
+    if standpoint.spec is None:
+        return standpoint.refused.message if standpoint.refused else "nothing is in force"
+    answer = begin_drill(Situation(desired, standpoint.spec, observed, state, now, standpoint.refused))
+    match answer:
+        case Record(RequestRefused(_, reason)):
+            return reason
+        case _:
+            return ""
+
+
 RULES: tuple[Rule, ...] = (
     close_intent,
     drill.note_schedule,
@@ -120,6 +134,7 @@ RULES: tuple[Rule, ...] = (
     approving.approve_start,
     freezing.freeze,
     saving.take_snapshot,
+    saving.try_restore,
     migrating.migrate,
     forward.bring_up,
     forward.pass_stage,

@@ -130,7 +130,18 @@ class SnapshotStatus(StrEnum):
     UNASKED = "unasked"
     RUNNING = "running"
     TAKEN = "taken"  # whole, on disk, read back and verified
-    FAILED = "failed"  # there is none
+    FAILED = "failed"  # there is none; or in a drill, it could not be put back
+    TRYING = "trying"  # in a drill: it is being put back beside, and compared
+    TRIED = "tried"  # and was the same
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A recovery point put back beside: how much came back, and how long that took."""
+
+    files: int = 0
+    bytes: int = 0
+    took: float = 0.0  # seconds until all of it lay there, as a restore needs them; comparing comes after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +155,7 @@ class SnapshotReading:
     digest: str = ""  # SHA-256 of the archive's bytes, hexadecimal
     size: int = 0  # bytes of the archive
     detail: str = field(default="", compare=False)  # for people: why there is none, or what is in it
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from reconciler.core.reading import (
     SnapshotReading,
     SnapshotStatus,
     Stamp,
+    Trial,
 )
 from reconciler.core.state import State
-from reconciler.core.steps import Act, CloseGateway, Migrate, PutBack, Route, Start, Stop, TakeSnapshot
+from reconciler.core.steps import Act, CloseGateway, Migrate, PutBack, Route, Start, Stop, TakeSnapshot, TryRestore
 
 SETTLED = {MemberStatus.UNREADY: MemberStatus.READY, MemberStatus.STOPPING: MemberStatus.STOPPED}
 STANDBY = MemberStatus.STANDBY
@@ -49,6 +50,9 @@ def perform(observed: Observed, spec: Spec, state: State, act: Act) -> Observed:
             return replace(observed, migration=told)
         case TakeSnapshot(_, _, transition, snapshot):
             return replace(observed, snapshot=SnapshotReading(SnapshotStatus.TAKEN, transition, snapshot))
+        case TryRestore(_, _, transition, snapshot, name, digest):
+            tried = SnapshotReading(SnapshotStatus.TRIED, transition, snapshot, name, digest, trial=Trial())
+            return replace(observed, snapshot=tried)
         case PutBack() if observed.git:
             return replace(observed, git=replace(observed.git, asks=False))
         case CloseGateway() if observed.gateway:

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase, Requested, SnapshotTaken
 from reconciler.core.model import DrillKind, Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
-from reconciler.core.reading import Window
-from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop, TakeSnapshot
+from reconciler.core.reading import Trial, Window
+from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop, TakeSnapshot, TryRestore
 
 
 class Word(StrEnum):
@@ -92,9 +92,10 @@ class Transition:
     noted: MigrationNoted | None = None  # what was known of one last
     restarts: bool = False  # after `down` or a hold: until it is up again, what has ended is not held against it
     branch: str = ""  # on which it was asked for
-    saving: bool = False  # its recovery point was begun, and nothing is known to have come of it yet
+    saving: bool = False  # its recovery point, or that one's trial, was begun, and nothing is known to have come of it
     saved: SnapshotTaken | None = None  # its recovery point
     drill: DrillKind | None = None  # nobody has asked for it in git: whatever becomes of it, nothing is held for it
+    trial: Trial | None = None  # its recovery point was put back beside
 
     @property
     def step(self) -> StrategyStep | None:
@@ -167,6 +168,7 @@ class Drill:
     reason: str = ""
     stuck: str = ""  # why the way home did not succeed: a person says when to try again
     safety: float | None = None  # seconds from when it turned back until everybody was on stable
+    trial: Trial | None = None  # of a recovery point
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ class Drilled:
     at: str
     took: float
     safety: float | None = None
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +241,7 @@ class Duty:
         return f"{self.text}\nput back: {done}" if done else self.text
 
 
-Repeated = Start | Stop | Migrate | CloseGateway | PutBack | Note | TakeSnapshot
+Repeated = Start | Stop | Migrate | CloseGateway | PutBack | Note | TakeSnapshot | TryRestore
 NEITHER: Pair[str | None] = Pair(None, None)
 NEVER: Pair[float | None] = Pair(None, None)
 NOTHING: Pair[Accepted | None] = Pair(None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.model import Migration, Routing, Slot, Snapshot, Weights
+from reconciler.core.model import DrillKind, Migration, Routing, Slot, Snapshot, Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,20 @@ class TakeSnapshot:
     version: str
     transition: str
     snapshot: Snapshot
+    drill: DrillKind | None = None  # then it is marked so: it must never push out one that was taken in earnest
+
+
+@dataclass(frozen=True, slots=True)
+class TryRestore:
+    """In a drill: put a recovery point back beside, never into its place, and compare everything with what is listed in
+    it; a later reading says how it went. What that makes is thrown away each time, so it may be repeated."""
+
+    slot: Slot
+    version: str
+    transition: str
+    snapshot: Snapshot
+    name: str  # of the archive
+    digest: str  # its SHA-256, as it is on record
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +117,7 @@ class Note:
     over: bool = False  # nothing more is to be said of it, or done about it
 
 
-Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note | TakeSnapshot
+Act = StageFiles | Start | Stop | Migrate | Warm | Route | CloseGateway | PutBack | Note | TakeSnapshot | TryRestore
 
 
 class Result(StrEnum):

@@ -10,7 +10,8 @@ from reconciler.core.model import Pair, Slot
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """Requests of users, as the gateway counts them; probes are left out."""
+    """Requests by the users' road, as the gateway counts them: also our own that go by it, not what goes by a forced
+    one."""
 
     requests: int = 0
     failed: int = 0  # answers 5xx, no answer, or no connection

@@ -57,7 +57,8 @@ def _note(s: Situation, duty: Duty) -> Do | None:
         return None
     over = not _wanted(s, duty) or (found is not None and not found.asks)
     text = noted(s, duty)
-    return Do(Note(duty.transition, duty.revision, text, over), "say it in git") if text != duty.noted else None
+    why = "write into git what became of it"
+    return Do(Note(duty.transition, duty.revision, text, over), why) if text != duty.noted else None
 
 
 def noted(s: Situation, duty: Duty) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import Any
 
-from reconciler.core.drill import needs
+from reconciler.core.drill import baseless, needs
 from reconciler.core.model import Spec
 from reconciler.desired.cron import Cron, zone
 from reconciler.desired.document import LONGEST_DRILL
@@ -39,10 +39,12 @@ def _fits(text: str) -> None:
         raise Refused(f"a drill cannot take {clip(text)}, expected {expected}")
 
 
-def never_done(spec: Spec) -> Iterator[Found]:
-    """One whose time is over before all its steps can be."""
+def in_vain(spec: Spec) -> Iterator[Found]:
+    """One with nothing to rehearse, and one whose time is over before all its steps can be."""
     if spec.drill is None:
         return
+    if why := baseless(spec, spec.drill.kind):
+        yield (*PATH, "kind"), False, why
     needed = needs(spec, spec.drill.kind)
     if spec.drill.expires <= needed:
         text = f"its steps need {write(needed)}, so it would be over before it is done; expected more than that"

@@ -19,7 +19,7 @@ from reconciler.core.model import Mode, Spec, Stage
 from reconciler.desired import schema
 from reconciler.desired.checks import check
 from reconciler.desired.document import Chosen, Document, DrillEntry, Migrate, Snapshot, WindowEntry
-from reconciler.desired.drill_checks import never_done
+from reconciler.desired.drill_checks import in_vain
 from reconciler.desired.explain import Found, explain
 from reconciler.desired.spec import named_gates, to_spec
 from reconciler.desired.yaml_strict import MOST_PROBLEMS, Parsed, Path, parse
@@ -133,7 +133,7 @@ def _understood(parsed: Parsed) -> Manifest | Invalid:
         _tell(parsed, wrong)
         return _invalid(parsed)
     manifest = _manifest(document, dict(drivers), parsed)
-    if late := [*never_done(manifest.spec)]:
+    if late := [*in_vain(manifest.spec)]:
         _tell(parsed, late)
         return _invalid(parsed)
     return manifest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -120,10 +121,10 @@ class Plumbing:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Gently first: a git that is killed leaves its lock files behind. One that hangs on a dead disk is left alone."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for force in (False, True):
         if process.poll() is None:
             try:
-                os.killpg(process.pid, number)
+                _stop(process, force=force)
                 process.wait(_GRACE)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 continue
@@ -131,6 +132,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         if pipe is not None:
             with suppress(OSError):
                 pipe.close()
+
+
+def _stop(process: subprocess.Popen[bytes], *, force: bool) -> None:
+    if sys.platform == "win32":
+        process.kill()  # Windows knows one way only
+        return
+    os.killpg(process.pid, signal.SIGKILL if force else signal.SIGTERM)
 
 
 def _words(err: bytes) -> str:

@@ -17,6 +17,7 @@ from reconciler.desired.manifest import Invalid, Manifest, read
 from reconciler.desired.plumbing import Plumbing
 from reconciler.desired.repository import FOLDER, MOST_BYTES, Listing, Repository, listed, too_large
 from reconciler.desired.snapshot import impossible
+from reconciler.desired.work_file import CAREFUL
 from reconciler.desired.work_trees import WorkTree, own
 from reconciler.errors import InvalidDesired, Problem, UsageError
 
@@ -121,7 +122,7 @@ def _entries(folder: Path) -> Iterator[tuple[str, int, str]]:
 def _content(file: Path, path: str) -> bytes | Problem:
     """It may have become something else since it was listed: nothing is followed, waited for, or read without end."""
     try:
-        with open(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as opened:
+        with open(os.open(file, CAREFUL), "rb") as opened:
             state = os.fstat(opened.fileno())
             if not stat.S_ISREG(state.st_mode):
                 return Problem(path, 0, 0, "this is no file any more, expected a regular one")

@@ -167,7 +167,8 @@ def _run(command: tuple[str, ...], payload: bytes, folder: str) -> subprocess.Co
     if program is None:
         package = {"ssh-keygen": "OpenSSH (openssh-client)", "gpgv": "GnuPG's gpgv"}[command[0]]
         return _unsure(f"{command[0]} is not installed here; install {package}")
-    environment = {"PATH": path, "HOME": folder, "LC_ALL": "C"}
+    ours = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}  # nothing starts without, there
+    environment = {"PATH": path, "HOME": folder, "LC_ALL": "C", **ours}
     try:
         return subprocess.run(
             (program, *command[1:]), input=payload, cwd=folder, env=environment, capture_output=True,

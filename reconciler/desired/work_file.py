@@ -10,6 +10,8 @@ from pathlib import Path
 from reconciler.desired.plumbing import Plumbing
 from reconciler.desired.repository import MOST_BYTES
 
+CAREFUL = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # what Windows has no names for
+
 Content = tuple[str, bool]  # blob id, executable
 
 
@@ -53,7 +55,7 @@ def _on_disk(folder: Path, path: str) -> tuple[bytes, bool] | None:
         found = steps[-1].lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_size > MOST_BYTES:
             return None
-        with open(os.open(steps[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with open(os.open(steps[-1], CAREFUL), "rb") as file:
             return file.read(MOST_BYTES + 1), bool(found.st_mode & 0o100)
     except OSError:
         return None

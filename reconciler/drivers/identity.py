@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+KILL = getattr(signals, "SIGKILL", signals.SIGTERM)  # Windows knows one way to end only
 PROC = Path("/proc")
 BOOT = PROC / "sys/kernel/random/boot_id"
 

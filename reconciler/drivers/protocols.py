@@ -100,10 +100,11 @@ class Gateway(Protocol):
     def users(self) -> Road:
         """The road that users take."""
 
-    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
         """How a person moves all traffic to `slot` without us, on this machine: in one write, which is read back, and
         which `read` tells by its stamp's `by_hand`. `title` and `undone`, line by line, are shown before anything is
-        done: what it is for, and what it does not do. Making them touches nothing."""
+        done: what it is for, and what it does not do; `starts` where members do not answer. Making them touches
+        nothing."""
 
     def close_listener(self) -> None:
         """Stop a managed gateway gracefully; not managed: Refused. Closing twice is safe."""
@@ -255,6 +256,17 @@ class Evidence(Protocol):
         """At a higher weight: what speaks against the newcomer stays, what speaks for it begins anew."""
 
 
+class Notes(Protocol):
+    """Where a gate leaves what it has read of something that forgets, such as a log that wraps. `measure/` keeps it,
+    for the latest transition and as long as this process lives: a gate must be able to do without."""
+
+    def read(self, window: Window) -> Any:
+        """What was written last in the window's transition; None: nothing."""
+
+    def write(self, window: Window, value: Any) -> None:
+        """A value that stands for itself: it replaces what was there."""
+
+
 class Gate(Protocol):
     def run(self, window: Window) -> GateReading:
         """Judge one window. Never raises for what the world does: what cannot be run is Error with a reason, too little
@@ -281,6 +293,7 @@ class GatewayContext:
     deadline: float = 5.0
     read_only: bool = False  # preview: take no lock, write no file
     proxy: Any = None  # the operator's definition of a gateway of his own; its type is the driver's
+    named: Callable[[str, str], Any] | None = None  # see `GateContext.named`
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +304,7 @@ class HostContext:
     app: Any = None  # the operator's definition of the named app; its type is the driver's own
     deadline: float = 2.0
     standby: bool = False  # the manifest says that this member can stand by
+    named: Callable[[str, str], Any] | None = None  # see `GateContext.named`
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,3 +323,6 @@ class GateContext:
     commands: Callable[[str], Any] | None = None
     queries: Callable[[str], Any] | None = None
     folders: Callable[[str], Any] | None = None
+    named: Callable[[str, str], Any] | None = None  # any other, by section and name: `named("machines", "web1")`
+    journal: str = ""  # the journal's id: the same transition's name in another journal is another transition
+    notes: Notes | None = None

@@ -150,7 +150,7 @@ class ReadOnlyJournal(Reading):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise JournalError(f"{self.path}: this journal was opened for reading only; nothing was recorded")
 
-    append = extend = take = lock = _refuse
+    append = extend = take = lock = ask_to_end = asked_to_end = _refuse
 
     def wake(self, environment: str) -> None:
         """Nothing: not even a file's time may change."""

@@ -160,6 +160,12 @@ class SqliteJournal(Reading):
     def lock(self, mark: str = "") -> None:
         self._run.take(mark)
 
+    def ask_to_end(self) -> bool:
+        return self._run.ask_to_end()
+
+    def asked_to_end(self) -> bool:
+        return self._run.asked_to_end()
+
     def wake(self, environment: str) -> None:
         if Path(environment).name != environment:
             return  # a name that is a path wakes nobody

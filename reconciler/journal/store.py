@@ -87,6 +87,13 @@ class Journal(Protocol):
     def mark(self) -> str | None:
         """The mark of the loop that works on this journal now; None: there is no loop."""
 
+    def ask_to_end(self) -> bool:
+        """Ask the loop that works on this journal now to end, as its own signal does; False: there is no loop. It looks
+        up twice a second; whoever wants to know waits until nobody attends."""
+
+    def asked_to_end(self) -> bool:
+        """For that loop: did somebody?"""
+
     def wake(self, environment: str) -> None:
         """Let a running loop look at `environment` now. A hint: it may be lost, and never fails."""
 

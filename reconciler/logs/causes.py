@@ -81,6 +81,8 @@ def alarming(event: Event) -> bool:
             return not ready
         case Applied(result):
             return result is not Result.DONE
+        case RollbackBegan(condition="Drill"):  # that is what is rehearsed
+            return False
         case _:
             return isinstance(event, ALARMING)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from reconciler.configuration import Configuration
+from reconciler.core.events import Judged
+from reconciler.core.gates import EARLY
+from reconciler.core.model import Outcome
 from reconciler.drivers.logs.destination import Destination
 from reconciler.drivers.logs.sending import fields
 from reconciler.journal.entry import Entry
@@ -57,8 +61,24 @@ def kept_warnings(configuration: Configuration) -> Iterator[dict[str, Any]]:
 
 
 def warnings_of(entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
-    """What the journal says of gates and steps that were not as they should be, as lines: there it is kept for ever."""
+    """What the journal says of gates and steps that were not as they should be, as lines: there it is kept for ever.
+    That a gate has seen too little is one only where it lasted: every window begins so."""
+    doubts: dict[str, Entry] = {}
     for entry in entries:
-        if alarming(entry.event):
-            said = {"at": entry.at, "level": "warning", "logger": JOURNAL, "event": type(entry.event).__name__}
-            yield {**said, "environment": entry.environment, "seq": entry.seq, "message": describe(entry.event)}
+        doubt = doubts.pop(entry.environment, None) if isinstance(entry.event, Judged) else None
+        if doubt and _seconds(doubt, entry) >= EARLY:
+            yield _line(doubt)
+        if isinstance(entry.event, Judged) and entry.event.outcome is Outcome.INCONCLUSIVE:
+            doubts[entry.environment] = entry
+        elif alarming(entry.event):
+            yield _line(entry)
+    yield from map(_line, doubts.values())
+
+
+def _seconds(one: Entry, later: Entry) -> float:
+    return (datetime.fromisoformat(later.at) - datetime.fromisoformat(one.at)).total_seconds()
+
+
+def _line(entry: Entry) -> dict[str, Any]:
+    said = {"at": entry.at, "level": "warning", "logger": JOURNAL, "event": type(entry.event).__name__}
+    return {**said, "environment": entry.environment, "seq": entry.seq, "message": describe(entry.event)}

@@ -20,6 +20,7 @@ log = logging.getLogger("reconciler.loop")
 MOVING, RESTING, UNSURE, FACT = 0.1, 0.5, 0.5, 0.02  # seconds until the next look
 WORKERS = 4
 FAILING = "LookFailed"  # for alerts: the loop itself cannot look, or cannot keep its record
+ORDERED = frozenset({"Down"})  # what stays so because somebody said so, and needs nobody: no warning
 PATIENCE = 30.0  # seconds after which `--once --apply` gives up on what does not get better
 
 
@@ -146,7 +147,8 @@ class Runner:
         text = f"{answer.reason}: {answer.message}" if answer.blocked or answer.alert else ""
         before, self._trouble[name] = self._trouble.get(name, ""), text
         if text and text != before:
-            log.warning("%s", text, extra={"environment": name, "reason": answer.reason})
+            level = logging.INFO if answer.reason in ORDERED else logging.WARNING
+            log.log(level, "%s", text, extra={"environment": name, "reason": answer.reason})
         elif before and not text:
             log.info("over: %s", before.partition(":")[0], extra={"environment": name})
 

@@ -48,6 +48,11 @@ class Rounds:
         self._started: dict[str, float] = {}
         self._latest: dict[str, Answer] = {}
 
+    @property
+    def gates(self) -> Mapping[str, Gate]:
+        """By name, as they were opened."""
+        return self._gates
+
     def readings(self, due: tuple[GateSpec, ...], window: Window) -> tuple[GateReading, ...]:
         """Start the rounds that are due and give what is known about `window`. Takes about PATIENCE at most."""
         asked = [gate for gate in due if gate.name in self._gates]

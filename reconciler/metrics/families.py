@@ -45,7 +45,7 @@ FAMILIES: dict[str, Family] = {
     "reconciler_slot_weight_percent": Family("gauge", SLOT, "as read back; missing while unknown"),
     "reconciler_slot_stable": Family("gauge", SLOT, "1: what a rollback returns to"),
     "reconciler_slot_requests_total": Family(
-        "counter", SLOT, "users' requests since the gateway's start, as it counts"
+        "counter", SLOT, "by the users' road since the gateway's start, as it counts; our own gates' too"
     ),
     "reconciler_slot_errors_total": Family("counter", SLOT, "of these: answers 5xx, and none at all"),
     "reconciler_slot_refused_connections_total": Family("counter", SLOT, "connections that could not be made"),
@@ -63,8 +63,12 @@ FAMILIES: dict[str, Family] = {
     "reconciler_alerts_pending": Family("gauge", ("recipient",), "alerts that are still to be delivered"),
     "reconciler_alerts_failing": Family("gauge", ("recipient",), "1: the latest attempt was not taken"),
     # ---- from the journal, since its beginning: they go on over a restart ----
-    "reconciler_kpi_seconds_total": Family("counter", (*ENV, "state"), "watched time: `up`, `down`, `unclear`, `off`"),
-    "reconciler_kpi_requests_total": Family("counter", ENV, "users' requests that were counted"),
+    "reconciler_kpi_seconds_total": Family(
+        "counter", (*ENV, "state"), "watched time that was put on record: `up`, `down`, `unclear`, `off`"
+    ),
+    "reconciler_kpi_requests_total": Family(
+        "counter", ENV, "by the users' road, as the gateway counted; our own gates' too"
+    ),
     "reconciler_kpi_failed_requests_total": Family("counter", ENV, "of these, those that failed"),
     "reconciler_transitions_total": Family(
         "counter", (*ENV, "outcome"), "by how they ended: `Succeeded`, `RolledBack`, ..."
@@ -74,5 +78,8 @@ FAMILIES: dict[str, Family] = {
     "reconciler_kpi_month_downtime_seconds": Family("gauge", ENV, "missing while unknown"),
     "reconciler_kpi_month_failed_per_million": Family("gauge", ENV, "missing while no request was counted"),
     "reconciler_kpi_month_not_watched_seconds": Family("gauge", ENV, "nothing is known about it"),
+    "reconciler_kpi_month_unclear_seconds": Family(
+        "gauge", ENV, "watched, and not known to be up or down; some of it may only not be on record yet"
+    ),
     "reconciler_kpi_month_time_to_safety_longest_seconds": Family("gauge", ENV, "missing where there was none"),
 }

@@ -110,5 +110,6 @@ def _month(name: str, figures: Figures) -> Iterator[Sample]:
     if figures.per_million is not None:
         yield ("reconciler_kpi_month_failed_per_million", (name,), figures.per_million)
     yield ("reconciler_kpi_month_not_watched_seconds", (name,), figures.unwatched)
+    yield ("reconciler_kpi_month_unclear_seconds", (name,), figures.unclear)
     if figures.to_safety.count:
         yield ("reconciler_kpi_month_time_to_safety_longest_seconds", (name,), figures.to_safety.longest)

@@ -21,10 +21,12 @@ from reconciler.core.events import (
     MovedByHand,
     PausedByRule,
     Phase,
+    RestoreTried,
     RollbackBegan,
 )
 from reconciler.core.history import fold
 from reconciler.core.model import Admission, DrillKind, Pair, Release, Routing, Slot, share
+from reconciler.core.reading import Trial
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
 from reconciler.core.steps import Result, Route
@@ -210,6 +212,16 @@ class TestDrills:
         assert (title, kind) == (told, Kind.ROLLED_BACK)
         assert "why: RolledBack: AnalysisFailed: 5 errors" in body
         assert "reconcile history production" in body
+
+    def test_one_of_a_restore_says_what_came_back_or_why_it_did_not(self, world: World) -> None:
+        drill = replace(self.drill, drill=DrillKind.RESTORE)
+        there = replace(self.there, drill=DrillKind.RESTORE)
+        tried = RestoreTried("a.zip", "d", Trial(1200, 3 << 20, 4.0))
+        back = RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False)
+        world.write(ACCEPTED, drill, there, tried, back, Ended(Phase.ROLLED_BACK), DrillEnded(Phase.SUCCEEDED))
+        title, body, kind = only(world)
+        assert (title, kind) == ("production: the drill (restore) has succeeded", Kind.SUCCEEDED)
+        assert "a recovery point was put back beside: 1,200 files, 3.0 MB in 4s" in body
 
     def test_one_that_a_commit_has_overtaken_is_no_news(self, world: World) -> None:
         world.write(ACCEPTED, self.drill, DrillEnded(Phase.SUPERSEDED, "git asks for green@2"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from cli_folder import Folder
+from test_cli_restore import record
 from test_cli_status import AT_REST, BLUE, SEEN, A
 
 from reconciler.cli.drill import _possible
@@ -13,6 +14,7 @@ from reconciler.cli.look import Look, as_json, left_alone, lines
 from reconciler.cli.rehearsals import compared
 from reconciler.core.events import (
     Began,
+    Bootstrapped,
     DrillBegan,
     DrillEnded,
     DrillMissed,
@@ -20,10 +22,11 @@ from reconciler.core.events import (
     Event,
     Phase,
     Requested,
+    RestoreTried,
     Verb,
 )
 from reconciler.core.model import DrillKind, Release, Slot
-from reconciler.core.reading import Agenda
+from reconciler.core.reading import Agenda, Trial
 from reconciler.core.state import Drill, Drilled, State
 from reconciler.wording import describe
 
@@ -109,6 +112,11 @@ def test_what_can_be_known_at_once_is_refused_at_once() -> None:
             Began("t", BLUE, Release(Slot.GREEN, "1"), "d", A, (), drill=THERE),
             "drill (switch-and-back), transition t: blue@1 -> green@1",
         ),
+        (
+            RestoreTried("a.zip", "d", Trial(12, 2048, 0.5), Trial(11, 1024, 0.4)),
+            "the recovery point a.zip was put back beside, and is what was saved: 12 files, 2.0 KB in 0.5s"
+            " (before: 1.0 KB in 0.4s)",
+        ),
         (DrillEnded(Phase.ABORTED, "enough"), "drill ended: Aborted: enough"),
         (DrillScheduled("0 3 1 * * UTC", ""), "drills are scheduled: 0 3 1 * * UTC"),
         (DrillScheduled("", ""), "drills are not scheduled any more"),
@@ -119,7 +127,39 @@ def test_history_tells_drills_as_drills(event: Event, said: str) -> None:
     assert describe(event) == said
 
 
-def test_a_kind_that_is_not_built_yet_is_refused(folder: Folder) -> None:
+def test_a_restore_is_told_by_its_figures_beside_those_of_the_last_one() -> None:
+    before = Drilled(DrillKind.RESTORE, Phase.SUCCEEDED, "", "", 50.0, trial=Trial(1200, 3 << 20, 4.0))
+    last = replace(before, took=60.0, trial=Trial(1300, 5 << 20, 6.5))
+    assert compared((before,)) == "last restore Succeeded, in 50s; put back: 1,200 files, 3.0 MB in 4s"
+    told = "in 1m (before: 50s); put back: 1,300 files, 5.0 MB in 6.5s (before: 3.0 MB in 4s)"
+    assert compared((before, last)) == f"last restore Succeeded, {told}"
+
+
+def test_a_restore_that_was_not_the_same_says_why_and_compares_nothing() -> None:
+    before = Drilled(DrillKind.RESTORE, Phase.SUCCEEDED, "", "", 50.0, trial=Trial(1200, 3 << 20, 4.0))
+    failed = replace(before, phase=Phase.ROLLED_BACK, reason="RestoreFailed: it differs", trial=None)
+    assert compared((before, failed)) == "last restore RolledBack, in 50s (before: 50s) (RestoreFailed: it differs)"
+    assert compared((before, failed, replace(before, took=40.0))).endswith("put back: 1,200 files, 3.0 MB in 4s")
+
+
+def test_a_restore_is_refused_at_once_where_there_is_nothing_to_put_back(folder: Folder) -> None:
+    folder.reconcile("init")
+    folder.commit()
+    record(folder, Bootstrapped(BLUE))
     done = folder.reconcile("drill", "production", "--kind", "restore")
     assert done.returncode == 64
-    assert "'restore' is not one of 'switch-and-back', 'rollback'" in done.stderr
+    assert "its manifest has no `snapshot`, so there is no recovery point to put back" in done.stderr
+    assert "--kind switch-and-back or --kind rollback" in done.stderr
+
+
+def test_where_there_is_a_recovery_point_a_restore_is_on_record(folder: Folder) -> None:
+    folder.reconcile("init")
+    with (folder.root / "reconciler.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[folders.shared]\npath = "shared"\n')
+    with (folder.root / "environments" / "production.yaml").open("a", encoding="utf-8") as file:
+        file.write("  snapshot: {folders: [shared]}\n")
+    folder.commit()
+    record(folder, Bootstrapped(BLUE))
+    done = folder.reconcile("drill", "production", "--kind", "restore")
+    assert done.returncode == 0, done.stderr
+    assert "drill is on record" in done.stdout

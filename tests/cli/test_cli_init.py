@@ -83,10 +83,24 @@ def test_lines_are_added_to_an_existing_gitignore(folder: Folder) -> None:
         "*.log",
         "state/",
         "reconciler.toml",
+        "reconciler.env",
         "releases/",
         "allowed_signers",
         "signers.gpg",
+        "data/",
+        "logs/",
+        "*.before-[0-9]*/",
     ]
+
+
+def test_what_users_have_written_is_never_committed(folder: Folder) -> None:
+    """Also not what `restore --in-place` has put aside, whatever the folder is called."""
+    folder.reconcile("init")
+    for place in ("data", "shared.before-20261129-230331", "logs"):
+        (folder.root / place).mkdir()
+        (folder.root / place / "file").write_text("a user's", encoding="utf-8")
+    folder.commit()
+    assert not [file for file in folder.git("ls-files").split() if file.endswith("/file")]
 
 
 def test_files_of_keys_where_the_page_on_approvals_puts_them_are_never_committed(folder: Folder) -> None:

@@ -43,11 +43,12 @@ def shelf(folder: Folder, name: str = "production") -> Shelf:
     return Shelf(folder.root / "state" / "snapshots" / name)
 
 
-def take(folder: Folder, transition: str, name: str = "production") -> str:
+def take(folder: Folder, transition: str, name: str = "production", drill: str = "") -> str:
     """Take one, and write it down as the loop does; its name."""
     values = {"environment": name, "transition": transition, "slot": "green", "version": "2"}
     named, snapshot = {"shared": Named(path="shared", base=folder.root)}, Snapshot(("shared",))
-    made = Taking(snapshot, named, None, values, shelf(folder, name), Policy(), "j", "2", SYSTEM).run(lambda: None)
+    taking = Taking(snapshot, named, None, values, shelf(folder, name), Policy(), "j", "2", SYSTEM, drill=drill)
+    made = taking.run(lambda: None)
     record(folder, SnapshotTaken(made.name, made.digest, made.size, snapshot, made.detail), name)
     return made.name
 
@@ -67,8 +68,32 @@ def test_the_list_says_which_there_are_and_what_they_hold(saved: Folder) -> None
     said = saved.reconcile("restore", "production", "--list").stdout
     assert "000007-green-2.zip" in said
     assert "folders shared (1 files, 6 bytes)" in said
+    assert f"in {shelf(saved).folder}; " in said
     (found,) = json.loads(saved.reconcile("restore", "production", "--list", "--output", "json").stdout)
     assert (found["transition"], found["folders"], found["environment"]) == ("000007-green-2", ["shared"], "production")
+
+
+def test_one_of_a_drill_is_listed_as_such_and_is_put_back_only_by_its_name(saved: Folder) -> None:
+    drill = take(saved, "000019-green-1", drill="rollback")
+    said = saved.reconcile("restore", "production", "--list").stdout.splitlines()
+    assert said[0].startswith(drill)
+    assert said[0].endswith("of a drill (rollback)")
+    assert "drill" not in said[1]
+    listed = json.loads(saved.reconcile("restore", "production", "--list", "--output", "json").stdout)
+    assert [one["drill"] for one in listed] == ["rollback", ""]
+    for words, content in (((), "before"), (("--snapshot", "000019-green-1"), "after")):
+        into = saved.root / f"into-{content}"
+        assert saved.reconcile("restore", "production", *words, "--into", str(into)).returncode == 0
+        assert (into / "folders" / "shared" / "a").read_text() == content
+
+
+def test_where_there_are_only_those_of_drills_it_says_so(saved: Folder) -> None:
+    (earnest,) = shelf(saved).folder.glob("*.zip")
+    earnest.unlink()
+    take(saved, "000019-green-1", drill="rollback")
+    done = saved.reconcile("restore", "production", "--into", "x")
+    assert done.returncode == 64
+    assert "the only one is of a drill: to put that back: --snapshot" in done.stderr
 
 
 def test_the_list_names_one_that_cannot_be_opened(saved: Folder) -> None:

@@ -282,3 +282,20 @@ class TestTyped:
         assert ready.end(watching, signal.SIGINT) == 0
         assert ready.said.count("never run") == 2
         assert "\x1b" not in ready.said
+
+
+def test_what_is_on_record_and_waits_for_resume_is_shown() -> None:
+    """Else whoever typed rollback while it was down would have to trust that it is done."""
+    down = replace(AT_REST, reason="Down", message="by an operator", exit_code=3)
+    state = State(journal="j", seq=1, down="by an operator", rollback="the data are those of before")
+    shown = "\n".join(lines(Look("x", down, state, SEEN)))
+    assert "rollback (the data are those of before) is on record, and is done after: reconcile resume x" in shown
+    assert "on record" not in "\n".join(lines(Look("x", down, replace(state, rollback=""), SEEN)))
+
+
+def test_what_is_about_to_be_done_is_told_without_the_rule_and_a_loop_that_runs_is_not_asked_for() -> None:
+    moving = replace(AT_REST, reason="tell-git", message="write into git what became of it", exit_code=2)
+    found = looked(moving)
+    assert "about to be done: write into git what became of it" in "\n".join(lines(found))
+    assert next_step(found) == "the running loop does it: reconcile status x --watch"
+    assert "reconcile run takes them" in next_step(replace(found, attended=False))

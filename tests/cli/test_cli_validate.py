@@ -172,3 +172,25 @@ def test_a_head_that_nobody_known_has_signed_is_told_and_no_environment_is_begun
     preview = ready.reconcile("--once")
     assert preview.returncode == 3
     assert "is not signed" in preview.stdout
+
+
+def test_a_host_that_may_not_be_asked_is_told_beside_every_other_mistake(ready: Folder) -> None:
+    """Else whoever mends what is told is told something else."""
+    with (ready.root / "reconciler.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[logs.one]\nkind = "sylog"\naddress = "udp://127.0.0.1:1514"\n')
+        file.write('\n[logs.two]\nkind = "loki"\nurl = "https://loki.corp.example:3100"\n')
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert "logs.one.kind: " in done.stdout
+    assert "logs.two.url: the host 'loki.corp.example' may not be asked" in done.stdout
+
+
+def test_metrics_cannot_be_served_where_users_come_in(ready: Folder) -> None:
+    with (ready.root / "reconciler.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[metrics]\nlisten = "127.0.0.1:8080"\n')
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert f"{FILE}:" in done.stdout
+    assert "'127.0.0.1:8080' is where metrics are served" in done.stdout
+    ready.edit("reconciler.toml", '[metrics]\nlisten = "127.0.0.1:8080"', '[metrics]\nlisten = "127.0.0.1:9464"')
+    assert ready.reconcile("validate").returncode == 0

@@ -21,6 +21,7 @@ LOOKING = (
     ("validate", "--staged"),
     ("alerts",),
     ("logs",),
+    ("doctor",),
     ("gates", "production", "--for", "500ms"),
 )
 

@@ -10,10 +10,10 @@ from core_asking import NOW_CLOSED, OPEN, Asking
 from core_world import LADDER, B, G, spec
 
 from reconciler.core.drilling import rehearsed
-from reconciler.core.events import Accepted, Phase, Requested, Verb
+from reconciler.core.events import Accepted, Phase, Requested, SnapshotTaken, Verb
 from reconciler.core.gates import due
-from reconciler.core.model import Desired, DrillKind, DrillPolicy, Outcome, Pair, Release, Spec, Stage
-from reconciler.core.reading import Agenda, GateReading
+from reconciler.core.model import Desired, DrillKind, DrillPolicy, Outcome, Pair, Release, Snapshot, Spec, Stage
+from reconciler.core.reading import Agenda, GateReading, SnapshotReading, SnapshotStatus, Trial
 from reconciler.core.state import Drill, Leftover, State, Transition
 
 HERE, THERE = Release(B, "v1"), Release(G, "v1")
@@ -24,6 +24,8 @@ MONTHLY = ("monthly", "2026-10-01")
 KNOWN = Agenda("monthly", "2026-10-01", 1e6)
 AGENDAS = (Agenda(), KNOWN, replace(KNOWN, over=True), Agenda("monthly", "2026-11-01", 5.0))
 MISSED = Agenda("monthly", "2026-11-01", 1e6)
+SAVED = spec(snapshot=Snapshot(("shared",)), drill=DrillPolicy(DrillKind.RESTORE))
+TAKEN = SnapshotTaken("a.zip", "d", 1, Snapshot(("shared",)))
 
 
 def _remembered(found: Spec, **changes: object) -> State:
@@ -47,6 +49,7 @@ def drilling() -> Iterator[Asking]:
             yield from _on(each)
         yield from _on(replace(drill, turned=True))
     yield from _away()
+    yield from _restoring()
 
 
 def _wanted() -> Iterator[Asking]:
@@ -83,7 +86,8 @@ def _on(drill: Drill) -> Iterator[Asking]:
             for desired in _heads(PLAIN) if not changes else (Desired("r2", PLAIN, "", PLAIN),):
                 yield desired, state, (), {"closed": OPEN if changes else NOW_CLOSED, "agenda": KNOWN}
     back = {"phase": Phase.ROLLING_BACK, "condition": "Drill", "reason": "this is what is rehearsed"}
-    for cursor, changes in ((0, {}), (3, {}), (6, {"handed": frozenset({"worker"})}), (3, back)):
+    places = ((0, {}), (3, {}), (6, {"handed": frozenset({"worker"})}), (3, back))
+    for cursor, changes in places if drill.kind is not DrillKind.RESTORE else ((0, {}), (0, back)):
         t = _out(cursor, home=drill.turned, **changes)
         state = _remembered(PLAIN, stable=t.stable, drill=replace(drill, stuck=""))
         bound = rehearsed(PLAIN, state).digest
@@ -92,6 +96,32 @@ def _on(drill: Drill) -> Iterator[Asking]:
         for desired in _heads(PLAIN):
             yield desired, state, gates, {"agenda": KNOWN}
         yield Desired("r2", PLAIN, "", PLAIN), state, gates, {"agenda": replace(KNOWN, over=True)}
+
+
+def _restoring() -> Iterator[Asking]:
+    """Asked for with and without a recovery point to put back; and at each place of its short way."""
+    restore = Requested(Verb.DRILL, drill=DrillKind.RESTORE)
+    for found in (PLAIN, SAVED):
+        yield Desired("r2", found, "", found), _remembered(found, drill_asked=restore), (), {"agenda": KNOWN}
+    drill = Drill(DrillKind.RESTORE, HERE, SAVED.digest, 10.0, 900.0)
+    bound = rehearsed(SAVED, _remembered(SAVED, drill=drill)).digest
+    way = _out(0, drill=DrillKind.RESTORE, digest=bound, up=False)
+    for t in (way, replace(way, saved=TAKEN), replace(way, saved=TAKEN, saving=True)):
+        yield from _at(SAVED, drill, t)
+    yield from _at(PLAIN, replace(drill, base=PLAIN.digest), replace(way, saved=TAKEN))
+    tried = replace(way, saved=TAKEN, trial=Trial(1, 2, 3.0))
+    yield from _at(SAVED, replace(drill, trial=tried.trial), tried)
+    back = {"phase": Phase.ROLLING_BACK, "condition": "Drill", "reason": "this is what is rehearsed"}
+    yield from _at(SAVED, drill, replace(tried, **back))  # type: ignore[arg-type]
+
+
+def _at(found: Spec, drill: Drill, t: Transition) -> Iterator[Asking]:
+    state = _remembered(found, drill=drill, transition=t, files=Pair("v1", "v1"))
+    for status in SnapshotStatus:
+        seen = SnapshotReading(status, t.id, Snapshot(("shared",)), "a.zip", "d", 1)
+        for desired in _heads(found):
+            yield desired, state, (), {"agenda": KNOWN, "snapshot": seen}
+    yield Desired("r2", found, "", found), state, (), {"agenda": replace(KNOWN, over=True)}
 
 
 def _away() -> Iterator[Asking]:

@@ -24,11 +24,23 @@ from reconciler.core.events import (
     StagePassed,
     StepPassed,
 )
-from reconciler.core.model import Admission, Mode, Outcome, Release, SetWeight, Slot, Stage, Traffic, Weights, all_on
+from reconciler.core.model import (
+    Admission,
+    DrillKind,
+    Mode,
+    Outcome,
+    Release,
+    SetWeight,
+    Slot,
+    Stage,
+    Traffic,
+    Weights,
+    all_on,
+)
 from reconciler.core.reading import MemberStatus
 from reconciler.core.situation import Do, Record, Wait
-from reconciler.core.state import Word
-from reconciler.core.steps import CloseGateway, Migrate, Route, Start, Stop, TakeSnapshot
+from reconciler.core.state import Transition, Word
+from reconciler.core.steps import CloseGateway, Migrate, Route, Start, Stop, TakeSnapshot, TryRestore
 
 READY, STOPPED, UNKNOWN = MemberStatus.READY, MemberStatus.STOPPED, MemberStatus.UNKNOWN
 STANDBY = MemberStatus.STANDBY
@@ -268,6 +280,10 @@ def saved_first(edge: Edge) -> str:
     if t is None or t.going_back:
         early = wanted is not None and starts_target(edge)
         return f"{edge.spec.target} is started before the data are saved" if early and edge.spec else _pointless(step)
+    if isinstance(step, TryRestore):
+        return (
+            "" if t.saved and t.drill is DrillKind.RESTORE else "something is put back beside, and no drill asks for it"
+        )
     if isinstance(step, TakeSnapshot):
         late = t.rung or t.begun or wanted is None
         return "a recovery point of what the newcomer may have been at, or that nobody asks for" if late else ""
@@ -277,7 +293,8 @@ def saved_first(edge: Edge) -> str:
 
 
 def _pointless(step: object) -> str:
-    return "a recovery point without a transition that goes forward" if isinstance(step, TakeSnapshot) else ""
+    pointless = isinstance(step, TakeSnapshot | TryRestore)
+    return "a recovery point without a transition that goes forward" if pointless else ""
 
 
 def left_behind(edge: Edge) -> str:
@@ -335,7 +352,7 @@ def approved(edge: Edge) -> str:
         return f"{spec.target} is started, and nobody was asked" if early else ""
     started = isinstance(step, Start) and step.slot is t.newcomer.slot
     begun = {
-        Stage.PREFLIGHT: (started or isinstance(step, Migrate | TakeSnapshot))
+        Stage.PREFLIGHT: (started or isinstance(step, Migrate | TakeSnapshot | TryRestore))
         and not (t.rung or Stage.PREFLIGHT in t.passed),
         Stage.MIGRATE: isinstance(step, Migrate) and not t.begun,
         Stage.SHIFT: climbs(edge),
@@ -389,7 +406,7 @@ def in_time(edge: Edge) -> str:
     if t is None:
         return "a target is started in a closed window" if starts_target(edge) else ""
     owner = isinstance(step, Start) and step.owner and step.slot is t.newcomer.slot
-    ahead = climbs(edge) or isinstance(step, Migrate | TakeSnapshot) or (owner and not t.handed)
+    ahead = climbs(edge) or isinstance(step, Migrate | TakeSnapshot | TryRestore) or (owner and not t.handed)
     return "a step forward in a closed window" if ahead else ""
 
 
@@ -411,9 +428,12 @@ def handled(edge: Edge) -> str:
 
 def drills(edge: Edge) -> str:
     """A drill begins at rest, with all users on what it is to come home to; all its versions are stable's; nothing is
-    held for it; and it is over when they are home, or when git asks for something else."""
+    held for it; and it is over when they are home, or when git asks for something else. Where a restore is rehearsed
+    nobody is moved, and nothing is started."""
     state, said, drill = edge.state, event(edge), edge.state.drill
     t, spec = state.transition, edge.spec
+    if t and t.drill is DrillKind.RESTORE and drill and (moved := _moves(edge, t)):
+        return moved
     match said:
         case DrillBegan():
             still = state.paused or state.suspended or state.down
@@ -431,6 +451,16 @@ def drills(edge: Edge) -> str:
         case DrillEnded():
             return "" if drill and state.stable == drill.home and not t else "a drill is over, and users are not home"
     return ""
+
+
+def _moves(edge: Edge, t: Transition) -> str:
+    step, said = act(edge), event(edge)
+    if isinstance(step, Start) and step.slot is t.newcomer.slot:
+        return f"{t.newcomer} is started, and only a restore is rehearsed"
+    if isinstance(step, Route) and step.after.weights != all_on(t.stable.slot):
+        return "users are moved, and only a restore is rehearsed"
+    done = isinstance(said, RollbackBegan) and said.condition == "Drill"
+    return "a restore counts as rehearsed, and nothing was put back" if done and t.trial is None else ""
 
 
 def speaks(edge: Edge) -> str:
@@ -465,7 +495,7 @@ FOR_FACTS = (
     "git",
     "drill",
 )  # others have nothing to say of facts
-FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "git", "liveness", "drill"))
+FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "git", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (
     (Do, FOR_ACTS), (Record, FOR_FACTS), (Wait, ("liveness",)),
 )}  # fmt: skip

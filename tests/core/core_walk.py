@@ -57,6 +57,7 @@ HEADS = (
     *(spec(G, green="v2", snapshot=SHARED), spec(G, green="v3", snapshot=SHARED, migration=BOTH_WORK, approvals=ASKED)),
     *(spec(G, green="v2", migration=BOTH_WORK), spec(G, green="v3", migration=ONE_WAY, steps=(SetWeight(100),))),
     *(spec(drill=DrillPolicy(expires=150.0)), spec(drill=DrillPolicy(DrillKind.ROLLBACK), approvals=ASKED)),
+    *(spec(snapshot=SHARED), spec(drill=DrillPolicy(DrillKind.RESTORE), snapshot=SHARED, on_failure=OnFailure.HOLD)),
 )
 VERSIONS = ("v1", "v2", "v3")
 ALIVE = (MemberStatus.READY, MemberStatus.UNREADY, MemberStatus.STOPPING)
@@ -169,6 +170,7 @@ class Walk:
 
     def snapshot(self) -> None:
         self.world.saves = self.random.choice((SnapshotStatus.TAKEN, SnapshotStatus.FAILED))
+        self.world.tries = self.random.choice((SnapshotStatus.TRIED, SnapshotStatus.FAILED))
 
     def vote(self) -> None:
         t, pick = self.world.state.transition, self.random.choice
@@ -208,7 +210,7 @@ class Walk:
         world.deaf, world.crash, world.serving = False, "", Pair(None, None)
         world.unreadable, world.verdicts, world.frail, world.slow = set(), {}, set(), set()
         world.migrates, world.closed, world.gone, world.obstacle = MigrationStatus.APPLIED, (), False, ""
-        world.saves = SnapshotStatus.TAKEN
+        world.saves, world.tries = SnapshotStatus.TAKEN, SnapshotStatus.TRIED
         world.agenda = replace(world.agenda, over=False)
 
     def _come_to_rest(self, limit: int = 1500) -> int:

@@ -53,12 +53,13 @@ from reconciler.core.reading import (
     Observed,
     SnapshotReading,
     SnapshotStatus,
+    Trial,
     Vote,
 )
 from reconciler.core.simulate import perform, settle
 from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import State
-from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, Stop, TakeSnapshot
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, Stop, TakeSnapshot, TryRestore
 
 B, G = Slot.BLUE, Slot.GREEN
 API, WORKER = Member("api", Traffic.WEIGHTED), Member("worker", Traffic.EXCLUSIVE)
@@ -124,6 +125,9 @@ class World:
     archives: set[tuple[str, Snapshot]] = field(default_factory=set)  # recovery points that are whole, per transition
     snapshots: list[str] = field(default_factory=list)  # transitions: every time that one was written
     saves: SnapshotStatus = SnapshotStatus.TAKEN  # how it ends
+    trials: list[str] = field(default_factory=list)  # archives: every time that one was put back beside
+    tries: SnapshotStatus = SnapshotStatus.TRIED  # how it ends
+    trial: Trial = field(default_factory=lambda: Trial(3, 700, 2.0))
     votes: list[Vote] = field(default_factory=list)
     votes_unread: str = ""
     closed: tuple[Closed, ...] = ()
@@ -236,7 +240,9 @@ class World:
             self.fold(Applied(Result.REFUSED, self.refuses or "there is no such commit any more"))
             return
         self._perform(found, act)
-        if crash != "after":
+        if crash:
+            self.observed = replace(self.observed, snapshot=SnapshotReading())
+        else:
             self.fold(Applied(Result.DONE, self.desired.revision if isinstance(act, PutBack) else ""))
 
     def _perform(self, found: Spec, act: object) -> None:
@@ -261,6 +267,8 @@ class World:
                 self._migrate(act)
             case TakeSnapshot():
                 self._save(act)
+            case TryRestore():
+                self._try(act)
             case _:
                 self.observed = perform(self.observed, found, self.state, act)  # type: ignore[arg-type]
                 counters = Counters()
@@ -285,8 +293,18 @@ class World:
             self.observed, snapshot=SnapshotReading(status, act.transition, act.snapshot, name, "d1", 7)
         )
 
+    def _try(self, act: TryRestore) -> None:
+        """The driver's word: it is done anew, however often it is asked for."""
+        self.trials.append(act.name)
+        begun = SnapshotReading(SnapshotStatus.TRYING, act.transition, act.snapshot, act.name, act.digest)
+        self.observed = replace(self.observed, snapshot=begun)
+
     def _end_snapshot(self) -> None:
         found = self.observed.snapshot
+        if found.status is SnapshotStatus.TRYING:
+            trial = self.trial if self.tries is SnapshotStatus.TRIED else None
+            ended = replace(found, status=self.tries, detail=f"it ended {self.tries}", trial=trial)
+            self.observed = replace(self.observed, snapshot=ended)
         if found.status is SnapshotStatus.RUNNING and found.snapshot:
             if self.saves is SnapshotStatus.TAKEN:
                 self.archives.add((found.transition, found.snapshot))

@@ -10,6 +10,7 @@ from core_world import READY, UNREADY, B, G, World, at, serving, spec, switching
 
 from reconciler.core.conditions import Condition, Status, status
 from reconciler.core.events import Judged, Phase, Verb
+from reconciler.core.gates import EARLY
 from reconciler.core.model import Outcome, Pause, SetWeight, share
 from reconciler.core.plan import decide
 
@@ -159,8 +160,21 @@ def test_who_cannot_ask_the_gates_tells_what_they_said_last() -> None:
     world.verdicts["v2"] = Outcome.INCONCLUSIVE
     world.until(lambda w: w.state.transition.judged is Outcome.INCONCLUSIVE)
     seen = replace(world.look(), gates=())  # as `reconcile status` looks
-    found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
+    decision, state = decide(world.desired, seen, world.state, world.now), world.state
+    early = status(world.desired, seen, state, decision)
+    assert (early.reason, early.message) == ("GatePending", "web: Inconclusive"), "every window begins so"
+    lasted = replace(state, watched=state.transition.judged_at + EARLY)
+    found = status(world.desired, seen, lasted, decision)
     assert (found.reason, found.message) == ("GateInconclusive", "web: Inconclusive")
+
+
+def test_a_bad_verdict_is_told_however_early_it_comes() -> None:
+    world = switching().until(at(50))
+    world.verdicts["v2"] = Outcome.ERROR
+    world.until(lambda w: w.state.transition.judged is Outcome.ERROR)
+    seen = replace(world.look(), gates=())
+    found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
+    assert found.reason == "GateError"
 
 
 def test_a_gate_that_flaps_fills_no_journal() -> None:

@@ -50,7 +50,7 @@ from reconciler.core.model import (
     share,
 )
 from reconciler.core.outcomes import cursor_at
-from reconciler.core.reading import MigrationStatus
+from reconciler.core.reading import MigrationStatus, Trial
 from reconciler.core.state import State
 from reconciler.core.steps import CloseGateway, Route, StageFiles, Start, Stop, Warm
 from reconciler.core.tally import Tally
@@ -63,6 +63,7 @@ PINS = st.builds(Pair, st.none() | VERSIONS, st.none() | VERSIONS)
 ADMISSIONS = st.builds(Pair, st.sampled_from(Admission), st.sampled_from(Admission))
 LADDERS = st.sampled_from([LADDER, (), (SetWeight(100),), (Pause(None), SetWeight(30), SetWeight(100))])
 SHARED = Snapshot(("shared",), "dump")
+TRIALS = st.builds(Trial, st.integers(0, 9), st.integers(0, 9), st.sampled_from([0.0, 2.5]))
 MEMBERS = st.sampled_from([("api",), ("worker",), ("api", "worker"), ()])
 ACTS = st.one_of(
     st.builds(StageFiles, SLOTS, VERSIONS),
@@ -73,6 +74,7 @@ ACTS = st.one_of(
     st.builds(Route, st.none() | WEIGHTS, st.builds(Routing, WEIGHTS, ADMISSIONS, st.none() | SLOTS), st.booleans()),
     st.just(CloseGateway()),
     st.builds(steps.TakeSnapshot, SLOTS, VERSIONS, TEXT, st.just(SHARED)),
+    st.builds(steps.TryRestore, SLOTS, VERSIONS, TEXT, st.just(SHARED), TEXT, TEXT),
     st.builds(steps.PutBack, TEXT, TEXT, TEXT, TEXT, TEXT),
     st.builds(steps.Note, TEXT, TEXT, TEXT),
 )
@@ -98,6 +100,7 @@ EVENTS = st.one_of(
     st.builds(events.MigrationNoted, st.sampled_from(MigrationStatus), st.booleans(), TEXT),
     st.builds(events.Migrated, VERSIONS, TEXT, st.booleans()),
     st.builds(events.SnapshotTaken, TEXT, TEXT, st.integers(0, 9), st.just(SHARED), TEXT),
+    st.builds(events.RestoreTried, TEXT, TEXT, TRIALS, st.none() | TRIALS),
     st.builds(events.RestoreBegan, TEXT, TEXT, TEXT),
     st.builds(events.Restored, TEXT, TEXT, TEXT, VERSIONS),
     st.builds(LetGo, st.just(("worker",))),
@@ -118,6 +121,7 @@ EVENTS = st.one_of(
     st.builds(events.DrillEnded, st.sampled_from(Phase), TEXT),
     st.builds(events.DrillScheduled, TEXT, TEXT),
     st.builds(events.DrillMissed, TEXT, TEXT),
+    st.builds(events.EvidenceSealed, TEXT, TEXT),
     st.just(events.Watched()),
     st.builds(events.Watched, st.builds(Tally, st.floats(0, 9), st.floats(0, 9))),
 )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from core_story import FAILED, ONE_WAY, acts, happened, shares
+from core_story import FAILED, ONE_WAY, SHARED, acts, happened, shares
 from core_world import B, G, World, at, serving, spec
 
+from reconciler.cli.rehearsals import compared
 from reconciler.core.drill import PUNCTUAL
 from reconciler.core.events import (
     Accepted,
@@ -15,15 +16,34 @@ from reconciler.core.events import (
     DrillMissed,
     DrillScheduled,
     Ended,
+    Intended,
     Phase,
+    Requested,
     RequestRefused,
+    RestoreTried,
     RollbackBegan,
+    SnapshotTaken,
     Verb,
 )
-from reconciler.core.model import Approvals, DrillKind, DrillPolicy, Outcome, Pair, Release, SetWeight, Slot, Stage
-from reconciler.core.reading import Agenda, Closed
+from reconciler.core.history import fold
+from reconciler.core.model import (
+    Approvals,
+    DrillKind,
+    DrillPolicy,
+    OnFailure,
+    Outcome,
+    Pair,
+    Release,
+    SetWeight,
+    Slot,
+    Stage,
+)
+from reconciler.core.plan import drill_refusal
+from reconciler.core.preview import preview
+from reconciler.core.reading import Agenda, Closed, SnapshotStatus, Trial
 from reconciler.core.situation import Wait
-from reconciler.core.steps import Note, PutBack, StageFiles
+from reconciler.core.steps import Note, PutBack, StageFiles, Start, TakeSnapshot, TryRestore
+from reconciler.wording import describe
 
 HOME = Release(B, "v1")
 LATER = spec(green="v2", soak=5.0)  # a pin of the next version: another desired state, and users stay where they are
@@ -48,6 +68,12 @@ def refused(world: World) -> str:
     assert not world.state.drill
     assert happened(world, RequestRefused)
     return happened(world, RequestRefused)[-1].reason
+
+
+def told_at_once(world: World) -> str:
+    """What whoever asks for one now is told, before it is on record."""
+    asked = fold(world.state, Requested(Verb.DRILL))
+    return drill_refusal(world.desired, world.look(), asked, world.now)
 
 
 def as_before(world: World) -> None:
@@ -200,7 +226,10 @@ def test_a_newcomer_that_fails_in_a_drill_is_not_held() -> None:
     as_before(world)
 
 
-@pytest.mark.parametrize("kind", list(DrillKind))
+MOVING = (DrillKind.SWITCH_AND_BACK, DrillKind.ROLLBACK)  # users
+
+
+@pytest.mark.parametrize("kind", MOVING)
 @pytest.mark.parametrize("rung", [10, 50, 100])
 def test_an_abort_ends_it_at_home(kind: DrillKind, rung: int) -> None:
     world = drilling(kind)
@@ -295,7 +324,7 @@ def test_away_from_home_a_commit_may_say_where_to_go() -> None:
     assert world.state.stable == Release(B, "v2")
 
 
-@pytest.mark.parametrize("kind", list(DrillKind))
+@pytest.mark.parametrize("kind", MOVING)
 def test_one_whose_time_is_over_on_its_way_out_goes_back(kind: DrillKind) -> None:
     world = drilling(kind, drill=DrillPolicy(kind, expires=30.0), steps=(SetWeight(10), SetWeight(100)), soak=300.0)
     world.until(lambda w: w.tick() and w.state.transition is not None and w.state.transition.up)
@@ -416,6 +445,168 @@ def test_the_very_version_that_serves_is_nothing_to_roll_back_to() -> None:
     assert world.observed.members[G][0].status == "ready"  # git pins it there: it stays up
 
 
+# ---- a restore -------------------------------------------------------------------------------------------------------
+
+
+def restoring(**changes: object) -> World:
+    return drilling(DrillKind.RESTORE, **{"snapshot": SHARED} | changes)
+
+
+def at_home(world: World) -> None:
+    """Nobody was moved, nothing was started in the other slot, and nothing is left of it."""
+    as_before(world)
+    assert shares(world) in ([], [0])
+    assert not [act for act in acts(world, Start) if act.slot is G]
+
+
+def test_a_restore_is_rehearsed_on_the_recovery_point_that_was_just_taken_and_moves_nobody() -> None:
+    world = restoring()
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    done = [type(event.act) for event in happened(world, Intended) if getattr(event.act, "slot", None) is G]
+    assert done == [StageFiles, TakeSnapshot, TryRestore]
+    assert {act.drill for act in acts(world, TakeSnapshot)} == {DrillKind.RESTORE}, "it is marked as a drill's"
+    (taken,), (tried,) = happened(world, SnapshotTaken), happened(world, RestoreTried)
+    assert (tried.name, tried.digest, tried.trial, tried.before) == (taken.name, taken.digest, world.trial, None)
+    (back,) = happened(world, RollbackBegan)
+    assert (back.condition, back.hold) == ("Drill", False)
+    (last,) = world.state.drilled
+    assert (last.trial, last.safety) == (world.trial, None)
+    at_home(world)
+
+
+def test_a_restore_is_compared_with_the_one_before_it() -> None:
+    world = restoring()
+    over(world)
+    first, world.trial = world.trial, Trial(4, 900, 2.5)
+    world.until(lambda w: w.tick() and w.state.leftover is not None and w.state.leftover.stopped, 3000)
+    world.say(Verb.DRILL, drill=DrillKind.RESTORE)
+    world.until(lambda w: w.tick() and len(happened(w, DrillEnded)) == 2, 3000)
+    assert [event.before for event in happened(world, RestoreTried)] == [None, first]
+    assert compared(world.state.drilled).endswith("put back: 4 files, 900 bytes in 2.5s (before: 700 bytes in 2s)")
+
+
+def test_a_restore_without_a_recovery_point_in_the_manifest_is_refused() -> None:
+    world = serving()
+    world.say(Verb.DRILL, drill=DrillKind.RESTORE)
+    world.until(lambda w: w.state.drill_asked is None)
+    assert not world.state.drill
+    assert "its manifest has no `snapshot`" in happened(world, RequestRefused)[-1].reason
+
+
+@pytest.mark.parametrize("onfailure", list(OnFailure))
+@pytest.mark.parametrize("asked", [None, Approvals((Stage.PREFLIGHT,))], ids=["", "approvals"])
+def test_what_cannot_be_put_back_ends_the_drill_at_once_and_holds_nothing(
+    onfailure: OnFailure, asked: Approvals | None
+) -> None:
+    world = restoring(on_failure=onfailure, approvals=asked)
+    world.tries = SnapshotStatus.FAILED
+    if asked:
+        world.waits("WaitingApproval")
+        world.vote()
+    found = over(world)
+    assert (found.phase, found.reason) == (Phase.ROLLED_BACK, "RestoreFailed: it ended failed")
+    assert (len(world.trials), world.state.drilled[-1].trial) == (1, None)
+    at_home(world)
+
+
+def test_a_recovery_point_that_cannot_be_taken_is_not_tried() -> None:
+    world = restoring()
+    world.saves = SnapshotStatus.FAILED
+    assert over(world).reason.startswith("SnapshotFailed")
+    assert not world.trials
+    at_home(world)
+
+
+@pytest.mark.parametrize("crash", ["before", "after"])
+def test_a_crash_in_mid_restore_has_it_done_anew(crash: str) -> None:
+    world = restoring()
+    world.until(lambda w: bool(happened(w, SnapshotTaken)))
+    world.crash = crash
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    assert len(acts(world, TryRestore)) == 2
+    assert len(happened(world, RestoreTried)) == len(happened(world, SnapshotTaken)) == 1
+    at_home(world)
+
+
+def in_midst(**changes: object) -> World:
+    """It is being put back, and that takes long."""
+    world = restoring(**changes)
+    world.tries = SnapshotStatus.TRYING
+    return world.until(lambda w: w.tick() and bool(w.trials) and not w.state.intent)
+
+
+def test_in_mid_restore_it_is_waited_for_without_a_deadline() -> None:
+    world = in_midst()
+    world.waits("TryingRestore")
+    world.now += 2000.0
+    world.waits("TryingRestore")
+    world.tries = SnapshotStatus.TRIED
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+
+
+def test_an_abort_in_mid_restore_ends_it() -> None:
+    world = in_midst()
+    world.say(Verb.ABORT, reason="enough")
+    assert over(world).phase is Phase.ABORTED
+    assert not happened(world, RestoreTried)
+    at_home(world)
+
+
+def test_a_restore_whose_time_is_over_ends() -> None:
+    world = in_midst(drill=DrillPolicy(DrillKind.RESTORE, expires=300.0))
+    world.now += 300.0
+    found = over(world)
+    assert (found.phase, found.reason) == (Phase.ABORTED, "DrillExpired: the drill's time is over")
+    at_home(world)
+
+
+@pytest.mark.parametrize("head", [NEXT, LATER, spec(soak=5.0)], ids=["switch", "pin", "policy"])
+def test_a_commit_in_mid_restore_ends_it_and_is_done(head: object) -> None:
+    world = in_midst()
+    world.commit(head)  # type: ignore[arg-type]
+    assert over(world).phase is Phase.SUPERSEDED
+    world.settled()
+    assert world.state.stable == head.target  # type: ignore[attr-defined]
+    assert not happened(world, RestoreTried)
+
+
+def test_a_commit_that_asks_for_what_a_restore_stages_makes_it_the_real_thing() -> None:
+    world = in_midst()
+    world.commit(spec(G, green="v1", snapshot=SHARED))
+    assert over(world).phase is Phase.SUPERSEDED
+    world.settled()
+    assert world.state.stable == Release(G, "v1")
+    assert not happened(world, RestoreTried)
+
+
+@pytest.mark.parametrize("stop", [Verb.PAUSE, Verb.SUSPEND])
+def test_a_restore_stands_still_where_everything_does(stop: Verb) -> None:
+    world = restoring()
+    world.until(lambda w: w.tick() and w.state.transition is not None)
+    world.say(stop, reason="for lunch", leave_split=True)
+    world.waits("Paused" if stop is Verb.PAUSE else "Suspended")
+    assert not world.trials
+    world.say(Verb.RESUME)
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    at_home(world)
+
+
+def test_the_way_of_a_restore_is_previewed() -> None:
+    world = restoring()
+    road = preview(world.desired, world.look(), world.state, world.now)
+    told = [describe(planned.what) for planned in road.steps]
+    assert any(one.startswith("put the recovery point back beside") for one in told)
+    assert not [planned for planned in road.steps if isinstance(planned.what, Start)]
+    assert road.state.drilled[-1].phase is Phase.SUCCEEDED
+
+
+def test_drills_of_other_kinds_take_a_recovery_point_and_put_none_back() -> None:
+    world = drilling(snapshot=SHARED)
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    assert len(world.snapshots) == 2
+    assert not world.trials
+
+
 # ---- by the schedule -------------------------------------------------------------------------------------------------
 
 MONTHLY = "0 3 1 * * Asia/Seoul"
@@ -481,3 +672,25 @@ def test_another_schedule_begins_anew() -> None:
     world.settled()
     assert happened(world, DrillScheduled)[-1].schedule == "0 3 * * * UTC"
     assert not happened(world, DrillBegan)
+
+
+@pytest.mark.parametrize("verb", [None, Verb.PAUSE, Verb.SUSPEND])
+def test_what_is_told_at_once_is_what_the_loop_would_say(verb: Verb | None) -> None:
+    """With no word before it: the next version is staged in the idle slot."""
+    world = serving(head=spec() if verb else LATER, tells=True)
+    world.settled()
+    if verb:
+        world.say(verb, reason="lunch")
+        world.tick()
+    told = told_at_once(world)
+    assert told
+    assert refused(world) == told
+
+
+def test_nothing_is_told_at_once_where_one_would_begin_or_something_is_done_first() -> None:
+    world = serving(head=spec(), tells=True)
+    world.settled()
+    assert told_at_once(world) == ""
+    world.set_gateway(weights=Pair(70, 30))
+    assert told_at_once(world) == "", "a drift is healed first, and then it begins"
+    assert not world.state.drill_asked, "looking asks for nothing"

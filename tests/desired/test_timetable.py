@@ -99,6 +99,20 @@ def test_a_manifest_says_when_and_what() -> None:
     assert found.drill == entry(schedule=MONTHLY, timeZone="Asia/Seoul", kind="rollback", expires="90m")
 
 
+def test_a_restore_is_a_kind_where_there_is_a_recovery_point() -> None:
+    found = written("{kind: restore}\n  snapshot: {folders: [shared]}")
+    assert isinstance(found, Manifest), found
+    assert found.spec.drill == DrillPolicy(DrillKind.RESTORE)
+
+
+def test_that_there_is_none_is_said_at_the_kind() -> None:
+    found = written("{kind: restore}")
+    assert isinstance(found, Invalid)
+    (problem,) = found.problems
+    assert (problem.line, problem.column) == (35, 17)
+    assert "--kind rollback" in problem.message
+
+
 @pytest.mark.parametrize(
     ("drill", "said"),
     [
@@ -107,7 +121,7 @@ def test_a_manifest_says_when_and_what() -> None:
         ('{schedule: "0 3 1 * *", timeZone: Asia/Soul}', "did you mean 'Asia/Seoul'"),
         ("{timeZone: Asia/Seoul}", "there is no schedule that it could be of"),
         ("{kind: switch}", "switch-and-back"),
-        ("{kind: restore}", "rollback"),
+        ("{kind: restore}", "its manifest has no `snapshot`, so there is no recovery point to put back"),
         ("{expires: 1s}", "it would be over before it is done"),
         ("{expires: 800h}", "a drill cannot take 800h, expected at most 168h"),
         ("{at: noon}", "unknown key 'at'"),

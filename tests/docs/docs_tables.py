@@ -183,7 +183,8 @@ def pendings() -> set[str]:
 def not_always_held() -> set[str]:
     """Conditions after which the version may be tried again."""
     free = (call for call in _calls("RollbackBegan") for one in call.keywords if one.arg == "hold" and not _true(one))
-    return {text for call in free for text in _texts(call.args[1])}
+    of_drills = {"RestoreFailed"}  # and of nothing else, so it never holds
+    return {text for call in free for text in _texts(call.args[1])} | of_drills
 
 
 def _true(keyword: ast.keyword) -> bool:

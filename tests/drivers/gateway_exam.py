@@ -5,7 +5,6 @@ A test module registers the assertions, subclasses `GatewayExam` under a name th
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
@@ -26,6 +25,7 @@ from gateway_load import until
 
 from reconciler.core.model import Admission, Pair, Routing, Slot, all_on, share
 from reconciler.core.reading import GatewayReading, Stamp
+from reconciler.drivers.examining import Examinable, Grade
 from reconciler.drivers.protocols import ByHand, Gateway, Road
 from reconciler.errors import Conflict, Fenced, ReconcilerError, Refused, Unreachable
 
@@ -141,6 +141,18 @@ class GatewayExam:
         gateway.read()
         rig.open(read_only=True).read()
         assert rig.fingerprint() == before
+
+    def test_being_examined_changes_nothing_and_finds_nothing_wrong_where_it_serves(self, rig: Rig) -> None:
+        gateway = rig.open(read_only=True)
+        if not isinstance(gateway, Examinable):
+            pytest.skip("it has nothing to say")
+        put(rig.open(), Routing(all_on(BLUE)))
+        before = rig.fingerprint()
+        found = gateway.examine()
+        assert rig.fingerprint() == before
+        assert found
+        assert {one.grade for one in found} == {Grade.OK}, found
+        assert [secret for secret in rig.secrets() if secret in str(found)] == []
 
     @pytest.mark.parametrize("weights", [Pair(0, 0), Pair(50, 40), Pair(100, 100), Pair(-10, 110)])
     def test_shares_that_are_not_a_whole_are_refused(self, rig: Rig, weights: Pair[int]) -> None:
@@ -305,6 +317,7 @@ class GatewayExam:
         assert done.returncode == 0, done.stderr
         assert "What it is for." in done.stdout
         assert "Read back from" in done.stdout
+        assert not re.search(r"/(first|guarded)", done.stdout), "our own names of the gateway's parts say nothing"
         found = gateway.read()
         assert (found.weights, found.fallback) == (all_on(BLUE), None)
         assert found.admission == Pair(Admission.OPEN, Admission.CLOSED)
@@ -355,16 +368,18 @@ class GatewayExam:
         done = run(gateway.by_hand(BLUE), tmp_path, yes=False, said="no\n")
         assert (done.returncode, "nothing was changed" in done.stderr) == (2, True)
         assert gateway.read() == before
-        assert run(gateway.by_hand(BLUE), tmp_path, yes=False, said="yes\n").returncode == 0
+        assert run(gateway.by_hand(BLUE), tmp_path, yes=False, said="Yes\n").returncode == 0
 
     def test_the_wrong_machine_and_a_silent_slot_are_refused(self, rig: Rig, tmp_path: Path) -> None:
         gateway = rig.open()
         before = put(gateway, Routing(share(GREEN, 50)))
-        script = gateway.by_hand(BLUE)
+        script = gateway.by_hand(BLUE, starts=("web in blue: by its command",))
         elsewhere = replace(script, sh=script.sh.replace("\nMACHINE=", "\nMACHINE=another-"))
         assert "another-" in _refused(run(elsewhere, tmp_path))
         nobody = replace(script, sh=re.sub(r"(MEMBERS='\w+) [0-9.]+:[0-9]+", r"\1 127.0.0.1:1", script.sh))
-        assert "does not answer" in _refused(run(nobody, tmp_path))
+        silent = run(nobody, tmp_path)
+        assert "does not answer" in _refused(silent)
+        assert "- web in blue: by its command" in silent.stdout
         assert gateway.read() == before
         assert run(nobody, tmp_path, "--force").returncode == 0
         assert gateway.read().weights == all_on(BLUE)
@@ -388,9 +403,10 @@ class GatewayExam:
         assert (down.up, down.weights, down.stamp and down.stamp.by_hand) == (False, all_on(BLUE), True)
         subprocess.run(["sh", "-c", done.stderr.rpartition("start it: ")[2]], check=True)
         until(lambda: _served(gateway) == "blue", "the start that was typed")
-        with contextlib.suppress(Conflict):  # whoever was started by hand is recognised first
-            put(gateway, Routing(all_on(BLUE)))
-        assert put(gateway, Routing(all_on(BLUE))).up, "and it is ours again"
+        found = gateway.read()
+        assert (found.up, found.weights, found.stamp and found.stamp.by_hand) == (True, all_on(BLUE), True), "it serves"
+        after = put(gateway, Routing(all_on(BLUE)))
+        assert (after.up, after.incarnation) == (True, found.incarnation), "and it is ours again"
 
     @pytest.mark.parametrize("tool", ["python3", "perl", "socat", "nc"])
     def test_whatever_speaks_to_sockets_is_good_enough(self, rig: Rig, tmp_path: Path, tool: str) -> None:

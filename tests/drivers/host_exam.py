@@ -14,6 +14,7 @@ import pytest
 
 from reconciler.core.model import Pin, Slot
 from reconciler.core.reading import MemberReading, MemberStatus
+from reconciler.drivers.examining import Examinable, Grade, Stocked
 from reconciler.drivers.protocols import MemberHost
 from reconciler.errors import ReconcilerError, Refused, Unreachable
 
@@ -97,6 +98,27 @@ class HostExam:
         before = subject.traces()
         for slot in Slot:
             host.read(slot)
+        assert subject.traces() == before
+
+    def test_being_examined_changes_nothing_and_finds_nothing_wrong_where_it_runs(
+        self, subject: Subject, host: MemberHost
+    ) -> None:
+        if not isinstance(host, Examinable):
+            pytest.skip("it has nothing to say")
+        ready(host, BLUE, subject.good)
+        before = subject.traces()
+        found = host.examine()
+        assert subject.traces() == before
+        assert {one.grade for one in found} <= {Grade.OK}, found
+
+    def test_what_a_start_would_miss_is_known_without_touching_anything(
+        self, subject: Subject, host: MemberHost
+    ) -> None:
+        if not isinstance(host, Stocked):
+            pytest.skip("it does not tell before it is staged")
+        before = subject.traces()
+        assert host.lacking(BLUE, subject.good) == ""
+        assert host.lacking(BLUE, subject.missing)
         assert subject.traces() == before
 
     def test_staging_starts_nothing(self, subject: Subject, host: MemberHost) -> None:

@@ -227,9 +227,11 @@ class TestLife:
         gateway = rig.open()
         before = put(gateway, Routing(all_on(BLUE)))
         (rig.state / "process.json").unlink()  # as when we are killed between starting and recording
-        with pytest.raises(Conflict):
-            gateway.write(Routing(all_on(GREEN)), gateway.read(), 1)
-        assert gateway.read() == before
+        assert gateway.read() == before, "what serves is no gateway that is down"
+        assert not (rig.state / "process.json").exists(), "reading records nothing"
+        after = put(gateway, Routing(all_on(GREEN)))
+        assert (after.incarnation, after.weights) == (before.incarnation, all_on(GREEN))
+        assert (rig.state / "process.json").exists()
 
     def test_members_that_moved_are_refused_while_the_old_ones_are_served(self, rig: EnvoyRig) -> None:
         first = rig.open()

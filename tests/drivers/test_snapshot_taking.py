@@ -25,6 +25,7 @@ from reconciler.drivers.snapshots.reading import Archive
 from reconciler.drivers.snapshots.saver import Saver
 from reconciler.drivers.snapshots.taking import Taking
 from reconciler.drivers.snapshots.tree import Found
+from reconciler.drivers.snapshots.watch import Watch
 from reconciler.errors import Conflict, Refused
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="snapshots are taken on Linux and macOS only")
@@ -396,6 +397,44 @@ def test_the_last_good_one_never_goes_whatever_the_clock_says(tmp_path: Path) ->
     made.shelf.prune(made.policy, found.name, made.clock.now() + timedelta(days=9999))
     assert left(made) == [found.name]
     assert before != [found.name]
+
+
+def after_drills(tmp_path: Path, count: int, **policy: float) -> list[str]:
+    """Two in earnest, then so many in drills, a day apart; what is left, the oldest first."""
+    several(tmp_path, 2, **policy)
+    made = taking(tmp_path, "few", policy=policy)
+    for day in range(count):
+        values = {**made.values, "transition": f"00001{day}-green-2.0"}
+        take(replace(made, values=values, clock=Shown(2026, 11, 10 + day), drill="rollback"))
+    return left(made)
+
+
+def test_however_many_drills_there_are_none_pushes_out_one_in_earnest_and_the_last_of_them_stays(
+    tmp_path: Path,
+) -> None:
+    assert [name[:8] for name in after_drills(tmp_path, 6, keep=2)] == ["20261101", "20261102", "20261115"]
+
+
+def test_nor_does_a_drill_let_the_last_one_in_earnest_go_for_its_age(tmp_path: Path) -> None:
+    assert [name[:8] for name in after_drills(tmp_path, 2, keep_for=36 * 3600.0)] == ["20261102", "20261111"]
+
+
+def test_it_says_of_itself_that_it_was_taken_in_a_drill_and_one_from_before_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    made = taking(tmp_path, "few", drill="switch-and-back")
+    name = take(made).name
+    assert made.shelf.drill(name) == "switch-and-back"
+    with zipfile.ZipFile(made.shelf.folder / name) as old:
+        contents = {each: old.read(each) for each in old.namelist()}
+    said = json.loads(contents["manifest.json"])
+    del said["drill"]
+    with zipfile.ZipFile(made.shelf.folder / name, "w") as written:
+        for each, content in {**contents, "manifest.json": json.dumps(said).encode()}.items():
+            written.writestr(each, content)
+    with Archive(made.shelf.folder / name) as archive:
+        archive.verify(Watch().check)
+        assert archive.manifest.drill == ""
+    assert made.shelf.drill(name) == ""
 
 
 # ---- beside the loop -------------------------------------------------------------------------------------------------

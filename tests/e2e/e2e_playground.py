@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,7 +87,7 @@ class Playground:
 
     def second_system(self, name: str) -> int:
         """Apps for another environment in the operator's file, on ports of their own; a port for its gateway."""
-        port, *ports = free_ports(1 + 2 * len(MEMBERS))
+        port, *ports = self.more_ports(1 + 2 * len(MEMBERS))
         self._ports[port] = name
         quoted = {"sample": json.dumps(str(sample() / "sample.py")), "data": json.dumps(str(self.root / name))}
         (self.root / name).mkdir()
@@ -94,6 +96,11 @@ class Playground:
                 app = APP.format(member=member, blue=ports[2 * i], green=ports[2 * i + 1], **quoted)
                 file.write(app.replace("[apps.demo-", f"[apps.{name}-"))
         return port
+
+    def more_ports(self, count: int) -> list[int]:
+        """Free ones that nothing here is to listen on later."""
+        given = {*self._ports, *map(int, re.findall(r"\b\d{5}\b", self.place.config.read_text(encoding="utf-8")))}
+        return [port for port in free_ports(count + len(given)) if port not in given][:count]
 
     def command(self, name: str, *argv: str) -> None:
         """Define a command in the operator's file."""
@@ -281,6 +288,12 @@ class Playground:
         until(lambda: len(users.so_far()) > rate / 2, "the first users", self.story)
         return users
 
+    def answers(self) -> bool:
+        """Something listens where users ask."""
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.place.port), 1.0):
+            return True
+        return False
+
     def jobs_done(self) -> list[dict[str, Any]]:
         """The worker's own list; waits until its queue is empty."""
         data = self.place.data
@@ -295,7 +308,8 @@ class Playground:
         troubles = [said for users in self._users if (said := _trouble(users))]
         for run in self.runs:
             _end(run)
-        time.sleep(0.3)  # the gateway writes its access log five times a second
+        if self._users:
+            time.sleep(0.3)  # the gateway writes its access log five times a second
         for identity in self.data_plane().values():
             identity.signal(signal.SIGKILL)
         until(lambda: not self.data_plane(), "the end of the data plane", lambda: str(self.data_plane()))

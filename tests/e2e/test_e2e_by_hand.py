@@ -12,7 +12,8 @@ from e2e_manifest import PARKED
 from e2e_playground import ENVIRONMENT, Playground, until
 from e2e_users import Users, assert_nothing_lost, served_by
 
-from reconciler.core.events import Ended, Intended, MovedByHand, Phase
+from reconciler.core.events import Applied, Ended, Intended, MovedByHand, Phase
+from reconciler.core.steps import Result
 from reconciler.evidence.pack.place import ROLLBACK_SH
 
 pytestmark = pytest.mark.real
@@ -121,5 +122,29 @@ def test_where_the_gateway_is_down_too_it_says_so_and_resume_opens_it_on_stable(
     playground.until_stable("blue", "1.0.0")
     playground.until(lambda state: not state.by_hand)
     users = playground.users()
+    assert served_by(users.so_far()) == {"blue"}
+    assert_nothing_lost(users.stop())
+
+
+def test_a_gateway_that_a_person_has_started_is_seen_to_serve_and_is_ours_again_after_resume(
+    playground: Playground,
+) -> None:
+    playground.record()
+    playground.serving(steps=PARKED)
+    script = at_half(playground)
+    playground.stop_run(signal.SIGKILL)
+    playground.kill(playground.envoy())
+    start = typed(script, "--yes").stderr.rpartition("start it: ")[2]
+    subprocess.run(["sh", "-c", start], check=True)
+    until(lambda: typed(script, "--yes").returncode == 0, "the gateway that was typed", playground.story)
+    users = playground.users()
+    playground.run()
+    found = playground.until_status(lambda status: status["reason"] == "Suspended")
+    assert (found["weights"], "the gateway is down" in found["message"]) == ({"blue": 100, "green": 0}, False)
+    seq = playground.state().seq
+    playground.ask("resume")
+    playground.until_stable("blue", "1.0.0")
+    playground.until(lambda state: not state.by_hand)
+    assert {event.result for event in playground.events(Applied, after=seq)} == {Result.DONE}, "and nothing is started"
     assert served_by(users.so_far()) == {"blue"}
     assert_nothing_lost(users.stop())

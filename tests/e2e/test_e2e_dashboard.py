@@ -22,7 +22,6 @@ from e2e_playground import Playground, until
 from prometheus_client.parser import text_string_to_metric_families
 
 from reconciler.core.events import Phase, RollbackBegan
-from reconciler.demo.place import free_ports
 from reconciler.metrics.families import FAMILIES
 
 sys.path.append(str(Path(__file__).parents[1] / "drivers"))
@@ -89,7 +88,7 @@ def test_every_query_of_the_dashboard_gives_data_and_the_figures_are_those_of_th
     playground: Playground, tmp_path: Path, tell: Callable[[str], None]
 ) -> None:
     program()
-    (port,), folder = free_ports(1), tmp_path / "prometheus"
+    (port,), folder = playground.more_ports(1), tmp_path / "prometheus"
     folder.mkdir()
     configuration = PROMETHEUS.format(rules=EXAMPLES / "prometheus" / "rules.yaml", port=port)
     with silent() as unheard:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from e2e_account import assert_jobs_done_once
-from e2e_playground import Playground, until
+from e2e_playground import ALL, Playground, until
 from e2e_users import assert_nothing_lost
 
 from reconciler.core.events import Ended, LetGo, Phase, StagePassed
@@ -93,14 +93,18 @@ def test_it_is_handed_over_warm_proved_and_back_again_on_rollback(warm: Playgrou
     assert_one_owner(warm)
 
 
-# The acts of DIRECT, counted: one weight change, then worker and sync let go, then each is granted.
-@pytest.mark.timeout(200)
+# The acts of DIRECT, counted: one weight change, then worker and sync let go, then each is granted. `make test` strikes
+# when the first has let go, when both are on record as having let go, and when the last grant is begun.
+BLOWS = (("effect-done", 2), ("intent-written", 2), ("outcome-written", 3), ("effect-done", 4),
+         ("intent-written", 5), ("effect-read-back", 4))  # fmt: skip
+
+
+@pytest.mark.timeout(400)
 def test_a_reconciler_that_is_killed_in_mid_hand_over_loses_no_job_and_runs_none_twice(warm: Playground) -> None:
     warm.serving(**DIRECT)
     users = warm.users()
     slot, version = "blue", "1.0.0"
-    for point, count in [("intent-written", 2), ("effect-done", 2), ("outcome-written", 3), ("effect-done", 4),
-                         ("intent-written", 5), ("effect-read-back", 4)]:  # fmt: skip
+    for point, count in BLOWS if ALL else BLOWS[::2]:
         slot, version = ("blue", "1.0.0") if slot == "green" else ("green", "1.1.0")
         warm.stop_run()
         warm.commit(slot, "1.0.0", "1.1.0", **DIRECT)

@@ -4,7 +4,8 @@ The loop is killed, or stopped and woken again, or its gateway is killed, each t
 switch. Afterwards everything stands as after the undisturbed switch, no request is lost beyond those that a killed
 gateway held or refused until it was back, no job is lost or done twice, and the judge finds every law kept.
 
-`make test` strikes a few of the boundaries, each blow on one gateway; `make crashes` all of them on each.
+`make test` kills at a boundary of each kind, and strikes the other blows at three kinds, every blow on one gateway;
+`make crashes` strikes at all of them on each.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(2400)]
 STEPS = ("setWeight: 50", "setWeight: 100", "handOver: [worker]")
 Point = tuple[str, int]
 OBSERVED = (1, 2, 4)  # of the many looks, these
-FEW = (("observed", 2), ("intent-written", 2), ("effect-done", 2), ("effect-read-back", 4), ("outcome-written", 3))
+EACH = (("observed", 2), ("intent-written", 2), ("effect-done", 2), ("effect-read-back", 4), ("outcome-written", 3))
+FEW = {"kill": EACH, "stop": EACH[::2], "gateway": EACH[1:4]}  # between two acts: test_e2e_bad_input, test_e2e_faults
 
 
 PAIRS = (("envoy", "kill"), ("haproxy", "stop"), ("envoy", "gateway"))
@@ -51,7 +53,7 @@ def test_every_blow_at_every_boundary_ends_as_if_nothing_had_happened(
     users = playground.users()
     (undisturbed, there), (again, back) = (_undisturbed(playground, *next(releases)) for _ in range(2))
     assert again == undisturbed
-    points = list(_everywhere(there & back)) if ALL else FEW
+    points = list(_everywhere(there & back)) if ALL else FEW[blow]
     landed: list[Point] = []
     away: list[Away] = []
     for _ in range(TRIES):
@@ -67,7 +69,7 @@ def test_every_blow_at_every_boundary_ends_as_if_nothing_had_happened(
     assert beyond == [], f"{len(beyond)} requests lost that no killed gateway held"
     assert_jobs_done_once(playground, requests)
     assert sorted(landed) == sorted(points), f"never struck: {sorted({*points} - {*landed})}"
-    assert {point for point, _ in landed} == set(there), "a kind of boundary was never struck"
+    assert {point for point, _ in (points if ALL else EACH)} == set(there), "a kind of boundary is never struck"
     account = f"{len(landed)} blows, {len(requests)} requests, {len(lost(requests))} lost with the gateway"
     tell(f"{playground.gateway}, {blow}: {account}; by boundary: {dict(Counter(point for point, _ in landed))}")
 
@@ -129,6 +131,7 @@ def _recover(playground: Playground, run: Run, fell: str, begin: float, gateway:
         run.send_signal(signal.SIGCONT)
     elif fell == "gateway":
         until(lambda: playground.envoy() != gateway and "demo envoy" in playground.data_plane(), "its next life")
+        until(playground.answers, "an open port")
         yield begin, time.monotonic() + 0.5
 
 

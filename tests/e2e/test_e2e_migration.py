@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from e2e_laws import assert_lawful
-from e2e_manifest import RUNGS, SEARCH
+from e2e_manifest import NOTE, RUNGS, SEARCH
 from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost
 
@@ -95,7 +95,7 @@ def test_a_reconciler_killed_after_the_migration_does_not_run_it_again(ground: P
 def test_a_migration_that_fails_moves_nobody_and_says_its_last_words(ground: Playground) -> None:
     ground.release("2.0.0", schema=2, migrate_fails=True)
     users = ground.users()
-    ground.commit("green", "1.0.0", "2.0.0", gates=BOTH_WORK)
+    ground.commit("green", "1.0.0", "2.0.0", gates=BOTH_WORK, more=NOTE)
     state = ground.until(lambda state: state.last is not None)
     assert state.last
     assert state.last.phase is Phase.ROLLED_BACK

@@ -10,14 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_laws import assert_lawful
+from e2e_laws import assert_lawful, changes
 from e2e_manifest import RUNGS, SEARCH
 from e2e_playground import Playground, until
 from e2e_users import assert_nothing_lost
+from test_e2e_evidence import finished
 
-from reconciler.core.events import Intended, Phase, RestoreBegan, Restored, RollbackBegan, SnapshotTaken
-from reconciler.core.steps import Migrate, Start, TakeSnapshot
+from reconciler.core.events import Intended, Phase, RestoreBegan, Restored, RestoreTried, RollbackBegan, SnapshotTaken
+from reconciler.core.steps import Migrate, Start, TakeSnapshot, TryRestore
 from reconciler.demo.place import ENVIRONMENT, sample
+from reconciler.evidence.pack.material import gather
+from reconciler.evidence.pack.verify import verify
 
 pytestmark = pytest.mark.real
 
@@ -174,3 +177,85 @@ def test_the_preview_says_what_will_be_saved(ground: Playground) -> None:
     (saves,) = (at for at, line in enumerate(steps) if "take a recovery point" in line and "shared" in line)
     assert saves < min(at for at, line in enumerate(steps) if "migrate the data" in line)
     assert not shelf(ground).exists()
+
+
+# ---- rehearsed -------------------------------------------------------------------------------------------------------
+
+
+def saving(ground: Playground) -> None:
+    """At rest, with a recovery point asked for before each transition."""
+    revision = ground.commit("blue", "1.0.0", "1.0.0", gates=SAVES)
+    ground.until_status(lambda status: status["revision"] == revision and status["reason"] == "InSync")
+
+
+def test_a_restore_is_rehearsed_beside_and_compared_with_the_last_and_nobody_is_moved(ground: Playground) -> None:
+    saving(ground)
+    users = ground.users()
+    first, again = (ground.reconcile("drill", ENVIRONMENT, "--kind", "restore", "--wait") for _ in range(2))
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr + ground.story()
+    assert "last restore Succeeded" in first.stdout
+    assert again.stdout.count("(before: ") == 2
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert {request.slot for request in requests} == {"blue"}
+    assert_lawful(ground.entries(), RUNGS)
+    assert changes(ground.entries()) == [(100, 0)]
+    tried, taken = ground.events(RestoreTried), ground.events(SnapshotTaken)
+    assert [one.trial.files for one in tried] == [2, 2]  # logo.txt, and the dump
+    assert [one.before for one in tried] == [None, tried[0].trial]
+    assert [one.name for one in taken] == [one.name for one in tried]
+    assert archives(ground) == [tried[-1].name], "of drills the latest alone is kept"
+    assert (ground.root / "shared" / "logo.txt").read_text() == "of before"
+    assert not list(ground.root.glob("shared.before-*"))
+    assert f"the recovery point {taken[0].name} was put back beside" in ground.reconcile("history").stdout
+
+
+def test_a_rehearsed_restore_leaves_a_pack_that_tells_of_it(ground: Playground) -> None:
+    ground.stop_run()
+    root = ground.record()
+    ground.run()
+    saving(ground)
+    done = ground.reconcile("drill", ENVIRONMENT, "--kind", "restore", "--wait")
+    assert done.returncode == 0, done.stderr
+    pack = finished(root)
+    assert verify(pack).findings == ()
+    assert gather(pack).agreement.agrees
+    (tried,) = ground.events(RestoreTried)
+    for name in ("switch.log", "logbook.md"):
+        assert f"{tried.name} was put back beside" in pack.file(name).read_text("utf-8")
+    assert "put back beside, read and compared: 2 files" in pack.file("report.html").read_text("utf-8")
+
+
+def test_a_reconciler_killed_in_mid_restore_does_it_anew_and_leaves_nothing_of_it(ground: Playground) -> None:
+    saving(ground)
+    ground.stop_run()
+    ground.reconcile("drill", ENVIRONMENT, "--kind", "restore")
+    struck = ground.run_until_struck("effect-done", 2)  # it is saved, and that is being put back
+    assert struck.wait(40) == -signal.SIGKILL, ground.log
+    assert isinstance([event.act for event in ground.events(Intended)][-1], TryRestore)
+    left = shelf(ground) / ".half-of-then" / "it"  # as if it had been killed when half of it lay there
+    left.mkdir(parents=True)
+    (left / "secret").write_text("of a user")
+    ground.run()
+    state = ground.until(lambda state: state.drilled and not state.intent)
+    assert [one.phase for one in state.drilled] == [Phase.SUCCEEDED], ground.story()
+    (taken,), (tried,) = ground.events(SnapshotTaken), ground.events(RestoreTried)
+    assert archives(ground) == [taken.name] == [tried.name]
+
+
+def test_a_recovery_point_that_was_spoilt_ends_the_drill_and_holds_nothing(ground: Playground) -> None:
+    saving(ground)
+    ground.stop_run()
+    ground.reconcile("drill", ENVIRONMENT, "--kind", "restore")
+    struck = ground.run_until_struck("intent-written", 2)
+    assert struck.wait(40) == -signal.SIGKILL, ground.log
+    (taken,) = ground.events(SnapshotTaken)
+    path = shelf(ground) / taken.name
+    path.write_bytes(path.read_bytes()[:-1])
+    ground.run()
+    state = ground.until(lambda state: state.drilled and not state.intent)
+    (last,) = state.drilled
+    assert (last.phase, last.trial, state.held) == (Phase.ROLLED_BACK, None, ())
+    assert "RestoreFailed" in last.reason
+    assert "not the one that the journal knows" in last.reason
+    ground.until_status(lambda status: status["reason"] == "InSync")

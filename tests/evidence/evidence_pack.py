@@ -76,7 +76,7 @@ GATES = [
     {"name": "sessions", "kind": "sessions", "stage": "preflight", "mode": "enforce"},
     {"name": "transactions", "kind": "synthetic", "stage": "shift", "mode": "enforce"},
     {"name": "queue", "kind": "queue-delay", "stage": "postflight", "mode": "enforce"},
-    {"name": "events", "kind": "event-log", "stage": "postflight", "mode": "enforce"},
+    {"name": "events", "kind": "windows-event-log", "stage": "preflight", "mode": "enforce"},
 ]
 
 
@@ -238,6 +238,8 @@ class Run:
         for before, now in pairwise(one for one in self.looks if "counters" in one):
             for slot, sums in users.items():
                 was, is_ = before["counters"][slot], now["counters"][slot]
+                if was is None or is_ is None:
+                    continue
                 failed = max(is_["errors"] - was["errors"], is_["refused"] - was["refused"])
                 users[slot] = Users(sums.requests + is_["requests"] - was["requests"], sums.failed + failed)
         return Tally(up=self.now - self.outage, out=self.outage, users=Pair(users["blue"], users["green"]))
@@ -322,8 +324,9 @@ def answered(run: Run, *, last: float) -> Run:
             delay = 12 + 33 * max(0.0, 1 - abs(at - last / 2) / (last / 2))
             run.answer("queue", at, value=f"{delay:.3g} s", limit="<= 60s", reason="within the limit")
     run.answer("queue", last / 2, value="45 s", limit="<= 60s", reason="45 s is within the limit")
-    alert = "2 warnings: the worker retried a job (informational)"
-    return run.answer("events", last - 5, value="0 errors, 2 warnings", limit="0 errors", alert=alert)
+    run.answer("events", 5, value="0 errors, 0 warnings", limit="0 errors", reason="no error and no warning")
+    value, reason = "0 errors, 2 warnings (informational)", "2 warnings: worker 1001 (2); 57 records since the mark"
+    return run.answer("events", last - 5, value=value, limit="0 errors", reason=reason, alert="warnings of worker 1001")
 
 
 def switched(run: Run | None = None, *, approvals: bool = False, soak: float = 1800.0) -> Run:

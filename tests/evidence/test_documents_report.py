@@ -11,16 +11,20 @@ import pytest
 from evidence_pack import Run, bare, rolled_back, switched
 from report_read import Line, Read, harmless, read, report
 
-from reconciler.core.events import SnapshotTaken
-from reconciler.core.model import Slot, Snapshot
+from reconciler.core.events import Phase, RestoreTried, RollbackBegan, SnapshotTaken
+from reconciler.core.model import DrillKind, Slot, Snapshot
+from reconciler.core.reading import Trial
 from reconciler.evidence.documents.report import back
 from reconciler.evidence.documents.report.english import ENGLISH
 from reconciler.evidence.documents.report.korean import KOREAN
+from reconciler.evidence.documents.report.lines import Row
+from reconciler.evidence.documents.report.said import Language, said
 from reconciler.evidence.pack.material import Material, gather
 from reconciler.evidence.pack.place import SCRIPTS
 from reconciler.evidence.pack.requests import Outcome
 from reconciler.evidence.pack.steps import Slice
 from reconciler.evidence.pack.verdict import Proof, verdict
+from reconciler.journal.entry import Entry
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=y> & </article> {0} %s $x$'
 
@@ -84,7 +88,8 @@ class TestEveryLineOfTheReportThatWasWrittenByHand:
     def test_post_verification_queue_event_log_and_sessions(self, sheet: Read) -> None:
         assert sheet.lines["Worker queue delay"].value.startswith("45 s at most")
         assert sheet.lines["Worker queue delay"][1:] == ("<= 60s", "pass")
-        assert sheet.lines["Event log"].value.startswith("0 errors, 2 warnings")
+        told = "events: Successful, 2 warnings: worker 1001 (2); 57 records since the mark"
+        assert sheet.lines["Event log"].value == f"0 errors, 2 warnings (informational) {told}"
         assert sheet.lines["Event log"][1:] == ("0 errors", "pass")
         kept = "100 %: 20 opened = 20 kept + 0 lost + 0 unknown"
         assert sheet.lines["User sessions kept (retention)"] == (kept, "100 %", "pass")
@@ -102,10 +107,21 @@ class TestEveryLineOfTheReportThatWasWrittenByHand:
 
     def test_conclusion_and_what_is_left_to_do(self, sheet: Read) -> None:
         assert sheet.verdict.startswith("No user met an interruption or an error. The transition ended as Succeeded.")
-        warnings = "2 warnings: the worker retried a job (informational)"
+        warnings = "warnings of worker 1001"
         assert f"Find the cause of a warning of events (once), and tune the alert: {warnings}" in sheet.left
         assert [one for one in sheet.left if one.startswith("For the KPI: downtime 0.00 min, failed requests 0 of ")]
         assert any("Rehearse the switch every month" in one for one in sheet.left)
+
+
+def test_a_share_with_a_queue_has_the_line_of_the_sync_queue_and_one_without_has_not(tmp_path: Path) -> None:
+    gates = [{"name": name, "kind": "share", "stage": "preflight", "mode": "enforce"} for name in ("drive", "plain")]
+    run = switched(soak=60.0).planned(gates=gates)
+    run.answer("drive", 3, value="0", limit="<= 0", reason="nothing is left in outbox").answer("plain", 3)
+    sheet = report(run, tmp_path)
+    drained = sheet.lines["Sync queue drained"]
+    assert drained == ("0 drive: Successful, nothing is left in outbox", "<= 0", "pass")
+    assert sheet.text.count("Sync queue drained") == 1
+    assert sheet.lines["Gate plain"].result == "pass"
 
 
 def test_a_script_that_lies_in_the_pack_and_a_snapshot_on_record_are_named(tmp_path: Path) -> None:
@@ -122,6 +138,31 @@ def test_a_script_that_lies_in_the_pack_and_a_snapshot_on_record_are_named(tmp_p
     stored = "stored, read back and verified: 20250929-1330.zip (3.2 MB)"
     assert ENGLISH.text(rows["row.snapshot"].value) == stored
     assert rows["row.snapshot"].result == "pass"
+
+
+@pytest.mark.parametrize("language", [ENGLISH, KOREAN], ids=["en", "ko"])
+def test_a_rehearsed_restore_is_told_with_its_figures_beside_those_of_the_last(
+    tmp_path: Path, language: Language
+) -> None:
+    made = gather(switched(soak=60.0).write(tmp_path))
+    first, *rest = made.steps.entries
+    began = replace(first, event=replace(made.steps.began, drill=DrillKind.RESTORE))
+    tried = RestoreTried("a.zip", "d", Trial(1200, 3_000_000, 4.0), Trial(1100, 2_000_000, 3.5))
+    turned = RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False)
+    events = [replace(first, event=event) for event in (SAVED, tried, turned)]
+
+    def rows(*entries: Entry) -> dict[str, Row]:
+        material = replace(made, steps=Slice(made.steps.rows, (began, *entries, *rest)))
+        return {row.item.key: row for row in back.section(material).rows}  # type: ignore[union-attr]
+
+    found = rows(*events)
+    told, before = (language.text(part) for part in (found["row.trial"].value, found["row.trial"].note))
+    assert [figure in told for figure in ("1,200", "3.0 MB", "4")] == [True] * 3
+    assert [figure in before for figure in ("1,100", "2.0 MB", "3.5")] == [True] * 3
+    assert found["row.trial"].result == "pass"
+    assert found["row.safety"].value == said("rollbackNotNeeded")
+    assert found["row.rollback"].value.key == "rollbackRehearsed"  # type: ignore[union-attr]
+    assert rows(*events[:1])["row.trial"].result == "fail"
 
 
 SAVED = SnapshotTaken("20250929-1330.zip", "ab" * 32, 3_200_000, Snapshot(("shared",)))

@@ -45,7 +45,7 @@ class TestTheLog:
         assert "PLANNED at 04:30:00.300: 16 steps" in text
         assert "  04:35:02.900  approval  approved: shift, plan 9f9f9f9f9f9f, by kim@corp.example" in text
         assert ", highest 45 s, limit <= 60s: within the limit" in text
-        assert "warning, once, events: 2 warnings: the worker retried a job (informational)" in text
+        assert "warning, once, events: warnings of worker 1001" in text
         assert "STEPS: 16 planned, 16 taken: they agree" in text
         assert "ZERO DOWNTIME: Proved" in text
 
@@ -95,7 +95,7 @@ class TestTheLogbook:
     def test_each_says_what_was_reviewed_done_found_and_comes_next(self, good: Material) -> None:
         preflight = paragraph(good, Chapter.PREFLIGHT)
         assert preflight.startswith(
-            "Reviewed were the gates dry-run, shared-drive and sessions. These 3 steps were done"
+            "Reviewed were the gates dry-run, shared-drive, sessions and events. These 3 steps were done"
         )
         assert "This was found: preflight passed: dry-run Successful" in preflight
         assert preflight.endswith("Next came: shift, from 04:31:02.900 on.")
@@ -162,6 +162,7 @@ class TestWarnings:
         run = bare()
         for at in range(5):
             run.answer("events", at, alert=f"{at} jobs wait")
+            run.answer("events", at + 0.5, "Running")  # another weight: nothing about it was answered yet
         assert [one.count for one in causes(run.material(tmp_path))] == [1]
 
     def test_an_observed_gate_and_a_silent_gateway_are_among_them(self, tmp_path: Path) -> None:

@@ -20,12 +20,14 @@ from reconciler.core.events import (
     HoldBegan,
     Phase,
     Requested,
+    RestoreTried,
     RollbackBegan,
     SoakBegan,
     Verb,
     Watched,
 )
 from reconciler.core.model import Admission, DrillKind, Pair
+from reconciler.core.reading import Trial
 from reconciler.core.steps import Result
 from reconciler.core.tally import Tally, Users
 from reconciler.evidence.kpi import Figures, Kpi, Month
@@ -70,6 +72,14 @@ def test_a_way_back_by_hand_that_nobody_watched_has_no_time_to_safety() -> None:
     back = RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", "somebody moved all traffic back", hold=True)
     found = figures(BEGAN, *UP, 30.0, back, Ended(Phase.ROLLED_BACK))
     assert (found.rollbacks, found.to_safety.count) == (1, 0)
+
+
+def test_a_rehearsed_restore_is_neither_too() -> None:
+    drill = replace(BEGAN, drill=DrillKind.RESTORE)
+    trial = RestoreTried("a.zip", "d", Trial(3, 700, 2.0))
+    back = RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False)
+    found = figures(drill, trial, 1.0, back, HOME, DONE, Ended(Phase.ROLLED_BACK))
+    assert (found.switches, found.rollbacks, found.aborted, found.to_safety.count) == (0, 0, 0, 0)
 
 
 def told(entries: list[Entry], kpi: Kpi | None = None, now: datetime | None = None) -> dict[tuple[str, str], Figures]:

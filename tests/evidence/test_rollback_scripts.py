@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "core"))
 
 from core_world import API, WARM, G, at, spec, switching
 
-from reconciler.core.model import Member, Migration, Pin, Slot, Spec, Traffic
+from reconciler.core.model import Member, Migration, Pin, Slot, Snapshot, Spec, Traffic
 from reconciler.core.state import Transition
 from reconciler.drivers.hosts import process
 from reconciler.drivers.identity import Identity
@@ -30,9 +30,11 @@ class Gateway:
     """What it was asked to write a script for."""
 
     asked: list[tuple[Slot, str, Sequence[str]]] = field(default_factory=list)
+    starts: Sequence[str] = ()
 
-    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
         self.asked.append((slot, title, undone))
+        self.starts = starts
         return ByHand(f"shell {len(self.asked)}", "power")
 
 
@@ -66,6 +68,23 @@ def test_who_has_one_owner_is_handed_back_by_a_person_and_how_is_said(tmp_path: 
     assert "[apps.demo-worker]" in undone
     assert "hunter" not in undone, "an argument may be a secret"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_those_are_started_that_users_are_led_to_is_said(tmp_path: Path) -> None:
+    app = App(command=["{python}", "--password", "hunter2"], ports={"blue": 8081, "green": 8082})
+    host = process.open(HostContext("demo", "api", tmp_path, app), process.Settings(app="demo-api"))
+    gateway = Gateway()
+    by_hand.scripts(gateway, {"api": host}, spec(G, green="v2"), transition())  # type: ignore[arg-type]
+    (start,) = gateway.starts
+    assert start.startswith("api in blue: by the command of [apps.demo-api] in the operator's file")
+    assert "slot blue, version v1, port 8081" in start
+    assert "hunter" not in start
+
+
+def test_where_a_recovery_point_was_asked_for_it_is_named() -> None:
+    saved = told(spec(G, green="v2", snapshot=Snapshot(("shared",))))[2]
+    assert "reconcile restore demo --list" in saved
+    assert "restore" not in told(spec(G, green="v2"))[2]
 
 
 def test_who_can_stand_by_is_handed_back_by_resume() -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -105,6 +106,15 @@ class Living:
         self.session.close()
 
 
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """What other tests have left in this process is not looked through again and again."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def size() -> tuple[int, int]:
     """Resident bytes, and open descriptors of this process."""
     gc.collect()
@@ -157,7 +167,7 @@ def test_what_cannot_be_used_moves_no_traffic(tmp_path: Path) -> None:
         file.write_bytes(text)
         living.git("add", ".")
         living.git("commit", "-q", "-m", "hostile")
-        before = size()[0]  # collects what other tests have left, which takes its time
+        before = size()[0]
         began = time.thread_time()
         for _ in range(5):
             found = tick(living.keeper)

@@ -245,6 +245,33 @@ class JournalExam:
         other.lock()
         assert reader.mark() == ""
 
+    def test_whoever_has_no_console_asks_the_loop_to_end_and_only_the_one_that_works_now(
+        self, store: Store, journal: Journal
+    ) -> None:
+        somebody = store.open()
+        assert not somebody.ask_to_end()
+        journal.lock()
+        assert not journal.asked_to_end()
+        assert somebody.ask_to_end()
+        assert somebody.ask_to_end()
+        assert journal.asked_to_end()
+        assert not somebody.asked_to_end()
+        journal.close()
+        after = store.open()
+        after.lock()
+        assert not after.asked_to_end()
+
+    def test_what_a_killed_loop_was_asked_is_not_asked_of_the_next(self, store: Store, journal: Journal) -> None:
+        holder = another(HOLDER, store.url)
+        try:
+            assert holder.stdout.readline() == "held\n"
+            assert store.open().ask_to_end()
+        finally:
+            holder.kill()
+            holder.communicate()
+        journal.lock()
+        assert not journal.asked_to_end()
+
     def test_a_reader_reads_and_writes_nothing(self, store: Store, journal: Journal) -> None:
         journal.append("production", EVENT, actor="anna")
         reader = store.open(read_only=True)
@@ -252,6 +279,7 @@ class JournalExam:
             lambda: reader.append("production", EVENT, actor="anna"),
             lambda: reader.take("production", "anna"),
             lambda: reader.lock(),
+            lambda: reader.ask_to_end(),
         ):
             with pytest.raises(JournalError, match="reading only"):
                 write()

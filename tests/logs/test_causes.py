@@ -24,9 +24,12 @@ from reconciler.core.events import (
     SoakBegan,
     Verb,
 )
+from reconciler.core.gates import EARLY
 from reconciler.core.model import Admission, Outcome, Pair
 from reconciler.core.steps import Result
+from reconciler.journal.entry import Entry
 from reconciler.logs.causes import LONGEST, VARIES, Cause, alarming, causes, pattern
+from reconciler.logs.standing import warnings_of
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # addresses are slow to make
 HEX = "0123456789abcdef"
@@ -174,6 +177,7 @@ WEIGHTS, OPEN = Pair(100, 0), Pair(Admission.OPEN, Admission.OPEN)
         (PausedByRule("x"), True),
         (HoldBegan("x"), True),
         (RollbackBegan(Phase.ROLLED_BACK, "AnalysisFailed", "x", True), True),
+        (RollbackBegan(Phase.ROLLED_BACK, "Drill", "x", False), False),
         (RequestRefused(Verb.ABORT, "x"), True),
         (DriftFound(WEIGHTS, WEIGHTS, OPEN), True),
         (SoakBegan(), False),
@@ -181,3 +185,21 @@ WEIGHTS, OPEN = Pair(100, 0), Pair(Admission.OPEN, Admission.OPEN)
 )
 def test_an_entry_of_the_journal_is_a_warning_or_is_not(event: Any, expected: bool) -> None:
     assert alarming(event) is expected
+
+
+def judged(*told: tuple[float, Outcome]) -> list[str]:
+    """What is a warning of verdicts at these seconds of a minute."""
+    entries = [
+        Entry(number, "prod", 1, "loop", f"2026-11-29T10:00:{at:06.3f}+00:00", 0.0, 1, Judged(outcome), "", "")
+        for number, (at, outcome) in enumerate(told, 1)
+    ]
+    return [str(line["seq"]) for line in warnings_of(entries)]
+
+
+def test_too_little_data_is_a_warning_only_where_it_lasted() -> None:
+    """Every window begins without any."""
+    begins, good, bad = Outcome.INCONCLUSIVE, Outcome.SUCCESSFUL, Outcome.FAILED
+    assert judged((1.0, begins), (1.0 + EARLY - 0.1, good)) == []
+    assert judged((1.0, begins), (1.0 + EARLY, good)) == ["1"]
+    assert judged((1.0, begins), (3.0, bad)) == ["2"]
+    assert judged((1.0, begins)) == ["1"], "nothing has come after it"

@@ -189,6 +189,15 @@ def test_a_look_that_fails_is_told_and_the_next_one_works(
     assert stand.due() == ["good"]
 
 
+@pytest.mark.parametrize(("reason", "level"), [("Down", "INFO"), ("Suspended", "WARNING")])
+def test_what_was_ordered_and_needs_nobody_is_no_warning(
+    stand: Stand, reason: str, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="reconciler.loop"):
+        stand.runner._tell("good", Wait(reason, "by an operator", blocked=True))
+    assert [record.levelname for record in caplog.records] == [level]
+
+
 def test_stopping_lets_go_of_every_environment(stand: Stand) -> None:
     stand.runner.start(2)
     stand.runner.stop()

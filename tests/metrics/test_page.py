@@ -106,6 +106,25 @@ def test_what_comes_into_the_journal_is_shown(metrics: Metrics, tmp_path: Path) 
         assert value("reconciler_transitions_total", outcome="Succeeded") == 1.0
 
 
+def test_what_a_killed_loop_has_not_told_is_unclear_as_in_the_figures_of_the_month(
+    metrics: Metrics, tmp_path: Path
+) -> None:
+    """Watched seconds without a tally are no seconds that were put on record as unclear."""
+
+    def unclear() -> float:
+        families = list(plain(scrape(where).text))
+        (found,) = [s for f in families for s in f.samples if s.name == "reconciler_kpi_month_unclear_seconds"]
+        return found.value
+
+    with serving(metrics.page) as where:
+        before = unclear()
+        journal = open_journal(f"sqlite:///{tmp_path / 'journal.db'}")
+        journal.append("prod", Watched(), actor="loop", elapsed=49.7)
+        journal.close()
+        metrics._past.look()
+        assert unclear() == pytest.approx(before + 49.7)
+
+
 def test_before_the_journal_was_read_nothing_is_told_of_it(tmp_path: Path) -> None:
     journal = open_journal(f"sqlite:///{tmp_path / 'journal.db'}", read_only=True)
     found = Metrics(f"127.0.0.1:{free_port()}", journal, dict)

@@ -225,7 +225,7 @@ def migration_fails(loop: Loop, here: Here) -> Iterator[Move]:
 
 def snapshot_fails(loop: Loop, here: Here) -> Iterator[Move]:
     for who in saving.under_way(here):
-        yield f"{NAMES[who]}'s recovery point fails", saving.ended(here, who, taken=False), NONE
+        yield f"{NAMES[who]}'s recovery point fails", saving.ended(here, who, well=False), NONE
 
 
 def migration_in_doubt(loop: Loop, here: Here) -> Iterator[Move]:

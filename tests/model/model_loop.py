@@ -44,7 +44,7 @@ from reconciler.core.events import Applied, Began, Ended
 from reconciler.core.model import Spec
 from reconciler.core.plan import RULES, Rule
 from reconciler.core.situation import Record
-from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, TakeSnapshot
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, TakeSnapshot, TryRestore
 
 Step = tuple[Here, tuple[str, ...]]  # what is then, and the laws that this broke
 NONE: tuple[str, ...] = ()
@@ -235,8 +235,8 @@ class Loop:
             raise Fenced
         if isinstance(act, Migrate):
             return migration.begin(here, party, act)
-        if isinstance(act, TakeSnapshot):
-            return saving.begin(here, party)
+        if isinstance(act, TakeSnapshot | TryRestore):
+            return saving.begin(here, party, act)
         if isinstance(act, PutBack | Note):
             return git.perform(self.scenario, here, act)
         return drivers.perform(here, act, party, self.spec(party))

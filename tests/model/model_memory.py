@@ -44,7 +44,7 @@ from reconciler.core.reading import (
 )
 from reconciler.core.situation import REPEAT_AFTER, Do, Record, Wait
 from reconciler.core.state import Drill, Duty, Last, Refusal, State, Transition
-from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, TakeSnapshot
+from reconciler.core.steps import Migrate, Note, PutBack, Result, Route, Start, TakeSnapshot, TryRestore
 from reconciler.loop.tick import OTHERS, RECORDS, heartbeat
 
 FAR = 1000.0  # seconds
@@ -91,7 +91,7 @@ def normal(state: State, spec: Spec, beside: bool = False) -> State:
 def _nameless(act: Any) -> Any:
     """A migration's transition says nothing: there is one at a time. Of what git is told, the beginning says it all."""
     match act:
-        case Migrate() | TakeSnapshot():
+        case Migrate() | TakeSnapshot() | TryRestore():
             return replace(act, transition="t")
         case PutBack():
             return replace(act, subject="", reason="")

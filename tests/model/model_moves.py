@@ -35,7 +35,7 @@ def world_moves(loop: Loop, here: Here, prompt: bool | None = None) -> Iterator[
     for who, _, version in migration.under_way(here) if prompt is not False else ():
         yield f"{NAMES[who]}'s data are ready for {version}", migration.ended(here, who, "applied", applied=True), NONE
     for who in saving.under_way(here) if prompt is not False else ():
-        yield f"{NAMES[who]}'s recovery point is whole", saving.ended(here, who, taken=True), NONE
+        yield f"{NAMES[who]}'s recovery point is whole", saving.ended(here, who, well=True), NONE
     yield from asking.calendar(here) if not prompt else ()
     if here.wire and not prompt:
         yield deliver(loop, here)

@@ -56,12 +56,14 @@ Write-Output "Then: $Then, in one write, and marked as moved by hand."
 $silent = @($Members -split "`n" | Where-Object { $_ -and (Get-Answer (-split $_)[1] $Ready) -notmatch '^HTTP/[0-9.]+ [1234]' })
 if ($silent.Count) {
     Write-Output "These members of $To do not answer: $($silent -join ', ')"
+    if ($Starts) { Write-Output "How they are started (docs/by-hand.md says it with an example):`n$Starts" }
     if (-not $Force) { Stop-Refused 'users would be led to a slot that does not answer; start what is missing, or: -Force' }
 }
 if ($Undone) { Write-Output "What this does NOT do:`n$Undone" }
-if (-not $Yes -and (Read-Host 'Do it? Write yes') -cne 'yes') { Stop-Refused 'nobody said yes' }
+if (-not $Yes -and (Read-Host 'Do it? Write yes') -ne 'yes') { Stop-Refused 'nobody said yes' }
 if ($state.So) { Write-Output 'It is so already: nothing is written.' } else { Move-Traffic $state }
 Confirm-Traffic $state
 Write-Output "DONE: all traffic of $Environment goes to $To."
-Write-Output "When a reconciler comes back it finds this, and stands still until: reconcile resume $Environment"
+Write-Output "When a reconciler comes back it finds this, and stands still until a person has spoken: reconcile status $Environment says what to type."
+Write-Output "That is: reconcile resume $Environment. Where it says AdoptionNeeded, also, in whichever order: reconcile adopt $Environment --stable $To"
 exit 0

@@ -101,7 +101,7 @@ confirm() {
     printf 'Do it? Write yes: '
     answer=''
     read -r answer || :
-    [ "$answer" = yes ] || refuse "nobody said yes"
+    case $answer in [Yy][Ee][Ss]) ;; *) refuse "nobody said yes" ;; esac
 }
 
 main() {
@@ -126,6 +126,7 @@ main() {
     silent=$(check_members)
     if [ -n "$silent" ]; then
         say "These members of $TO do not answer:" "$silent"
+        [ -z "$STARTS" ] || say "How they are started (docs/by-hand.md says it with an example):" "$STARTS"
         [ -n "$force" ] || refuse "users would be led to a slot that does not answer; start what is missing, or: $0 --force"
     fi
     [ -z "$UNDONE" ] || say "What this does NOT do:" "$UNDONE"
@@ -137,7 +138,7 @@ main() {
     fi
     verify
     say "DONE: all traffic of $ENVIRONMENT goes to $TO."
-    say "When a reconciler comes back it finds this, and stands still until: reconcile resume $ENVIRONMENT"
+    say "When a reconciler comes back it finds this, and stands still until a person has spoken: reconcile status $ENVIRONMENT says what to type." "That is: reconcile resume $ENVIRONMENT. Where it says AdoptionNeeded, also, in whichever order: reconcile adopt $ENVIRONMENT --stable $TO"
 }
 
 main "$@"

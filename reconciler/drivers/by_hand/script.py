@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.model import Admission, Pair, Routing, Slot, all_on
@@ -32,18 +33,28 @@ def back(slot: Slot) -> Routing:
     return Routing(all_on(slot), Pair(Admission.OPEN, Admission.OPEN).replace(slot.other, Admission.CLOSED))
 
 
-def known(context: GatewayContext, slot: Slot, title: str, undone: Sequence[str]) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a script says beside what it does: what it is for, what it leaves undone, how members are started."""
+
+    title: str = ""
+    undone: Sequence[str] = ()
+    starts: Sequence[str] = ()
+
+
+def known(context: GatewayContext, slot: Slot, words: Words) -> dict[str, str]:
     """What every script needs."""
     members = (f"{endpoint.member} {endpoint.address[slot]}" for endpoint in context.endpoints)
     return {
         "MACHINE": platform.node(),
         "ENVIRONMENT": context.environment,
-        "TITLE": title or f"All traffic of {context.environment} to {slot}.",
+        "TITLE": words.title or f"All traffic of {context.environment} to {slot}.",
         "TO": str(slot),
-        "THEN": f"{slot} 100 %, {slot.other} 0 % and closed to everybody",
+        "THEN": f"{slot} 100 %, {slot.other} 0 % (nobody is led there any more)",
         "MEMBERS": "\n".join(members),
         "READY": context.ready_path,
-        "UNDONE": "\n".join(f"- {line}" for line in undone),
+        "UNDONE": "\n".join(f"- {line}" for line in words.undone),
+        "STARTS": "\n".join(f"- {line}" for line in words.starts),
         "PYTHON": sys.executable,
     }
 

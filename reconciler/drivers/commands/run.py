@@ -21,8 +21,8 @@ from reconciler.clock import SYSTEM, Clock
 from reconciler.drivers.commands.command import Command
 from reconciler.drivers.commands.output import Tail
 from reconciler.drivers.commands.ward import Ward
-from reconciler.drivers.identity import Identity
-from reconciler.drivers.process.family import KILL, TOKEN, family, signal_all
+from reconciler.drivers.identity import KILL, Identity
+from reconciler.drivers.process.family import TOKEN, family, signal_all
 from reconciler.drivers.process.launch import PASSED_ON
 from reconciler.durations import write
 from reconciler.errors import Refused, Unreachable

@@ -6,7 +6,7 @@ $Document = @'
 
 # Of routes without spaces or line ends: which members' slots are given what.
 function Get-Shares([string]$Text) {
-    $found = [regex]::Matches($Text, '{"name":"([^"]*)","weight":([0-9]+)')
+    $found = [regex]::Matches($Text, '{"name":"([^"/]*/[^"/]*)[^"]*","weight":([0-9]+)')
     return ($found | ForEach-Object { "$($_.Groups[1].Value) $($_.Groups[2].Value) %" } | Sort-Object) -join ', '
 }
 

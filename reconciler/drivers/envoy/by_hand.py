@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reconciler.core.model import Slot
 from reconciler.core.reading import Stamp
-from reconciler.drivers.by_hand.script import back, in_background, known, written
+from reconciler.drivers.by_hand.script import Words, back, in_background, known, written
 from reconciler.drivers.envoy import admin, routes
 from reconciler.drivers.envoy.folder import Folder
 from reconciler.drivers.protocols import ByHand, GatewayContext
@@ -19,14 +19,13 @@ STAMP = Stamp("", 0, 0)  # stands where the version will
 def scripts(
     context: GatewayContext,
     slot: Slot,
-    title: str,
-    undone: Sequence[str],
+    words: Words,
     folder: Folder,
     cookie: str | None,
     command: Sequence[str],
 ) -> ByHand:
     """`cookie` as in the routes; `command` starts Envoy."""
-    values = known(context, slot, title, undone) | {
+    values = known(context, slot, words) | {
         "OTHER": str(slot.other),
         "JOURNAL": context.journal,
         "FOLDER": str(folder.path),

@@ -8,7 +8,7 @@ ROUTES_END
 }
 
 # Of routes without spaces or line ends: which members' slots are given what.
-shares() { tr '{' '\n' | sed -n 's/^"name":"\([^"]*\)","weight":\([0-9][0-9]*\).*/\1 \2 %/p' | sort | paste -s -d , -; }
+shares() { tr '{' '\n' | sed -n 's/^"name":"\([^"/]*\/[^"/]*\)[^"]*","weight":\([0-9][0-9]*\).*/\1 \2 %/p' | sort | paste -s -d , - | sed 's/,/, /g'; }
 
 look() {
     if [ ! -r "$ROUTES" ] || [ ! -r "$SECRET_FILE" ]; then
@@ -72,7 +72,7 @@ verify() {
     esac
     rm -f "$FOLDER/.routes.former"
     say "Read back from Envoy: $taken"
-    if printf '%s' "$taken" | tr ',' '\n' | grep "/${OTHER}[/ ]" | grep -qv ' 0 %$'; then
+    if printf '%s' "$taken" | tr ',' '\n' | grep "/$OTHER " | grep -qv ' 0 %$'; then
         fail "Envoy still gives $OTHER a share"
     fi
 }

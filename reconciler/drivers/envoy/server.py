@@ -54,7 +54,7 @@ class Server:
 
     def look_and_count(self, deadline: Deadline) -> tuple[Look, Pair[Counters | None], Pair[bool]]:
         """With each slot's counters, and whether it is given up just now. Raises as `look` does."""
-        identity = self._process.running()
+        identity = self._process.found(self._folder.admin())
         if identity is None:
             return self.look(deadline), Pair(None, None), Pair(False, False)
         found, clusters = self._admin().routes_and_clusters(deadline)
@@ -65,6 +65,9 @@ class Server:
         if found is None:
             raise Unreachable(f"{deadline.what}: Envoy has not loaded its routes yet")
         return routes.written(*found, self._members)
+
+    def running(self) -> Identity | None:
+        return self._process.running()
 
     def adopt(self) -> bool:
         """Take over an Envoy of ours that nobody recorded; False when there is none."""

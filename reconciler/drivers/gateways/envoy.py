@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
+from reconciler.drivers.by_hand.script import Words
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
-from reconciler.drivers.envoy import by_hand
+from reconciler.drivers.envoy import by_hand, process
 from reconciler.drivers.envoy.bootstrap import Plan
 from reconciler.drivers.envoy.folder import Folder
 from reconciler.drivers.envoy.routes import Map
 from reconciler.drivers.envoy.server import GENTLE, Look, Server
 from reconciler.drivers.envoy.settings import Settings
+from reconciler.drivers.examining import Finding
+from reconciler.drivers.local import examined
 from reconciler.drivers.local.addresses import host_and_port, url
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.lock import OwnerLock
@@ -121,8 +124,15 @@ class Envoy:
         """Of whatever was written last, accepted or not: every version is used once."""
         return max(look.written.stamp.sequence if look.written and look.written.stamp else 0, self._folder.sequence())
 
-    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
-        return by_hand.scripts(self._context, slot, title, undone, self._folder, self._cookie, self._server.command())
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
+        words = Words(title, undone, starts)
+        return by_hand.scripts(self._context, slot, words, self._folder, self._cookie, self._server.command())
+
+    def examine(self) -> Sequence[Finding]:
+        return (
+            examined.program("envoy", process.program, "--version", self._context.deadline),
+            examined.listener("listen", *self._listen, self._server.running()),
+        )
 
     # ---- the end ----
 

@@ -16,7 +16,9 @@ from pathlib import Path
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
+from reconciler.drivers.by_hand.script import Words
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
+from reconciler.drivers.examining import Finding, failed, ok
 from reconciler.drivers.haproxy import by_hand, names, process, sections
 from reconciler.drivers.haproxy.counters import counters, ejected
 from reconciler.drivers.haproxy.entry import STRANGE, Entry
@@ -27,11 +29,12 @@ from reconciler.drivers.haproxy.runtime import Connection, Runtime
 from reconciler.drivers.haproxy.server import Server
 from reconciler.drivers.haproxy.settings import Settings
 from reconciler.drivers.haproxy.table import Table
+from reconciler.drivers.local import examined
 from reconciler.drivers.local.addresses import host_and_port, url
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, GatewayContext, Road
 from reconciler.drivers.roads import ROAD_HEADER, STICKY_COOKIE, road
-from reconciler.errors import Conflict, Refused, Unreachable
+from reconciler.errors import Conflict, ReconcilerError, Refused, Unreachable
 
 __all__ = ["HAProxy", "Settings", "open"]
 
@@ -80,7 +83,7 @@ class HAProxy:
 
     def read(self) -> GatewayReading:
         deadline = self._deadline("reading the gateway")
-        if self._down():
+        if self._server is not None and self._server.found() is None:
             return self._reading(self._asleep())
         try:
             with self._live.connect(deadline) as connection:
@@ -193,10 +196,11 @@ class HAProxy:
         if self._server is None and self._map is not None:
             self._map.check()
 
-    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = ()) -> ByHand:
+    def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
+        words = Words(title, undone, starts)
         folder = self._folder if self._server else None
         map_ = self._map.path if self._map else None
-        return by_hand.scripts(self._context, slot, title, undone, self._socket(), map_, folder)
+        return by_hand.scripts(self._context, slot, words, self._socket(), map_, folder)
 
     # ---- one look ----
 
@@ -248,6 +252,23 @@ class HAProxy:
                 f"the gateway of '{self._context.environment}' was never written, so it has no road to a slot"
             )
         return found or self._folder.make_secret()
+
+    def examine(self) -> Sequence[Finding]:
+        if self._server is None:
+            return (self._answering(),)
+        return (
+            examined.program("haproxy", process.program, "-v", self._context.deadline),
+            examined.listener("listen", *host_and_port(self._settings.listen), self._server.running()),
+        )
+
+    def _answering(self) -> Finding:
+        """Of the operator's own: it runs, and includes our part."""
+        try:
+            self.read()
+        except ReconcilerError as error:
+            cure = f"include what `reconcile gateway {self._context.environment}` prints, and reload it"
+            return failed("haproxy", str(error), cure)
+        return ok("haproxy", f"answers at {self._socket()}, and includes our part")
 
     # ---- the end ----
 

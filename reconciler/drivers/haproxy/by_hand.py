@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.core.model import Slot
 from reconciler.core.reading import Stamp
-from reconciler.drivers.by_hand.script import back, in_background, known, written
+from reconciler.drivers.by_hand.script import Words, back, in_background, known, written
 from reconciler.drivers.haproxy import process
 from reconciler.drivers.haproxy.entry import Entry
 from reconciler.drivers.haproxy.files import Folder
@@ -20,15 +19,14 @@ from reconciler.errors import Refused
 def scripts(
     context: GatewayContext,
     slot: Slot,
-    title: str,
-    undone: Sequence[str],
+    words: Words,
     socket: str,
     map_: Path | None,
     folder: Folder | None,
 ) -> ByHand:
     """`map_`: its file, if that is known here. `folder`: of one of ours."""
     *routing, _, _, _, journal = Entry(back(slot), Stamp(context.journal, 0, 0)).dump().split("/")
-    values = known(context, slot, title, undone) | {
+    values = known(context, slot, words) | {
         "JOURNAL": journal,
         "ROUTING": "/".join(routing),
         "SOCKET": socket,

@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from reconciler.drivers.haproxy.files import Folder
-from reconciler.drivers.identity import Identity
+from reconciler.drivers.identity import KILL, Identity
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.process import Supervised
 from reconciler.errors import Refused, Unreachable
@@ -48,7 +48,7 @@ class Process(Supervised):
             one = Identity.of(pid)
             with contextlib.suppress(PermissionError):
                 if one is not None:
-                    one.signal(signal.SIGKILL)
+                    one.signal(KILL)
         self.all_gone(deadline)
 
     def notable(self, log: str) -> str:

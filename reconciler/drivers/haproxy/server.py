@@ -31,6 +31,10 @@ class Server:
     def running(self) -> Identity | None:
         return self._process.running()
 
+    def found(self) -> Identity | None:
+        """Also one that nobody has recorded."""
+        return self._process.found(self.socket)
+
     @contextmanager
     def held_down(self, deadline: Deadline) -> Iterator[bool]:
         """Within, nobody else starts it; False: it runs. Raises Refused when another one holds it for too long."""

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pin, Slot
 from reconciler.core.reading import MemberReading, MemberStatus
+from reconciler.drivers.examining import Finding, failed, ok, split
 from reconciler.drivers.identity import Identity
 from reconciler.drivers.process import launch, lives, ownership, record
 from reconciler.drivers.process.app import App, plain
@@ -132,11 +134,34 @@ class ProcessHost:
         elif not 0 <= now - known.release_asked < self.app.stop_timeout:
             end(self._lives, known)
 
+    def lacking(self, slot: Slot, pin: Pin) -> str:
+        try:
+            self.app.folder(self._values(slot, pin))
+        except Refused as error:
+            return str(error)
+        return ""
+
+    def examine(self) -> Sequence[Finding]:
+        """Where a program of the member's is to listen; the program itself is the app's, and examined there."""
+        return [self._place(slot, self.app.ports.of(slot)) for slot in Slot] if self.app.ports else []
+
+    def _place(self, slot: Slot, port: int) -> Finding:
+        what, known = f"port {slot}", record.load(self._path(slot))
+        if known and (leader := self._lives.of(known).leader):
+            return ok(what, f"127.0.0.1:{port}, our own process {leader.pid}")
+        try:
+            launch.require_free(port, self.context.member)
+        except Refused as error:
+            return failed(what, *split(error))
+        return ok(what, f"127.0.0.1:{port} is free")
+
     def by_hand(self, slot: Slot, pin: Pin) -> Typed:
         """The command itself is not told: an argument or a variable may hold a secret."""
         record = shlex.quote(str(self._path(slot).absolute()))
         pid = rf"""$(sed -n 's/.*"pid": \([0-9]*\), "identity".*/\1/p' {record})"""
-        started = f"as [apps.{self.name}] of the operator's file says, for {slot} and version {pin.version}"
+        values = [f"slot {slot}", f"version {pin.version}"]
+        values += [f"port {self.app.ports.of(slot)}"] if self.app.ports else []
+        started = f"by the command of [apps.{self.name}] in the operator's file, with {', '.join(values)}"
         return Typed(f'kill -TERM "{pid}"', started)
 
     def close(self) -> None:

@@ -6,8 +6,11 @@ import contextlib
 import os
 import sys
 from pathlib import Path
+from threading import Event
 
 from reconciler.errors import Refused, Unreachable
+
+TRIES, APART = 50, 0.01  # seconds between two
 
 
 def write(path: Path, text: str, staging: Path | None = None, mode: int = 0o600, *, sync: bool = True) -> None:
@@ -18,7 +21,7 @@ def write(path: Path, text: str, staging: Path | None = None, mode: int = 0o600,
     new = (staging or path.parent) / f".{path.name}.new"
     try:
         _write(new, text, mode, sync=sync)
-        os.replace(new, path)
+        replace(new, path)
     except OSError as error:
         with contextlib.suppress(OSError):
             new.unlink()
@@ -29,6 +32,17 @@ def write(path: Path, text: str, staging: Path | None = None, mode: int = 0o600,
         sync_folder(path.parent)
     except OSError as error:
         raise Unreachable(f"{path} was written, but may not survive a power loss: {error.strerror}") from error
+
+
+def replace(new: Path, path: Path) -> None:
+    """By rename. Windows refuses that while somebody reads `path`, which lasts for a moment. Raises OSError."""
+    for _ in range(TRIES if sys.platform == "win32" else 0):
+        try:
+            os.replace(new, path)
+            return
+        except PermissionError:
+            Event().wait(APART)
+    os.replace(new, path)
 
 
 def create(path: Path, text: str) -> bool:
@@ -51,6 +65,11 @@ def _write(path: Path, text: str, mode: int = 0o600, *, sync: bool = True) -> No
         file.flush()
         if sync:
             os.fsync(file.fileno())
+
+
+def nearest(path: Path) -> Path:
+    """The path itself, or what it would be made in."""
+    return next(place for place in (path, *path.absolute().parents) if place.exists())
 
 
 def sync_folder(folder: Path) -> None:

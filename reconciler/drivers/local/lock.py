@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import IO
 
 from reconciler.drivers.identity import Identity
 from reconciler.drivers.local.deadline import Deadline
+from reconciler.drivers.local.hold import hold
 from reconciler.errors import Refused
 
 POLL = 0.005  # seconds
@@ -33,7 +33,7 @@ class OwnerLock:
         except OSError as error:
             raise Refused(f"cannot open the lock {self._path}: {error.strerror}") from error
         try:
-            _lock(file)
+            hold(file.fileno())
         except OSError as error:
             file.close()
             raise Refused(f"{self._what} is owned by {self._owner()}; stop it first") from error
@@ -76,16 +76,3 @@ class OwnerLock:
         except OSError:
             owner = None
         return f"process {owner.pid}" if owner and owner.alive() else "another process"
-
-
-def _lock(file: IO[str]) -> None:
-    """Without waiting. Raises OSError when it is held."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(1 << 20)  # far behind the text: what is locked there cannot be read by others
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        return
-    import fcntl
-
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from reconciler.drivers.identity import Identity
+from reconciler.drivers.identity import KILL, Identity
 from reconciler.drivers.local import durable
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.folder import Folder
@@ -39,6 +39,11 @@ class Supervised:
         except OSError:
             return None
         return known if known and known.alive() else None
+
+    def found(self, admin: Path) -> Identity | None:
+        """`running`, or one of ours that nobody recorded and that answers at its `admin` socket: its starter was
+        killed, or a person has started it, as the script for going back by hand says. Records nothing."""
+        return self.running() or (self._stray() if _answers(admin) else None)
 
     def adopt(self) -> Identity | None:
         """`running`, or one of ours that nobody recorded: its starter was killed in between."""
@@ -72,7 +77,7 @@ class Supervised:
 
     def end(self, identity: Identity, deadline: Deadline) -> None:
         """Gone when this returns. Raises Unreachable when even force does not end it in time."""
-        for number, until in ((signal.SIGTERM, deadline.seconds / 5), (signal.SIGKILL, 0.0)):
+        for number, until in ((signal.SIGTERM, deadline.seconds / 5), (KILL, 0.0)):
             with contextlib.suppress(PermissionError):
                 identity.signal(number)
             if self.gone(identity, deadline, until):
@@ -95,7 +100,7 @@ class Supervised:
             time.sleep(POLL)
 
     def _bury(self) -> None:
-        if self._child is not None:
+        if self._child is not None and sys.platform != "win32":  # where nobody has to be buried
             try:
                 pid, _ = os.waitpid(self._child, os.WNOHANG)
             except ChildProcessError:
@@ -123,6 +128,17 @@ class Supervised:
 
     def log_size(self) -> int:
         return self._folder.log.stat().st_size if self._folder.log.exists() else 0
+
+
+def _answers(admin: Path) -> bool:
+    """Does anybody listen there? Asked before all processes of the machine are looked through."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(admin))
+        except OSError:  # or a path that is too long to be one
+            return False
+        return True
 
 
 def _spawn(argv: list[str], log: Path, out: Path) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import time
 
-from reconciler.drivers.process.family import KILL, of_group, signal_all
+from reconciler.drivers.identity import KILL
+from reconciler.drivers.process.family import of_group, signal_all
 from reconciler.drivers.process.lives import Lives
 from reconciler.drivers.process.record import Record
 

@@ -7,7 +7,6 @@ ended; the token misses only a program that clears its environment. So: the toke
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterable
 
 import psutil
@@ -16,7 +15,6 @@ from reconciler.drivers.identity import Identity
 from reconciler.errors import Refused
 
 TOKEN = "RECONCILER_START"
-KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows knows one way to end only
 
 
 def bearers(token: str) -> tuple[Identity, ...]:

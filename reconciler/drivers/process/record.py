@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from reconciler.drivers.identity import Identity
+from reconciler.drivers.local.durable import replace
 from reconciler.errors import Unreachable
 
 SCHEMA = 1
@@ -77,7 +78,7 @@ def _replace(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(draft, path)
+        replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)
     _sync_folder(path.parent)

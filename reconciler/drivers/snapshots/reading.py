@@ -7,7 +7,7 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ class Manifest:
     entries: dict[str, int]  # how many of each kind
     bytes: int  # of all files
     changed: tuple[str, ...] = ()
+    drill: str = ""  # the kind of drill that it was taken in; archives from before say nothing of it
 
 
 class Archive:
@@ -61,7 +62,7 @@ class Archive:
     def __exit__(self, *_: object) -> None:
         self._zip.close()
 
-    def entries(self, check: Check) -> Iterator[Entry]:
+    def entries(self, check: Check) -> Generator[Entry, None, None]:
         """Everything in it, in order; at the end the list is known to be the one that the manifest vouches for."""
         digest, seen = hashlib.sha256(), set[tuple[str, bytes]]()
         with self._sound(), self._zip.open(LISTING) as listing:
@@ -112,7 +113,8 @@ class Archive:
     def _manifest(self) -> Manifest:
         with self._sound(), self._zip.open(MANIFEST) as source:
             data: dict[str, Any] = json.loads(source.read(LONGEST_MANIFEST))
-            fields = {name: data[name] for name in Manifest.__slots__}
+            fields = {name: data[name] for name in Manifest.__slots__ if name != "drill"}
+            fields["drill"] = str(data.get("drill", ""))
             lists = {name: tuple(fields[name]) for name in ("folders", "changed")}
             return Manifest(**{**fields, **lists})
 

@@ -22,17 +22,17 @@ from reconciler.drivers.snapshots.unpacking import half, unpack
 from reconciler.errors import Refused
 
 
-def beside(archive: Archive, into: Path, check: Check) -> None:
+def beside(archive: Archive, into: Path, check: Check, free: room.Free = room.free) -> None:
     """Everything in it into `into`, a folder that is not there yet, or empty. Raises Refused: then nothing is left."""
     if os.path.lexists(into) and (into.is_symlink() or not into.is_dir() or any(into.iterdir())):
         raise Refused(f"{into} is there already; name a folder that is not, or an empty one")
     with writing(into.parent):
         into.parent.mkdir(parents=True, exist_ok=True)
         sizes = archive.sizes(check)
-        room.require(sizes, into.parent, room.free(into.parent))
+        room.require(sizes, into.parent, free(into.parent))
         with half(into) as made:
             (made / FOLDERS).mkdir()
-            unpack(archive, {tree: made / tree for tree in _trees(archive)}, check)
+            unpack(archive, {tree: made / tree for tree in trees(archive)}, check)
             os.rename(made, into)
         sync_folder(into.parent)
 
@@ -158,6 +158,7 @@ def _swap(swaps: Mapping[str, tuple[_Swap, Path]]) -> None:
         raise
 
 
-def _trees(archive: Archive) -> list[str]:
+def trees(archive: Archive) -> list[str]:
+    """What it holds, in the order in which that is listed."""
     said = archive.manifest
     return [*(FOLDERS + name for name in said.folders), *([DUMP] if said.command else [])]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from reconciler.drivers.snapshots.reading import Archive
 from reconciler.errors import Refused
 
 ENDING, HALF = ".zip", ".half-"  # what begins with HALF is not done, or was never ended
+OF_DRILLS = 1  # so many of them are kept
 _STAMP = "%Y%m%d-%H%M%S"
 
 
@@ -68,7 +70,19 @@ class Shelf:
         """Half ones are thrown away. To be called by who holds the shelf."""
         with writing(self.folder):
             for path in self.folder.glob(f"{HALF}*"):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                _emptied(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder on the disk of the archives, gone afterwards, whatever happens; after a crash the next one sees to
+        it. For who holds the shelf."""
+        with writing(self.folder):
+            made = Path(tempfile.mkdtemp(prefix=HALF, dir=self.folder))
+        try:
+            yield made
+        finally:
+            with suppress(OSError):
+                _emptied(made)
 
     def put(self, half: Path, whole: Path) -> None:
         """From now on it counts, also after a power loss."""
@@ -77,14 +91,26 @@ class Shelf:
             sync_folder(self.folder)
 
     def prune(self, policy: Policy, good: str, now: datetime) -> list[str]:
-        """Too many, and too old, ones go; `good` never does, which was found whole a moment ago. Which went."""
+        """Too many, and too old, ones go; `good` never does, which was found whole a moment ago. Those of drills count
+        apart, and only the latest of them stays: what is rehearsed must not push out what is there in earnest, nor its
+        age the last of that. Which went."""
         oldest = now - timedelta(seconds=policy.keep_for) if policy.keep_for else None
-        later = enumerate(self.names())
-        gone = [name for at, name in later if at >= policy.keep or (oldest and _before(name, oldest))]
+        names = self.names()
+        drills = [name for name in names if self.drill(name)]
+        earnest = [name for name in names if name not in drills]
+        old = [name for name in names if oldest and _before(name, oldest)]
+        stay = {good, *(earnest[:1] if good in drills else ())}
+        gone = {*earnest[policy.keep :], *drills[OF_DRILLS:], *old} - stay
         with writing(self.folder):
-            for name in (gone := [one for one in gone if one != good]):
+            for name in gone:
                 (self.folder / name).unlink()
-        return gone
+        return sorted(gone)
+
+    def drill(self, name: str) -> str:
+        """The kind of drill that it was taken in; empty for one in earnest, and for what cannot be read."""
+        with suppress(Refused), Archive(self.folder / name) as archive:
+            return archive.manifest.drill
+        return ""
 
 
 @contextmanager
@@ -94,6 +120,16 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise Refused(f"cannot write in {folder}: {error.strerror or type(error).__name__}") from error
+
+
+def _emptied(root: Path) -> None:
+    """It goes with all that is in it: also folders that nobody may write to, as they are where they were saved."""
+    root.chmod(0o700)
+    for folder, names, _ in os.walk(root):
+        for path in (Path(folder, name) for name in names):
+            if not path.is_symlink():
+                path.chmod(0o700)
+    shutil.rmtree(root)
 
 
 def _taken(name: str) -> datetime | None:

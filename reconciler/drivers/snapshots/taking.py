@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +18,12 @@ from reconciler.drivers.snapshots import room
 from reconciler.drivers.snapshots.entry import DUMP, FOLDERS, Kind
 from reconciler.drivers.snapshots.policy import Policy
 from reconciler.drivers.snapshots.reading import Archive, digest_of
-from reconciler.drivers.snapshots.shelf import HALF, Shelf, writing
+from reconciler.drivers.snapshots.shelf import Shelf, writing
 from reconciler.drivers.snapshots.tree import Check
 from reconciler.drivers.snapshots.watch import Watch
 from reconciler.drivers.snapshots.writing import Writer
 from reconciler.errors import Refused
-from reconciler.wording import size
+from reconciler.wording import saved, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +40,17 @@ class Taking:
     label: str  # of the newcomer's pin
     clock: Clock = SYSTEM
     free: room.Free = room.free
+    drill: str = ""  # its kind, where it is taken in one
 
     @property
     def transition(self) -> str:
         return self.values["transition"]
+
+    @property
+    def begun(self) -> SnapshotReading:
+        """What is to be read of it while it is taken."""
+        detail = f"it holds {saved(self.snapshot)}"
+        return SnapshotReading(SnapshotStatus.RUNNING, self.transition, self.snapshot, detail=detail)
 
     @property
     def watch(self) -> Watch:
@@ -78,7 +82,7 @@ class Taking:
     def _taken(self, check: Check) -> SnapshotReading:
         self._require({}, check)
         whole = self.shelf.free(self.transition, self.clock.now())
-        with self._scratch() as scratch:
+        with self.shelf.scratch() as scratch:
             dump = self._dumped(scratch, check) if self.command else None
             half = scratch / whole.name
             with writing(self.shelf.folder):
@@ -86,16 +90,6 @@ class Taking:
             found = self._verified(half, whole.name, check)
             self.shelf.put(half, whole)
         return found
-
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """On the disk of the archives, and gone afterwards, whatever happens; after a crash the next one sees to it."""
-        with writing(self.shelf.folder):
-            scratch = Path(tempfile.mkdtemp(prefix=HALF, dir=self.shelf.folder))
-        try:
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
 
     def _require(self, needs: dict[str, int], check: Check) -> None:
         """Everything that is to be saved is there, and has room. Raises Refused."""
@@ -147,6 +141,7 @@ class Taking:
             "label": self.label,
             "folders": list(self.snapshot.folders),
             "command": self.snapshot.command,
+            "drill": str(self.drill),
         }
 
     def _verified(self, path: Path, name: str, check: Check) -> SnapshotReading:
@@ -168,12 +163,13 @@ class Taking:
 
 
 def summary(archive: Archive) -> str:
-    """What is in it, for people."""
+    """What is in it, for people; and whether it was taken in a drill."""
     said = archive.manifest
     what = [f"folders {', '.join(said.folders)}"] if said.folders else []
     what += [f"the dump of {said.command}"] if said.command else []
     files, others = said.entries.get(Kind.FILE, 0), said.entries.get(Kind.OTHER, 0)
     told_ = f"{'; '.join(what)} ({files:,} files, {size(said.bytes)})"
     told_ += f"; {others} sockets, pipes or devices are named only" if others else ""
+    told_ += f"; of a drill ({said.drill})" if said.drill else ""
     first = f", such as {said.changed[0]}" if said.changed else ""
     return told_ + (f"; {len(said.changed)} files changed while they were read{first}" if said.changed else "")

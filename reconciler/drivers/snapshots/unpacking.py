@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -70,13 +71,13 @@ def _link(archive: Archive, entry: Entry, place: bytes, check: Check) -> None:
         archive.content(entry, check, target)
         target.seek(0)
         os.symlink(target.read(), place)
-    if os.geteuid() == 0:
+    if sys.platform != "win32" and os.geteuid() == 0:
         os.chown(place, entry.owner, entry.group, follow_symlinks=False)
 
 
 def _dress(entry: Entry, place: bytes) -> None:
     """Owner (where we may), permissions and time."""
-    if os.geteuid() == 0:
+    if sys.platform != "win32" and os.geteuid() == 0:
         os.chown(place, entry.owner, entry.group)
     os.chmod(place, entry.mode)
     os.utime(place, ns=(entry.mtime, entry.mtime))

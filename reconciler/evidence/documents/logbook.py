@@ -28,7 +28,9 @@ from reconciler.core.events import (
     Rebound,
     Requested,
     RequestRefused,
+    RestoreTried,
     RollbackBegan,
+    SnapshotTaken,
     SoakBegan,
     StagePassed,
     StepPassed,
@@ -56,7 +58,17 @@ TITLES: Mapping[Chapter, str] = {
     Chapter.ROLLBACK: "Rollback",
 }
 FOUND = (
-    StagePassed | StepPassed | LetGo | Migrated | MigrationNoted | HealthNoted | DriftFound | HoldBegan | PausedByRule
+    StagePassed
+    | StepPassed
+    | LetGo
+    | Migrated
+    | MigrationNoted
+    | HealthNoted
+    | DriftFound
+    | HoldBegan
+    | PausedByRule
+    | SnapshotTaken
+    | RestoreTried
 )
 SAID = Requested | RequestRefused | Froze | Thawed | Rebound | SoakBegan
 SENTENCES: Mapping[Proof, str] = {

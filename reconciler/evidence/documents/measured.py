@@ -11,6 +11,7 @@ from reconciler.core.events import (
     LetGo,
     MovedByHand,
     Phase,
+    RestoreTried,
     RollbackBegan,
     SnapshotTaken,
     SoakBegan,
@@ -83,6 +84,11 @@ def known_until(material: Material) -> float:
 def snapshots(entries: Sequence[Entry]) -> list[SnapshotTaken]:
     """Recovery points."""
     return [entry.event for entry in entries if isinstance(entry.event, SnapshotTaken)]
+
+
+def trials(entries: Sequence[Entry]) -> list[RestoreTried]:
+    """Recovery points that were put back beside, in a drill."""
+    return [entry.event for entry in entries if isinstance(entry.event, RestoreTried)]
 
 
 def rehearsed(back: RollbackBegan) -> bool:

@@ -25,7 +25,8 @@ def scripts(
         f"Transition {transition.id} of {spec.environment}: {stable} serves, {newcomer} comes. "
         f"This leads all users back to {stable}."
     )
-    made = gateway.by_hand(stable.slot, title, tuple(_undone(hosts, spec, transition)))
+    undone, starts = tuple(_undone(hosts, spec, transition)), tuple(_starts(hosts, spec, stable))
+    made = gateway.by_hand(stable.slot, title, undone, starts)
     return {ROLLBACK_SH: made.sh.encode(), ROLLBACK_PS1: made.ps1.encode()}
 
 
@@ -45,7 +46,17 @@ def _undone(hosts: Mapping[str, MemberHost], spec: Spec, t: Transition) -> Itera
         works = "works with" if spec.migration.old_version_works else "DOES NOT WORK WITH"
         yield f"data: '{spec.migration.command}' may have been run for {t.newcomer}; {t.stable} {works} what it makes"
     yield f"data: what {t.newcomer} has written into databases, folders and queues stays"
+    if spec.snapshot:
+        point = f"a recovery point was taken before {t.newcomer} touched them"
+        yield f"data: {point}; to see it: reconcile restore {spec.environment} --list (it needs no loop)"
     yield f"git: it still asks for {t.newcomer}; set activeSlot back, or pin another version"
+
+
+def _starts(hosts: Mapping[str, MemberHost], spec: Spec, stable: Release) -> Iterator[str]:
+    """Users can be led only to a slot that answers."""
+    for name in spec.names(Traffic.WEIGHTED):
+        if typed := _typed(hosts.get(name), spec, stable):
+            yield f"{name} in {stable.slot}: {typed.start}; {UNKNOWN_TO_US}"
 
 
 def _handed_back(host: MemberHost | None, name: str, spec: Spec, t: Transition) -> Iterator[str]:

@@ -15,8 +15,10 @@ from typing import Any
 
 from reconciler.core.reading import GateReading
 from reconciler.errors import EvidenceBroken
+from reconciler.evidence.pack.foreign import seconds
 
 BAD = ("Failed", "Error")
+SILENT = ("Running", "Pending")  # nothing was answered yet
 CAUSES = 20  # alerts of one gate that are told apart
 _NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)(?: s| %)?")
 
@@ -74,7 +76,9 @@ class _Gate:
         if cause and cause != self.alert and (cause in self.alerts or len(self.alerts) < CAUSES):
             text, count = self.alerts.get(cause, (str(said["alert"]), 0))
             self.alerts[cause] = text, count + 1
-        self.latest, self.alert = said, cause
+        if cause or said.get("outcome") not in SILENT:  # a new window is no new cause
+            self.alert = cause
+        self.latest = said
 
 
 class Judgements:
@@ -86,9 +90,9 @@ class Judgements:
     def take(self, said: Mapping[str, Any]) -> None:
         """Raises EvidenceBroken for a record that is none."""
         try:
-            outcome, at = str(said["outcome"]), float(said["at"])
+            outcome, at = str(said["outcome"]), seconds(said["at"])
             gate = self._gates.setdefault(str(said["gate"]), _Gate(at, said))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvidenceBroken(f"a record of a gate cannot be read ({error}): {str(said)[:80]}") from error
         gate.take(said)
         gate.answers[outcome] = gate.answers.get(outcome, 0) + 1

@@ -18,7 +18,7 @@ def section(material: Material) -> Section:
     gates = Gates(material)
     rows = [
         *gates.rows(said("row.queue"), "queue-delay", peak=True),
-        *gates.rows(said("row.events"), "event-log"),
+        *gates.rows(said("row.events"), "windows-event-log"),
         _sessions(material),
         _handed(material),
         *(gates.row(said("row.emptied", name=printable(name)), name) for name in _emptied(gates)),

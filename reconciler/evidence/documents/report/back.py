@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.evidence.documents.measured import by_hand, rehearsed, rollback, snapshots, to_safety
-from reconciler.evidence.documents.plain import printable, size
+from reconciler.core.model import DrillKind
+from reconciler.core.reading import Trial
+from reconciler.evidence.documents.measured import by_hand, rehearsed, rollback, snapshots, to_safety, trials
+from reconciler.evidence.documents.plain import count, printable, size
 from reconciler.evidence.documents.report.lines import Result, Row, Section
 from reconciler.evidence.documents.report.said import Moment, Text, lasting, said
 from reconciler.evidence.pack.material import Material
@@ -13,7 +15,9 @@ from reconciler.evidence.pack.place import SCRIPTS
 
 
 def section(material: Material) -> Section:
-    return Section("back", (_needed(material), _safety(material), _scripts(material), *_snapshots(material)))
+    return Section(
+        "back", (_needed(material), _safety(material), _scripts(material), *_snapshots(material), *_trials(material))
+    )
 
 
 def _needed(material: Material) -> Row:
@@ -38,7 +42,7 @@ def _moments(hand: tuple[float, float]) -> Text:
 def _safety(material: Material) -> Row:
     item, foreseen = said("row.safety"), material.plan["rollbackSeconds"] if material.plan else None
     note = said("foreseen", seconds=lasting(foreseen)) if foreseen is not None else said("notForeseen")
-    if rollback(material.steps.entries) is None:
+    if rollback(material.steps.entries) is None or material.steps.began.drill is DrillKind.RESTORE:
         return Row(item, said("rollbackNotNeeded"), Result.NOTED, note=note)
     took = to_safety(material.steps.entries)
     if took is None and (hand := by_hand(material.steps.entries)):
@@ -67,3 +71,17 @@ def _snapshots(material: Material) -> Iterator[Row]:
         asked = material.plan is None or material.plan.get("snapshot", True)  # older plans do not say
         value, result = (said("noSnapshot"), Result.NOT_MEASURED) if asked else (said("noneAsked"), Result.NOT_ASKED)
         yield Row(said("row.snapshot"), value, result)
+
+
+def _trials(material: Material) -> Iterator[Row]:
+    """In a drill of it: how long a restore takes, beside the last time."""
+    for one in trials(material.steps.entries):
+        note = said("trialBefore", **_told(one.before)) if one.before else said("firstTrial")
+        yield Row(said("row.trial"), said("trial", **_told(one.trial)), Result.PASS, note=note)
+    asked = material.steps.began.drill is DrillKind.RESTORE
+    if asked and not trials(material.steps.entries):
+        yield Row(said("row.trial"), said("noTrial"), Result.FAIL)
+
+
+def _told(trial: Trial) -> dict[str, Text]:
+    return {"files": count(trial.files), "size": size(trial.bytes), "seconds": lasting(trial.took)}

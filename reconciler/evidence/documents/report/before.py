@@ -30,10 +30,16 @@ def section(material: Material) -> Section:
 
 def _drained(gates: Gates) -> Iterator[Row]:
     """Those of the hand-over have their line there."""
-    now = [name for name in gates.of("queue-drained") if not gates.hands_over(name)]
-    yield from (gates.row(said("row.drained"), name) for name in now)
-    if not gates.of("queue-drained"):
+    counted = [*gates.of("queue-drained"), *(name for name in gates.of("share") if _counts(gates, name))]
+    yield from (gates.row(said("row.drained"), name) for name in counted if not gates.hands_over(name))
+    if not counted:
         yield from gates.rows(said("row.drained"), "queue-drained")
+
+
+def _counts(gates: Gates, name: str) -> bool:
+    """A share without a queue has no figure; with one, it has this line beside its own."""
+    found = gates.answer(name)
+    return found is not None and bool(found.value)
 
 
 def _migrated(material: Material) -> Row:

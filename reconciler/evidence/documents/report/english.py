@@ -219,6 +219,11 @@ PHRASES: Mapping[str, str] = {
     "noScript": "not in this pack: {names}",
     "snapshot": "stored, read back and verified: {name} ({size})",
     "noSnapshot": "not taken",
+    "row.trial": "Restore, rehearsed",
+    "trial": "put back beside, read and compared: {files} files, {size}; it took {seconds}",
+    "trialBefore": "in the last drill: {files} files, {size}; it took {seconds}",
+    "firstTrial": "there is no earlier one to compare with",
+    "noTrial": "not put back, or not the same",
     "noneAsked": "none was asked for",
     "notReachedBefore": "it ended before",
     # evidence

@@ -220,6 +220,11 @@ PHRASES: Mapping[str, str] = {
     "noScript": "본 증적 자료에 없음: {names}",
     "snapshot": "저장 후 다시 읽어 검증 완료: {name} ({size})",
     "noSnapshot": "생성되지 않음",
+    "row.trial": "복원 훈련",
+    "trial": "별도 위치에 복원한 뒤 다시 읽어 대조 완료: 파일 {files}개, {size}, 소요 시간 {seconds}",
+    "trialBefore": "직전 훈련: 파일 {files}개, {size}, 소요 시간 {seconds}",
+    "firstTrial": "비교할 이전 기록이 없음",
+    "noTrial": "복원되지 않았거나 원본과 일치하지 않음",
     "noneAsked": "설정되지 않음",
     "notReachedBefore": "해당 단계에 이르기 전에 종료됨",
     # evidence
@@ -287,6 +292,33 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"for (\S+) s it is not on record what the gateway counted",
             r"\1초 동안 게이트웨이 집계 기록이 없습니다",
         ),
+        (
+            r"no test request was sent for (\S+) s of the switch, more than the (\S+) s that are allowed",
+            r"전환 중 \1초 동안 시험 요청을 보내지 않았습니다 (허용 \2초)",
+        ),
+        (
+            r"the gateway was not read for (\S+) s of the switch, more than the (\S+) s that are allowed",
+            r"전환 중 \1초 동안 게이트웨이를 읽지 못했습니다 (허용 \2초)",
+        ),
+        (r"the gateway did not say how many requests it counted", "게이트웨이가 집계한 요청 수를 알 수 없습니다"),
+        (
+            r"the gateway counted (\S+) requests, though (\S+) test requests went through it",
+            r"시험 요청 \2건이 게이트웨이를 통과했으나 집계는 \1건입니다",
+        ),
+        (
+            r"there is no plan: nobody can say whether what was done is what was to be done",
+            "계획이 없어 계획대로 수행되었는지 알 수 없습니다",
+        ),
+        (
+            r"gate (\S+), which measured what users get, was taken out under way",
+            r"사용자 경로를 측정하던 게이트 \1이(가) 전환 중에 제거되었습니다",
+        ),
+        (
+            r"(\S+) records of the gateway and of gates could not be written",
+            r"게이트웨이와 게이트의 기록 \1건을 저장하지 못했습니다",
+        ),
+        (r"there is more than one record of (.+)", r"기록이 둘 이상인 요청이 있습니다: \1"),
+        (r"the time of (.+) is not one of this transition", r"전환 시간을 벗어난 요청이 있습니다: \1"),
         (r"the recording was cut off before the end", "전환이 끝나기 전에 기록이 중단되었습니다"),
         (
             r"nobody measured from (\S+) to (\S+) UTC, for (\S+) s",

@@ -113,7 +113,8 @@ class Gates:
             yield said("before", answers=", ".join(f"{outcome}: {number}" for outcome, number in bad if number))
 
 
-TOLD = ("migration", "queue-drained", "queue-delay", "event-log", "sessions")  # kinds with lines of their own
+# Kinds with lines of their own.
+TOLD = ("migration", "queue-drained", "queue-delay", "windows-event-log", "sessions")
 
 
 def missed(material: Material, stage: str) -> bool:

@@ -1,0 +1,1 @@
+"""Shares that several machines work on, and how one is looked at: by this machine, or by a Windows machine."""

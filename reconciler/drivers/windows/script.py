@@ -1,0 +1,36 @@
+"""One `.ps1` file of ours as a value.
+
+Its head is a block of comments that says what it is for, and in a line of its own `# safe to repeat: yes` or `no`.
+Then `[CmdletBinding()] param(...)` with a type for each argument: `CmdletBinding` refuses a name that is not there.
+The last object that it puts out is its answer; what is in it are strings (`[string]`), numbers, booleans, and arrays
+and objects of those, eight deep at most. It says no by `throw 'A sentence.'`, before it has changed anything; any other
+error is one. It never ends the process (`exit`), and holds no character outside ASCII: Windows PowerShell reads a file
+by the machine's code page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_HEAD = re.compile(r"\A(?:#.*\n)*?# safe to repeat: (yes|no)\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    name: str
+    text: str = field(repr=False)
+    repeatable: bool  # done twice is done once: it may be run again when nobody knows whether it ran
+
+
+def load(file: Path) -> Script:
+    """Raises ValueError where its head does not say whether it may be repeated."""
+    text = file.read_text("ascii")
+    head = _HEAD.match(text)
+    if head is None:
+        raise ValueError(f"{file.name}: its head must have the line `# safe to repeat: yes` or `# safe to repeat: no`")
+    return Script(file.name, text, head[1] == "yes")
+
+
+PING = load(Path(__file__).with_name("ping.ps1"))

@@ -1,0 +1,77 @@
+"""A small simulated Windows: what our scripts would find and do there.
+
+It is asked by the script's name, after `powershell.exe` has checked that the text is that file's. Whoever adds a part
+(sites, services, ...) registers what each of its scripts does: `windows.plays(script, handler)`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.drivers.windows.script import PING, Script
+
+
+class Throw(Exception):
+    """The script's own `throw`: a sentence."""
+
+
+class Broken(Exception):
+    """An error that PowerShell itself raises: its message and its category."""
+
+    def __init__(self, message: str, category: str = "NotSpecified", line: int = 7) -> None:
+        super().__init__(message)
+        self.category, self.line = category, line
+
+
+@dataclass(frozen=True)
+class Session:
+    """As whom a script runs."""
+
+    user: str
+    passes_on: bool  # can it log on to a third machine?
+
+
+Handler = Callable[[dict[str, Any], Session], Any]
+
+
+def access_denied(path: str) -> Broken:
+    """What Windows says of a share, too, when the logon was not passed on."""
+    return Broken(f"Access to the path '{path}' is denied.", "PermissionDenied")
+
+
+@dataclass
+class Windows:
+    name: str = "WEB1"
+    powershell: str = "5.1.20348.2849"
+    clock: str = "2026-03-01T12:00:00.000Z"
+    ran: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # scripts that took effect, in order
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _plays: dict[str, tuple[Script, Handler]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.plays(PING, self._ping)
+
+    def plays(self, script: Script, handler: Handler) -> None:
+        """`handler` is given the arguments and the session; what it returns is the script's answer."""
+        self._plays[script.name] = (script, handler)
+
+    def script(self, name: str) -> Script:
+        """Raises KeyError for one that this machine does not know."""
+        return self._plays[name][0]
+
+    def run(self, name: str, arguments: dict[str, Any], session: Session) -> Any:
+        """Several may run at once, as on a real one; a handler that changes something shared takes `lock`."""
+        found = self._plays[name][1](arguments, session)
+        self.ran.append((name, arguments))
+        return found
+
+    def _ping(self, _arguments: dict[str, Any], session: Session) -> dict[str, str]:
+        return {
+            "computer": self.name,
+            "user": session.user,
+            "powershell": self.powershell,
+            "clock": self.clock,
+        }
