@@ -12,6 +12,7 @@ ReconcilerError
 │   ├── JournalLocked  another reconciler runs on this journal
 │   └── JournalBroken  the hash chain does not hold
 ├── EvidenceBroken     an evidence pack cannot be read, or is not what was written
+│   └── EvidenceForeign    another version wrote it, in a format that this one does not know
 └── UsageError         the command line asks for something that makes no sense
 """
 
@@ -84,6 +85,10 @@ class JournalBroken(JournalError):
 
 class EvidenceBroken(ReconcilerError):
     """Evidence that cannot be read, or that does not follow from what it rests on."""
+
+
+class EvidenceForeign(EvidenceBroken):
+    """Evidence of another version, which this one can neither bear out nor contradict."""
 
 
 class UsageError(ReconcilerError):

@@ -20,6 +20,7 @@ from reconciler.core.events import (
     DrillScheduled,
     Ended,
     Event,
+    EvidenceSealed,
     Froze,
     GenerationTaken,
     HealthNoted,
@@ -247,6 +248,8 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"recovery point {name} (SHA-256 {digest[:12]}) is being put back{_because(reason)}"
         case Restored(name, _, detail):
             return f"recovery point {name} was put back{_because(detail)}"
+        case EvidenceSealed(transition, digest):
+            return f"the evidence of {transition} is complete (SHA-256 of its manifest: {digest[:12]})"
         case DrillBegan(kind, home, due=due):
             return f"drill begins: {kind}, with the version of {home}{f'; it was due at {due}' if due else ''}"
         case DrillEnded(phase, reason):

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import click
 
 from reconciler.cli.layout import on_terminal, paint, say, table
+from reconciler.clock import SYSTEM
 from reconciler.configuration import load
-from reconciler.core.conditions import ERROR, IN_SYNC
-from reconciler.errors import EvidenceBroken, UsageError
+from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
+from reconciler.errors import EvidenceBroken, InvalidConfiguration, UsageError
 from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.archive import export, opened
 from reconciler.evidence.pack.place import MANIFEST, Pack, packs
-from reconciler.evidence.pack.verify import Verified, verify
+from reconciler.evidence.pack.sealing import Seals
+from reconciler.evidence.pack.verify import Finding, Verified, verify
+from reconciler.journal.sqlite import open_journal
 from reconciler.spelling import unknown
 
 REPORT = "report.html"
+FRESH = 3600.0  # seconds: what nobody has written into for so long is not under way
 COLOURS = {"Proved": "green", "NotProved": "yellow", "Refuted": "red"}
 _output = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 
@@ -74,14 +80,21 @@ def show(config: str | None, which: str, output: str) -> int:
 @click.argument("which")
 @click.pass_obj
 def open_(config: str | None, which: str) -> int:
-    """Show the report in the browser; without a screen, say where it lies."""
+    """Show the report in the browser; without a screen, say where it lies. The pack is checked first: exit code 1, and
+    what is wrong, where it does not hold; it is shown all the same."""
     with _packs(config, which) as found:
-        report = found[-1].file(REPORT)
-    if not report.exists():
-        raise EvidenceBroken(f"{report}: it is not there: the pack is unfinished, or it was changed")
+        pack = found[-1]
+        report = pack.file(REPORT)
+        if not report.is_file():
+            raise EvidenceBroken(f"{report}: it is not there: the pack is unfinished, or it was changed")
+        checked = verify(pack)
+        if Path(which).is_file() and Path(which).name != MANIFEST:  # what was unpacked is gone before anybody sees it
+            kept = Path(mkdtemp(prefix="report-")) / REPORT
+            report = Path(shutil.copyfile(report, kept))
+    _say_verified(pack, checked)
     if not (on_terminal() and webbrowser.open(report.absolute().as_uri())):
-        say(str(report))
-    return IN_SYNC
+        say(f"no browser here; the report is at {report}: copy it to a machine that has one")
+    return ERROR if checked.findings else IN_SYNC
 
 
 @command.command("export")
@@ -104,23 +117,67 @@ def export_(config: str | None, which: str, to: Path | None) -> int:
 
 @command.command("verify")
 @click.argument("which", nargs=-1)
+@click.option("--journal", "url", metavar="URL", help="Compare with this one, too. [ours, for packs in their place]")
 @_output
 @click.pass_obj
-def verify_(config: str | None, which: tuple[str, ...], output: str) -> int:
-    """Recompute digests, chain, figures and verdict from the raw records, with nothing but the pack.
+def verify_(config: str | None, which: tuple[str, ...], url: str | None, output: str) -> int:
+    """Recompute digests, chain, figures and verdict from the raw records, with nothing but the pack. Where the journal
+    is at hand, it is asked whether this is the pack that was finished then.
 
-    Without WHICH, every pack there is. Exit code 1 when anything is not what was written, or does not follow.
+    Without WHICH, every pack there is. Exit code 1 when anything is not what was written, or does not follow; 3 when
+    nothing of that is so, and a part was written by another version, which this one cannot check. A transition that is
+    under way has no finished pack yet: it is told, and is wrong only where it was named.
     """
     results: list[tuple[Pack, Verified]] = []
     for one in which or (str(load(Path(config) if config else None).evidence_path),):
-        with _packs(config, one, latest=False) as found:
-            results += [(pack, verify(pack)) for pack in found]
+        results += _checked(config, one, url)
     if output == "json":
         say(json.dumps({"packs": [_as_json(pack, checked) for pack, checked in results]}))
     else:
         for pack, checked in results:
             _say_verified(pack, checked)
-    return ERROR if any(checked.findings for _, checked in results) else IN_SYNC
+    if any(checked.findings for _, checked in results):
+        return ERROR
+    return BLOCKED if any(checked.unchecked for _, checked in results) else IN_SYNC
+
+
+def _checked(config: str | None, which: str, url: str | None) -> list[tuple[Pack, Verified]]:
+    try:
+        with _packs(config, which, latest=False) as found:
+            alone = len(found) == 1 and found[0].transition in (which, Path(which).absolute().name)
+            seals = _seals(config, found[-1], url)
+            return [(pack, _under_way(pack) if not alone and is_fresh(pack) else verify(pack, seals)) for pack in found]
+    except EvidenceBroken as error:  # a zip file of which nothing can be told but that
+        return [(Pack(Path(which).absolute()), Verified((Finding(Path(which).name, _without(which, error)),)))]
+
+
+def _seals(config: str | None, pack: Pack, url: str | None) -> Seals | None:
+    """Of the journal that was named, else of ours, for a pack that lies where ours do."""
+    if url is None:
+        try:
+            found = load(Path(config) if config else None)
+        except InvalidConfiguration:
+            return None  # an auditor has none, and whatever lies about here is not his
+        if not pack.folder.absolute().is_relative_to(found.evidence_path.absolute()):
+            return None
+        url = found.journal_url
+    return Seals(open_journal(url, read_only=True))
+
+
+def _under_way(pack: Pack) -> Verified:
+    return Verified((), (f"{pack.transition} is not finished yet",))
+
+
+def is_fresh(pack: Pack) -> bool:
+    """Unfinished, and somebody writes into it: once a second while a transition is under way."""
+    if pack.finished:
+        return False
+    written = max((path.lstat().st_mtime for path in pack.folder.iterdir()), default=0.0)
+    return SYSTEM.now().timestamp() - written < FRESH
+
+
+def _without(which: str, error: EvidenceBroken) -> str:
+    return str(error).removeprefix(f"{which}: ")
 
 
 @contextmanager
@@ -129,7 +186,7 @@ def _packs(config: str | None, which: str, *, latest: bool = True) -> Iterator[l
     path = Path(which)
     if path.is_file() and path.name != MANIFEST:
         with opened(path) as found:
-            yield _some(found, which)
+            yield [found]
         return
     root = load(Path(config) if config else None).evidence_path if not path.exists() else path
     yield _some(_below(root, path, latest=latest), which)
@@ -173,20 +230,27 @@ def _lines(pack: Pack, body: dict[str, Any]) -> list[str]:
     proof = paint(verdict["zero_downtime"], COLOURS.get(verdict["zero_downtime"]))
     lines = [f"{paint(pack.environment, bold=True)}  {pack.transition}  {_ended(verdict)}  zero downtime: {proof}"]
     lines += [f"  {reason}" for reason in verdict["reasons"]]
-    lines += [f"  {pack.folder}", *(f"    {name}  {each['bytes']:,} bytes" for name, each in body["files"].items())]
+    files = {**body["files"], MANIFEST: manifest.digest(pack.file(MANIFEST))}
+    lines += [f"  {pack.folder}", *(f"    {name}  {each['bytes']:,} bytes" for name, each in files.items())]
     return lines
 
 
 def _say_verified(pack: Pack, checked: Verified) -> None:
+    proof = checked.body["verdict"]["zero_downtime"] if checked.body else ""
+    shown = f"zero downtime: {paint(proof, COLOURS.get(proof))}"
     if checked.findings:
         say(f"{pack.transition}: {paint('it does not hold', 'red')}", *(f"  {one}" for one in checked.findings))
-    else:
-        proof = checked.body["verdict"]["zero_downtime"] if checked.body else ""
-        say(f"{pack.transition}: it holds; zero downtime: {paint(proof, COLOURS.get(proof))}")
+    elif checked.unchecked:
+        said = f"{paint('nothing contradicts it, and not all of it could be checked', 'yellow')}"
+        say(f"{pack.transition}: {said}{f'; {shown}' if proof else ''}")
+    elif checked.body:
+        say(f"{pack.transition}: it holds; {shown}")
+    say(*(f"  {one}" for one in checked.unchecked))
     for note in checked.notes:
         click.echo(f"  {note}", file=sys.stderr)
 
 
 def _as_json(pack: Pack, checked: Verified) -> dict[str, Any]:
     findings = [{"file": one.file, "what": one.what} for one in checked.findings]
-    return {**_told(pack), "holds": not findings, "findings": findings, "notes": list(checked.notes)}
+    told = {**_told(pack), "holds": checked.holds and checked.body is not None, "findings": findings}
+    return {**told, "unchecked": list(checked.unchecked), "notes": list(checked.notes)}

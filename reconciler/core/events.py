@@ -422,6 +422,15 @@ class DrillMissed:
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceSealed:
+    """A transition's evidence is complete. On record before its manifest is written: one of which nothing is on record
+    was never finished. `digest`: SHA-256, hexadecimal, of the manifest's bytes."""
+
+    transition: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash. `tally`: what
     users got since the last one that told it; None: it does not."""
@@ -472,4 +481,5 @@ Event = (
     | RestoreTried
     | RestoreBegan
     | Restored
+    | EvidenceSealed
 )

@@ -26,6 +26,7 @@ from reconciler.core.events import (
     DrillScheduled,
     Ended,
     Event,
+    EvidenceSealed,
     Froze,
     GenerationTaken,
     HealthNoted,
@@ -125,7 +126,7 @@ def _fold(state: State, event: Event) -> State:
             return drill_ended(state, event)
         case DrillScheduled() | DrillMissed():
             return drill_scheduled(state, event)
-        case Watched() | RestoreBegan():
+        case Watched() | RestoreBegan() | EvidenceSealed():
             return state
         case Restored(version=version):
             return restored(state, version)

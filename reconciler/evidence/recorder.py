@@ -26,7 +26,7 @@ SETTLE = 0.25  # seconds until the plan is worked out: the first step comes firs
 GRACE = 5.0  # seconds for those that are still on their way then
 MOST = 200_000  # of what was told and waits for the thread; then requests are left out, and counted
 
-Item = Look | Name | Told
+Item = tuple[Look, float] | Name | Told  # a look with when it was told; seconds, monotonic
 
 
 class Watcher(Protocol):
@@ -73,7 +73,6 @@ class Recorder:
         self, root: Path, environment: str, finish: Callable[[Pack], None] = lambda _: None, clock: Clock = SYSTEM
     ) -> None:
         self._root, self._environment, self._finish, self._clock = root, environment, finish, clock
-        self._began = clock.now().timestamp() - clock.monotonic()  # steady, whatever happens to the wall clock
         self._told: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._current = ""  # the transition that is recorded, as the teller knows it
@@ -89,9 +88,9 @@ class Recorder:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, args=(look.transition,), name="evidence", daemon=True)
             self._thread.start()
-        if look.transition or self._current:
+        if look.transition or self._current or self._ending:
             self._current = look.transition
-            self._told.put(look)
+            self._told.put((look, self._now))
 
     def sent(self, gate: str, run: str, number: int) -> None:
         if self._thread is not None and self._told.qsize() < MOST:
@@ -136,28 +135,32 @@ class Recorder:
 
     def _take(self, told: Item) -> None:
         match told:
-            case Look():
-                self._look(told)
+            case (look, at):
+                self._look(look, at)
             case Told():
                 self._over(told)
             case (_, _, _):
                 self._sent(told)
 
-    def _look(self, look: Look) -> None:
+    def _look(self, look: Look, at: float) -> None:
         writer = self._open
         if writer and writer.pack.transition != look.transition:
             self._plan()
             if not look.transition:
-                writer.look(look, self._now)  # it is by this one that the last write is seen
-            self._ending.append(_Ending(writer, self._now))
+                writer.look(look, at)  # it is by this one that the last write is seen
+            self._ending.append(_Ending(writer, at))
             self._open = None
         if not look.transition:
+            for one in self._ending:
+                if at - one.at < TAIL:
+                    one.writer.after(look, at)
             return
         if self._open is None:
-            self._open = Writer(pack(self._root, self._environment, look.transition), self._began, self._now)
+            began = self._clock.now().timestamp() - self._now  # steady from here on, whatever happens to the wall clock
+            self._open = Writer(pack(self._root, self._environment, look.transition), began, at)
         if self._planned is None and not self._open.knows(look):
-            self._planned = look, self._now + (SETTLE if look.begins else 0.0)
-        self._open.look(look, self._now)
+            self._planned = look, at + (SETTLE if look.begins else 0.0)
+        self._open.look(look, at)
         self._open.scripts(look)
 
     def _sent(self, name: Name) -> None:
@@ -187,12 +190,13 @@ class Recorder:
 
     def _plan(self) -> None:
         due, self._planned = self._planned, None
-        if due and self._open and (made := planned(due[0], self._began + due[1])):
+        if due and self._open and (made := planned(due[0], self._open.began + due[1])):
             self._open.plan(made)
 
     def _flush(self) -> None:
         if self._open:
-            self._open.dropped, self._dropped = self._open.dropped + self._dropped, 0
+            self._open.drop(self._dropped)
+            self._dropped = 0
         for writer in (*(one.writer for one in self._ending), self._open):
             if writer:
                 writer.flush()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.reading import GateReading, GatewayReading
 from reconciler.evidence.pack import by_hand, gateway, plan, readings, requests
-from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, ROLLBACK_SH, Pack
+from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SCRIPTS, STREAMS, Pack
 from reconciler.evidence.pack.plan import Look
 from reconciler.evidence.pack.requests import Name, Told
 from reconciler.evidence.pack.stream import Stream
@@ -20,14 +21,18 @@ class Writer:
     """For one thread. `began`: seconds since 1970 at which the monotonic clock was 0; `now`: seconds on that clock."""
 
     def __init__(self, pack: Pack, began: float, now: float) -> None:
-        self.pack, self._began = pack, began
+        self.pack, self.began = pack, began
         self.pending: set[Name] = set()  # requests that were sent, and are not over
         self._over = False
-        self.dropped = 0  # how many were left out, to be said at the next flush
+        self._dropped = dict.fromkeys(STREAMS, 0)  # records that were left out, to be said at the next flush
         self._plans = plan.read(pack.file(PLAN))
+        self._unwritten = False  # a plan that found no room
+        self._scripts: Mapping[str, bytes] | None = None  # made, and not all of them written
+        self._knows_way_back = all(pack.file(name).is_file() for name in SCRIPTS)
         self._requests = Stream(pack.file(REQUESTS))
         self._gateway = Stream(pack.file(GATEWAY))
         self._readings = Stream(pack.file(READINGS))
+        self._streams = {REQUESTS: self._requests, GATEWAY: self._gateway, READINGS: self._readings}
         self._seen: tuple[Any, float] | None = None  # of the gateway: what was written last, and when
         self._answers: dict[str, tuple[GateReading, float]] = {}  # likewise of each gate
         self._requests.write({"life": secrets.token_hex(4), "at": round(began + now, 3)})
@@ -38,9 +43,15 @@ class Writer:
         return bool(self._plans) and transition is not None and self._plans[-1]["digest"] == transition.digest
 
     def plan(self, made: dict[str, Any]) -> None:
-        """Raises OSError."""
+        """Raises OSError; then it is written at the first flush that finds room."""
         self._plans.append(made)
-        plan.write(self.pack.file(PLAN), self.pack.environment, self.pack.transition, self._plans)
+        self._unwritten = True
+        self._write_plans()
+
+    def _write_plans(self) -> None:
+        if self._unwritten:
+            plan.write(self.pack.file(PLAN), self.pack.environment, self.pack.transition, self._plans)
+            self._unwritten = False
 
     def sent(self, name: Name) -> None:
         self.pending.add(name)
@@ -50,7 +61,7 @@ class Writer:
         if told.name not in self.pending:
             return False
         self.pending.discard(told.name)
-        self._requests.write(requests.record(told, self._began))
+        self._requests.write(requests.record(told, self.began))
         return True
 
     def look(self, look: Look, now: float) -> None:
@@ -60,30 +71,56 @@ class Writer:
             before = self._answers.get(reading.name)
             if before is None or _is_news(before[0], reading, now - before[1]):
                 self._answers[reading.name] = reading, now
-                self._readings.write(readings.record(reading, self._began + now))
+                self._readings.write(readings.record(reading, self.began + now))
+
+    def after(self, look: Look, now: float) -> None:
+        """When it has ended: its gates have nothing more to say, and the gateway may count what it has left behind."""
+        self._look_at_gateway(look.observed.gateway, look.observed.detail, now)
 
     def _look_at_gateway(self, found: GatewayReading | None, detail: str, now: float) -> None:
         shown = (found.up, found.weights, found.admission, found.fallback, found.incarnation) if found else None
         if self._seen is None or shown != self._seen[0] or now - self._seen[1] >= OFTEN:
             self._seen = shown, now
-            self._gateway.write(gateway.record(found, detail, self._began + now))
+            self._gateway.write(gateway.record(found, detail, self.began + now))
 
     def scripts(self, look: Look) -> None:
-        """Once, as it begins; by whoever finds none. Raises OSError."""
-        if look.by_hand and not self.pack.file(ROLLBACK_SH).exists():
-            by_hand.keep(self.pack, look.by_hand())
+        """Once, as it begins; by whoever finds one missing. Raises OSError; then they are written at the first flush
+        that finds room."""
+        if look.by_hand and not self._knows_way_back:
+            self._scripts, self._knows_way_back = look.by_hand(), True
+            self._write_scripts()
+
+    def _write_scripts(self) -> None:
+        if self._scripts is not None:
+            by_hand.keep(self.pack, self._scripts)
+            self._scripts = None
+
+    def drop(self, count: int) -> None:
+        """So many requests were left out before they came here."""
+        self._dropped[REQUESTS] += count
 
     def flush(self) -> None:
         """Raises OSError; then everything waits for the next time, as far as there is room."""
-        if self.dropped:
-            self._requests.write({"dropped": self.dropped})
-            self.dropped = 0
-        for stream in (self._requests, self._gateway, self._readings):
+        for name, stream in self._streams.items():
             try:
                 stream.flush()
             except OSError:
-                self.dropped += stream.drop() if stream.waiting > MOST else 0
+                self._dropped[name] += stream.drop() if stream.waiting > MOST else 0
                 raise
+        self._tell_dropped()
+        self._write_scripts()
+        self._write_plans()
+
+    def _tell_dropped(self) -> None:
+        """What could not be written is counted until that could be."""
+        for name, count in [one for one in self._dropped.items() if one[1]]:
+            self._requests.write({"dropped": count, "of": name})
+            try:
+                self._requests.flush()
+            except OSError:
+                self._requests.drop()
+                raise
+            self._dropped[name] = 0
 
     def close(self, over: float | None = None) -> None:
         """`over`: seconds, monotonic, at which everything of the transition was recorded. None: it goes on. Raises
@@ -93,9 +130,9 @@ class Writer:
         self.pending.clear()
         if over is not None and not self._over:
             self._over = True
-            self._requests.write({"over": True, "at": round(self._began + over, 3)})
+            self._requests.write({"over": True, "at": round(self.began + over, 3)})
         self.flush()
-        for stream in (self._requests, self._gateway, self._readings):
+        for stream in self._streams.values():
             stream.close()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ sys.path += [str(Path(__file__).parents[1] / room) for room in ("evidence", "loo
 from pack_made import Recorded
 
 from reconciler.core.model import Slot
+from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.place import Pack
 
 
@@ -85,6 +88,69 @@ def test_an_export_is_one_file_that_anybody_verifies_and_is_never_written_over(h
     assert reconcile("evidence", "verify", str(archive), folder=tmp_path).returncode == 0
     again = reconcile("evidence", "export", first.transition, folder=here)
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
+
+
+def test_open_checks_first_and_without_a_screen_says_where_the_report_lies(here: Path) -> None:
+    first, _ = packs(here)
+    done = reconcile("evidence", "open", first.transition, folder=here)
+    assert (done.returncode, "it holds" in done.stdout) == (0, True), done.stderr
+    assert f"no browser here; the report is at {first.file('report.html')}" in done.stdout
+    with first.file("report.html").open("a") as report:
+        report.write("more")
+    done = reconcile("evidence", "open", first.transition, folder=here)
+    assert (done.returncode, "it does not hold" in done.stdout) == (1, True)
+    assert "report.html: it is not what was written: expected " in done.stdout
+
+
+def test_show_names_the_manifest_too(here: Path) -> None:
+    assert "    manifest.json  " in reconcile("evidence", "show", "prod", folder=here).stdout
+
+
+def exported(here: Path) -> Path:
+    first, _ = packs(here)
+    assert reconcile("evidence", "export", first.transition, "--to", "a.zip", folder=here).returncode == 0
+    return here / "a.zip"
+
+
+def test_the_report_in_a_zip_lasts_longer_than_the_command_that_shows_it(here: Path) -> None:
+    done = reconcile("evidence", "open", str(exported(here)), folder=here)
+    assert done.returncode == 0, done.stderr
+    report = Path(done.stdout.partition("the report is at ")[2].partition(": copy it")[0])
+    assert report.read_bytes() == packs(here)[0].file("report.html").read_bytes()
+    shutil.rmtree(report.parent)
+
+
+def test_a_zip_with_one_file_too_many_does_not_hold_and_the_file_is_named(here: Path) -> None:
+    with zipfile.ZipFile(exported(here), "a") as archive:
+        archive.writestr("READ-ME-FIRST.html", "forged")
+    done = reconcile("evidence", "verify", "a.zip", folder=here)
+    assert (done.returncode, "it does not hold" in done.stdout) == (1, True), done.stderr
+    assert "READ-ME-FIRST.html" in done.stdout
+
+
+def test_what_another_version_wrote_is_not_said_to_hold_and_has_an_exit_code_of_its_own(here: Path) -> None:
+    _, second = packs(here)
+    body = manifest.read(second) | {"reconciler": "0.0.1"}
+    second.file("manifest.json").write_bytes(manifest.written({**body, "digest": manifest.sealed(body)}))
+    done = reconcile("evidence", "verify", str(second.folder), folder=here)
+    assert (done.returncode, "it holds" in done.stdout) == (3, False), done.stdout
+    assert "version 0.0.1 says that it wrote the documents" in done.stdout
+    said = json.loads(reconcile("evidence", "verify", str(second.folder), "--output", "json", folder=here).stdout)
+    assert (said["packs"][0]["holds"], said["packs"][0]["findings"]) == (False, [])
+
+
+def test_a_nightly_check_of_everything_does_not_cry_while_a_transition_is_under_way_but_for_one_left_open(
+    here: Path,
+) -> None:
+    _, second = packs(here)
+    second.file("manifest.json").unlink()
+    second.file("plan.json").touch()
+    done = reconcile("evidence", "verify", folder=here)
+    assert (done.returncode, "is not finished yet" in done.stderr) == (0, True), done.stdout
+    for path in second.folder.iterdir():
+        os.utime(path, (1e9, 1e9))
+    done = reconcile("evidence", "verify", folder=here)
+    assert (done.returncode, f"{second.transition}: it does not hold" in done.stdout) == (1, True)
 
 
 def test_what_does_not_hold_is_not_exported(here: Path) -> None:

@@ -121,6 +121,7 @@ EVENTS = st.one_of(
     st.builds(events.DrillEnded, st.sampled_from(Phase), TEXT),
     st.builds(events.DrillScheduled, TEXT, TEXT),
     st.builds(events.DrillMissed, TEXT, TEXT),
+    st.builds(events.EvidenceSealed, TEXT, TEXT),
     st.just(events.Watched()),
     st.builds(events.Watched, st.builds(Tally, st.floats(0, 9), st.floats(0, 9))),
 )

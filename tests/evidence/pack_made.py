@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from loop_world import Stand, spec
@@ -30,6 +31,9 @@ class Recorded:
     def __init__(self, folder: Path, finished: Callable[[Pack], None] | None = None) -> None:
         self.root = folder / "evidence"
         self.stand = Stand(folder)
+        clock = self.stand.clock  # one clock for the journal and for whoever records
+        clock.wall = lambda: clock.now().isoformat(timespec="milliseconds")  # type: ignore[method-assign]
+        self.stand.journal._clock = clock  # type: ignore[attr-defined]
         self.done: list[Pack] = []
         self._finished = finished or self._finish
         self.restart()
@@ -57,6 +61,11 @@ class Recorded:
 
     def ask(self) -> None:
         number, ok = self.number, self.number != self.fails
+        gateway = self.stand.gateway  # counts what goes through it
+        counted = gateway.reading.counters.blue
+        assert counted is not None
+        more = replace(counted, requests=counted.requests + (not self.loses))
+        gateway.reading = replace(gateway.reading, counters=replace(gateway.reading.counters, blue=more))
         self.recorder.sent("journey", "run", number)
         if not self.loses:
             self.recorder.over("journey", "run", number, sample(number, self.stand.clock.seconds, ok=ok))

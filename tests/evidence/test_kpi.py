@@ -68,6 +68,12 @@ def test_a_drill_is_nobodys_switch_and_nobodys_rollback() -> None:
     assert (found.switches, found.rollbacks, found.to_safety.count) == (1, 0, 0)
 
 
+def test_a_way_back_by_hand_that_nobody_watched_has_no_time_to_safety() -> None:
+    back = RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", "somebody moved all traffic back", hold=True)
+    found = figures(BEGAN, *UP, 30.0, back, Ended(Phase.ROLLED_BACK))
+    assert (found.rollbacks, found.to_safety.count) == (1, 0)
+
+
 def test_a_rehearsed_restore_is_neither_too() -> None:
     drill = replace(BEGAN, drill=DrillKind.RESTORE)
     trial = RestoreTried("a.zip", "d", Trial(3, 700, 2.0))

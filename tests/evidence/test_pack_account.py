@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from itertools import pairwise
 from math import ceil
+from pathlib import Path
 from typing import Any
 
 import pytest
+from evidence_pack import switched
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,9 @@ from reconciler.drivers.protocols import Sample
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.account import Account, Ledger, account
 from reconciler.evidence.pack.course import LATE
+from reconciler.evidence.pack.numbers import Numbers
 from reconciler.evidence.pack.requests import Told, record, unheard
+from reconciler.evidence.pack.verdict import Proof, verdict
 
 BEGAN = {"life": "a", "at": 100.0}
 
@@ -111,8 +115,68 @@ def test_sessions_of_a_generator_that_ended_before_the_shift_are_nobodys() -> No
     assert (found.opened, found.kept) == (1, 1)
 
 
+def test_a_request_that_stands_in_the_place_of_another_one_is_found_by_its_number(tmp_path: Path) -> None:
+    swapped = of(told(0, 100), told(1, 101), told(1, 101), told(3, 103))
+    assert (swapped.missing, swapped.repeated) == (1, ("request 1 of g (load generator r)",))
+    made = switched(soak=60.0)
+    made.requests[40] = dict(made.requests[42])
+    found = verdict(made.material(tmp_path))
+    assert found.zero_downtime is Proof.NOT_PROVED
+    assert any(one.startswith("there is more than one record of request 42 of") for one in found.reasons)
+    assert "of 1 requests there is no record of what became of them" in found.reasons
+
+
+def test_a_time_that_is_none_of_the_transition_is_named_and_moves_no_figure(tmp_path: Path) -> None:
+    made = switched(soak=60.0)
+    sound = made.material(tmp_path / "sound").account
+    made.requests[40] = made.requests[40] | {"at": 1e11}
+    found = made.material(tmp_path / "stray")
+    assert found.account.stray == (f"request {made.requests[40]['n']} of transactions (load generator r1)",)
+    assert (found.account.gap, found.account.down) == (pytest.approx(sound.gap, abs=0.5), sound.down)
+    assert any("is not one of this transition" in one for one in verdict(found).reasons)
+
+
+@given(st.lists(st.integers(0, 40), max_size=80))
+def test_of_any_numbers_the_repeated_and_the_missing_ones_are_counted(sent: list[int]) -> None:
+    numbers = Numbers()
+    for number in sent:
+        numbers.take("g", "r", number)
+    first = [number for place, number in enumerate(sent) if number in sent[:place]][:3]
+    assert [number for _, _, number in numbers.repeated] == first
+    assert numbers.missing() == (max(sent) - min(sent) + 1 - len(set(sent)) if sent else 0)
+
+
+def test_numbers_in_any_disorder_take_bounded_memory_and_no_repeat_of_a_late_one_is_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reconciler.evidence.pack.numbers.HOLES", 10)
+    found = Numbers()
+    for number in range(0, 1000, 2):
+        found.take("g", "r", number)
+    assert len(found._runs["g", "r"].firsts) <= 10
+    found.take("g", "r", 998)
+    assert found.repeated == [("g", "r", 998)]
+
+
 @pytest.mark.parametrize(
-    "broken", [{}, {"gate": "g"}, told(0, 100) | {"outcome": "fine"}, told(0, 100) | {"at": "now"}]
+    "broken",
+    [
+        {},
+        {"gate": "g"},
+        told(0, 100) | {"outcome": "fine"},
+        told(0, 100) | {"at": "now"},
+        told(0, -100),
+        told(0, 1e308),
+        told(0, 100, latency=-0.001),
+        told(0, 100, latency=float("nan")),
+        told(0, 100, latency=float("inf")),
+        told(0, 100) | {"at": 10**400},
+        told(-1, 100),
+        told(0, 100) | {"n": 0.5},
+        told(0, 100) | {"n": True},
+        {"dropped": -3},
+        {"life": "a", "at": float("inf")},
+    ],
 )
 def test_a_record_that_is_none_is_said(broken: dict[str, Any]) -> None:
     with pytest.raises(EvidenceBroken, match="cannot be read"):

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from loop_world import spec
-from pack_made import Recorded, good_switch
+from pack_made import Recorded, good_switch, sample
 
 from reconciler.core.model import Slot
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence import writer
+from reconciler.evidence.access import moment
 from reconciler.evidence.pack import manifest, plan, stream
 from reconciler.evidence.pack.closing import finish
 from reconciler.evidence.pack.material import gather
-from reconciler.evidence.pack.place import PLAN, REQUESTS, Pack, packs
+from reconciler.evidence.pack.place import GATEWAY, PLAN, REQUESTS, Pack, packs
+from reconciler.evidence.pack.requests import TAIL, Told
 from reconciler.evidence.pack.stream import read
 from reconciler.evidence.pack.verify import verify
 from reconciler.journal.sqlite import open_journal
@@ -67,7 +71,8 @@ def test_packs_are_chained_and_an_older_one_that_was_changed_is_found_by_the_nex
     first = made.switch()
     second = made.switch(Slot.BLUE, blue="3")
     made.recorder.close()
-    assert manifest.read(second)["previous"]["transition"] == first.transition
+    (link,) = manifest.read(second)["previous"]
+    assert (link["transition"], link["state"]) == (first.transition, "finished")
     assert verify(second).findings == ()
     body = manifest.read(first)
     body["verdict"]["reasons"] = ["all was well"]
@@ -171,11 +176,11 @@ class Disk:
     """Full until it is not."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.full, self._real = True, stream._appended
+        self.full, self._real, self.only = True, stream._appended, ""
         monkeypatch.setattr(stream, "_appended", self._appended)
 
     def _appended(self, file: int, data: bytes) -> None:
-        if self.full:
+        if self.full and self.only in os.readlink(f"/proc/self/fd/{file}"):
             raise OSError(errno.ENOSPC, "No space left on device")
         self._real(file, data)
 
@@ -200,7 +205,48 @@ def test_what_finds_no_room_is_counted_and_nothing_is_proved(made: Recorded, mon
     made.recorder.close()
     body = manifest.read(pack)
     assert body["verdict"]["zero_downtime"] == "NotProved"
-    assert body["figures"]["requests"]["dropped"] > 0
+    found = body["figures"]["requests"]
+    assert found["dropped"] > 0
+    assert found["dropped"] + found["roads"].get("users", {"sent": 0})["sent"] == made.number + 1  # and who began
+
+
+def test_what_is_dropped_again_and_again_is_counted_once_and_by_its_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "MOST", 0)
+    disk = Disk(monkeypatch)
+    one = writer.Writer(Pack(tmp_path / "prod" / "000007-green-2"), 0.0, 0.0)  # says that it begins
+    one.drop(4)
+    for number in range(3):
+        one.sent(("g", "r", number))
+        one.over(Told("g", "r", number, sample(number, 1.0)))
+        with pytest.raises(OSError, match="No space"):
+            one.flush()
+    disk.only = GATEWAY
+    one._gateway.write({"at": 1.0})
+    with pytest.raises(OSError, match="No space"):
+        one.flush()
+    disk.full = False
+    one.close()
+    told = [record for record in read(one.pack.file(REQUESTS)) if "dropped" in record]
+    assert told == [{"dropped": 8, "of": REQUESTS}, {"dropped": 1, "of": GATEWAY}]
+
+
+def test_what_the_gateway_counts_after_the_end_is_in_the_pack_for_as_long_as_requests_count(made: Recorded) -> None:
+    pack = made.switch()
+    made.rest(1.0)
+    counted = made.stand.gateway.reading.counters
+    assert counted.green is not None
+    failing = replace(counted.green, errors=counted.green.errors + 5, requests=counted.green.requests + 5)
+    made.stand.gateway.reading = replace(made.stand.gateway.reading, counters=replace(counted, green=failing))
+    made.rest(10.0)
+    made.recorder.close()
+    body = manifest.read(pack)
+    assert body["figures"]["gateway"]["counted"]["green"]["errors"] == 5
+    assert body["verdict"]["zero_downtime"] == "Refuted"
+    ended = moment(gather(pack).steps.entries[-1].at)
+    looks = [record["at"] for record in read(pack.file(GATEWAY))]
+    assert ended + 1 < max(looks) <= ended + TAIL
 
 
 def test_a_transition_that_the_journal_does_not_know_is_no_evidence(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ cleared it. With the next record it is found out."""
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from windows_eventlog import ERROR, INFORMATION, WARNING, Computer, Record
 from windows_machine import Session, Windows
@@ -67,6 +67,7 @@ class Past:
 
 
 @settings(max_examples=300, deadline=None)
+@example(before=SIZE, page=AT_ONCE, steps=["clear anew", (WARNING, 80)])  # the next number, and another log
 @given(before=st.integers(0, 50), page=st.sampled_from([1, 3, AT_ONCE]), steps=steps)
 def test_what_is_said_to_be_all_is_all(before: int, page: int, steps: list[object]) -> None:
     past = Past(before, page)

@@ -92,6 +92,7 @@ class TestShareThere(GateExam):
         "nobody there": {ERR},
         "cut off": {ERR},
         "hangs": {ERR},
+        "slow": {ERR},
         "reboots": {GOOD},
         "nonsense": {ERR},
     }
@@ -107,6 +108,7 @@ class TestShareThere(GateExam):
             "nobody there": ("Create", *[faults.Reboot(away=True)] * 9),
             "cut off": ("Receive", *[faults.Cut()] * 99),
             "hangs": ("Receive", *[faults.Hang()] * 9),
+            "slow": ("Receive", *[faults.Drip()] * 9),
             "reboots": ("Receive", faults.Reboot()),
         }
         if case in blows:
@@ -115,7 +117,7 @@ class TestShareThere(GateExam):
             rig.windows.plays(looking.SHARE, lambda *_: {"left": True, "written": True})
         more: dict[str, Any] = {"marker": ".mounted"} if case == "no marker" else {}
         transport = "ntlm" if case == "double hop" else "credssp"
-        timeout = "1s" if case in ("hangs", "nobody there") else "10s"
+        timeout = "1s" if case in ("hangs", "slow", "nobody there") else "10s"
         return opened(transport, allowed=case != "not allowed", timeout=timeout, **more)
 
 

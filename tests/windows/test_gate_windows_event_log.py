@@ -86,6 +86,7 @@ class TestWindowsEventLog(GateExam):
         "nobody there": {ERR},
         "cut off": {ERR},
         "hangs": {ERR},
+        "slow": {ERR},
         "floods": {ERR},
         "another's answer": {ERR},
         "reboots": {GOOD},
@@ -99,7 +100,7 @@ class TestWindowsEventLog(GateExam):
         application, system = computer.logs["Application"], computer.logs["System"]
         application.write(ERROR, "before the mark", times=20)
         said: dict[str, Any] = {"warnings": 1} if case == "more warnings than are tolerated" else {}
-        if case in ("hangs", "nobody there"):
+        if case in ("hangs", "slow", "nobody there"):
             said["timeout"] = "1s"
         if case == "no such log":
             said["logs"] = ["Nobody"]
@@ -132,6 +133,7 @@ class TestWindowsEventLog(GateExam):
             "nobody there": ("Create", *[faults.Reboot(away=True)] * 9),
             "cut off": ("Receive", *[faults.Cut()] * 99),
             "hangs": ("Receive", *[faults.Hang()] * 9),
+            "slow": ("Receive", *[faults.Drip()] * 9),
             "reboots": ("Receive", faults.Reboot()),
         }
         if case in blows:

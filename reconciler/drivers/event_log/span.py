@@ -109,6 +109,8 @@ def broken(before: Place, stand: Stand) -> tuple[str, bool]:
         return ("", False) if same else (f"{log} was cleared: its record {last} is another one now", True)
     if stand.empty:
         return f"{log} was cleared: it is empty, and whatever came after record {last} is gone", False
+    if stand.created != before.created:
+        return f"{log} was made anew after its record {last} was read", True
     if stand.newest < last:
         return f"{log} was cleared: record {last} was read, and the newest is {stand.newest} now", True
     if stand.oldest == last + 1:

@@ -9,12 +9,18 @@ from typing import Any
 from reconciler.drivers.sampled import USERS
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.course import Course
+from reconciler.evidence.pack.foreign import seconds
 from reconciler.evidence.pack.held import Retention, Sessions
 from reconciler.evidence.pack.latencies import Latencies
+from reconciler.evidence.pack.numbers import Numbers, told
+from reconciler.evidence.pack.place import REQUESTS
 from reconciler.evidence.pack.requests import TAIL, Outcome
 
 AT_ONCE = 1.0  # seconds: a recorder that begins so soon after a transition has missed nothing of it
 SHOWN = 20  # failed requests, and times without a recorder, that are named one by one
+STRAY = 3  # those whose time is none of the transition, likewise
+AROUND = 60.0  # seconds before and after a transition: two clocks may differ a little, and an answer may be awaited
+ROADS = 100  # that are told apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,9 @@ class Account:
     sessions: Retention
     failures: tuple[Mapping[str, Any], ...]  # the first of those that failed
     complete: bool = False  # whoever recorded was there at its end
+    repeated: tuple[str, ...] = ()  # the first requests that have more than one record
+    stray: tuple[str, ...] = ()  # the first ones whose time is none of this transition: nothing rests on it
+    others: int = 0  # records of the gateway and of gates that could not be written
     breaks: tuple[tuple[float, float], ...] = ()  # the first of the times of `unwatched`, from and to: since 1970
 
     @property
@@ -79,7 +88,7 @@ class Ledger:
         """When the newcomer's weight first rose and last changed, and when the transition began and ended; seconds
         since 1970."""
         self._roads: dict[str, _Road] = {}
-        self._numbers: dict[tuple[str, str], tuple[int, int, int]] = {}  # of a run: how many, the lowest, the highest
+        self._numbers, self._stray, self._others = Numbers(), list[str](), 0
         self._course, self._sessions = Course(), Sessions(first, last)
         self._failures: list[Mapping[str, Any]] = []
         self._dropped, self._unheard = 0, 0
@@ -91,16 +100,18 @@ class Ledger:
         """Raises EvidenceBroken for a record that is none."""
         try:
             self._take(record)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvidenceBroken(f"a record of a request cannot be read ({error}): {str(record)[:80]}") from error
 
     def _take(self, record: Mapping[str, Any]) -> None:
         if "life" in record:
-            self._began(float(record["at"]))
+            self._began(seconds(record["at"]))
         elif "over" in record:
             self._complete = True
         elif "dropped" in record:
-            self._dropped += int(record["dropped"])
+            others = record.get("of", REQUESTS) != REQUESTS
+            self._dropped += 0 if others else _count(record["dropped"])
+            self._others += _count(record["dropped"]) if others else 0
         else:
             self._number(record)
             self._unheard += "unheard" in record
@@ -122,24 +133,33 @@ class Ledger:
         self._breaks = [(at if begin < at < end else begin, end) for begin, end in self._breaks]
 
     def _number(self, record: Mapping[str, Any]) -> None:
-        run, number = (str(record["gate"]), str(record["run"])), int(record["n"])
-        count, lowest, highest = self._numbers.get(run, (0, number, number))
-        self._numbers[run] = count + 1, min(lowest, number), max(highest, number)
+        number = record["n"]
+        if type(number) is not int or number < 0:
+            raise ValueError(f"its number is {number!r}")
+        self._numbers.take(str(record["gate"]), str(record["run"]), number)
 
     def _request(self, record: Mapping[str, Any]) -> None:
-        road, outcome, start = str(record["road"]), Outcome(record["outcome"]), float(record["at"])
-        latency = float(record.get("latency", 0.0))
-        kept = self._roads.setdefault(road, _Road())
+        road, outcome = str(record["road"]), Outcome(record["outcome"])
+        start, latency = seconds(record["at"]), seconds(record.get("latency", 0.0))
+        kept = self._roads.setdefault(road, _Road()) if len(self._roads) < ROADS else self._roads[road]
         kept.counts[outcome] += 1
-        self._latest = max(self._latest or 0.0, start + latency)
         if outcome is Outcome.OK:
             kept.latencies.take(latency)
         if outcome is Outcome.FAILED and len(self._failures) < SHOWN:
             self._failures.append(dict(record))
+        if self._is_stray(start, start + latency):
+            self._stray += [told((record["gate"], record["run"], record["n"]))] if len(self._stray) < STRAY else []
+            return
+        self._latest = max(self._latest or 0.0, start + latency)
         if road == USERS:
             self._course.take(start, start + latency, outcome)
         if record.get("session"):
             self._sessions.take(record)
+
+    def _is_stray(self, start: float, end: float) -> bool:
+        """Only what is sent within a transition is recorded, and nobody waits long for its end."""
+        early = self._transition is not None and start < self._transition - AROUND
+        return early or (self._ended is not None and end > self._ended + AROUND)
 
     def _without(self) -> list[tuple[float, float]]:
         """Times without a recorder. Where nobody came back, it lasts until requests count no more."""
@@ -152,7 +172,7 @@ class Ledger:
         course, without = self._course, self._without()
         return Account(
             {name: road.totals() for name, road in sorted(self._roads.items())},
-            sum(highest - lowest + 1 - count for count, lowest, highest in self._numbers.values()),
+            self._numbers.missing(),
             self._unheard,
             self._dropped,
             round(course.longest, 3) if course.longest_at is not None else None,
@@ -162,8 +182,17 @@ class Ledger:
             self._sessions.retention(),
             tuple(self._failures),
             self._complete,
+            tuple(told(name) for name in self._numbers.repeated),
+            tuple(self._stray),
+            self._others,
             tuple((round(begin, 3), round(end, 3)) for begin, end in without[:SHOWN]),
         )
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is no number of records")
+    return value
 
 
 def account(records: Iterable[Mapping[str, Any]], first: float | None = None, last: float | None = None) -> Account:

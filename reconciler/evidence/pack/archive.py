@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from reconciler.drivers.local.durable import replace
 from reconciler.errors import EvidenceBroken, Refused
 from reconciler.evidence.pack import manifest
-from reconciler.evidence.pack.place import MANIFEST, Pack
+from reconciler.evidence.pack.place import MANIFEST, Pack, is_transition
 
+NAMED = 20  # members that do not belong to it, and are named
+RATIO, SMALL = 100, 1 << 24  # a pack shrinks to a fifth; bytes of which nobody asks
+ENCRYPTED = 1
+_CHUNK = 1 << 20
 _PRESSED = (".gz", ".png")  # already
+_NAME = re.compile(r"[^/\\:\x00-\x1f]{1,200}/[^/\\:\x00-\x1f]{1,200}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_BROKEN = (OSError, ValueError, RuntimeError, EOFError, OverflowError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 def export(pack: Pack, target: Path) -> None:
@@ -35,17 +45,65 @@ def export(pack: Pack, target: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[list[Pack]]:
-    """The packs in a zip file, unpacked for as long as this lasts. Raises EvidenceBroken for what is no such file."""
+def opened(path: Path) -> Iterator[Pack]:
+    """The pack in a zip file, unpacked for as long as this lasts. Raises EvidenceBroken for what is none, naming
+    each member that no `export` has written: another program may show that one."""
     with TemporaryDirectory(prefix="evidence-") as folder:
         try:
             with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder, [name for name in archive.namelist() if _is_ours(name)])
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise EvidenceBroken(f"{path}: it is no zip file of evidence: {error}") from error
-        yield [Pack(found.parent) for found in sorted(Path(folder).glob(f"*/*/{MANIFEST}"))]
+                pack = _unpacked(archive, path.stat().st_size, Path(folder))
+        except EvidenceBroken as error:
+            raise EvidenceBroken(f"{path}: {error}") from error
+        except _BROKEN as error:
+            raise EvidenceBroken(f"{path}: it is no zip file of evidence: {str(error) or 'it is damaged'}") from error
+        yield pack
 
 
-def _is_ours(name: str) -> bool:
-    parts = name.split("/")
-    return len(parts) == 3 and not any(part in ("", ".", "..") for part in parts)
+def _unpacked(archive: zipfile.ZipFile, size: int, folder: Path) -> Pack:
+    """`size`: of the archive, in bytes; what it unpacks to is bounded by that."""
+    members = archive.infolist()
+    if strange := list(islice(_strange(members), NAMED)):
+        raise EvidenceBroken(f"it is not as it was exported: {'; '.join(strange)}")
+    pack = Pack(folder / Path(members[0].filename).parent)
+    pack.folder.mkdir(parents=True)
+    by_name = {Path(member.filename).name: member for member in members}
+    _copy(archive, by_name.pop(MANIFEST), pack, manifest.LARGEST)
+    try:
+        files = manifest.read(pack)["files"]
+    except EvidenceBroken:
+        return pack  # and nothing else of it matters
+    if more := [f"{name}: it does not belong to the pack" for name in sorted(by_name) if name not in files]:
+        raise EvidenceBroken(f"it is not as it was exported: {'; '.join(more[:NAMED])}")
+    if sum(each["bytes"] for each in files.values()) > SMALL + RATIO * size:
+        raise EvidenceBroken(f"it would unpack to more than {RATIO} times its size: no export does")
+    for name, member in by_name.items():
+        _copy(archive, member, pack, files[name]["bytes"])
+    return pack
+
+
+def _strange(members: list[zipfile.ZipInfo]) -> Iterator[str]:
+    """What no export writes."""
+    seen: set[str] = set()
+    folders = {member.filename.rpartition("/")[0] for member in members}
+    for member in members:
+        shown = f"{member.filename[:100]!r}"
+        if not _NAME.fullmatch(member.filename) or not is_transition(member.filename.split("/")[1]):
+            yield f"{shown}: no file of a pack has such a name"
+        if member.filename.casefold() in seen:
+            yield f"{shown}: it is there twice"
+        if member.flag_bits & ENCRYPTED or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            yield f"{shown}: it is encrypted, or packed in another way"
+        seen.add(member.filename.casefold())
+    if len(folders) > 1:
+        yield f"it has {len(folders)} folders, expected one pack"
+    if not any(member.filename.endswith(f"/{MANIFEST}") for member in members):
+        yield f"it has no {MANIFEST}"
+
+
+def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, pack: Pack, most: int) -> None:
+    """One byte more than there may be is enough to be found out."""
+    with archive.open(member) as source, pack.file(Path(member.filename).name).open("wb") as target:
+        left = most + 1
+        while left and (chunk := source.read(min(left, _CHUNK))):
+            target.write(chunk)
+            left -= len(chunk)

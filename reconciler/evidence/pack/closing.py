@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from importlib.metadata import version
 
-from reconciler.errors import Conflict, EvidenceBroken, JournalLocked, Refused
-from reconciler.evidence.documents.derive import PICTURE, derive
+from reconciler.core.events import EvidenceSealed
+from reconciler.errors import Conflict, EvidenceBroken, JournalError, JournalLocked, Refused
+from reconciler.evidence.documents.derive import DOCUMENTS, PICTURE, derive
 from reconciler.evidence.documents.picture.dashboard import draw
 from reconciler.evidence.pack import manifest, plan, steps, stream
+from reconciler.evidence.pack.chain import links
 from reconciler.evidence.pack.material import gather
-from reconciler.evidence.pack.place import MANIFEST, PLAN, STEPS, STREAMS, Pack, before
+from reconciler.evidence.pack.place import HALF, MANIFEST, PLAN, SCRIPTS, STEPS, STREAMS, Pack
 from reconciler.evidence.pack.plan import replace_file
 from reconciler.journal.lock import RunLock
 from reconciler.journal.store import Journal
+
+ACTOR = "evidence"
 
 
 def finish(pack: Pack, journal: Journal) -> None:
@@ -25,6 +30,8 @@ def finish(pack: Pack, journal: Journal) -> None:
         lock.take()
     except JournalLocked as error:
         raise Conflict(f"{pack.folder}: another process is finishing this pack now") from error
+    except (JournalError, OSError) as error:
+        raise Refused(f"{pack.folder}: the evidence cannot be written: {error}") from error
     try:
         _finish(pack, journal)
     finally:
@@ -37,7 +44,9 @@ def _finish(pack: Pack, journal: Journal) -> None:
     found = steps.cut(journal.rows(pack.environment, max(0, start - 1)), pack.transition)
     if found is None:
         raise EvidenceBroken(f"{pack.folder}: the journal knows no transition {pack.transition} of {pack.environment}")
+    found = steps.between(found, journal.rows(None, found.rows[0].seq))
     try:
+        _clear(pack)
         for name in STREAMS:
             stream.mend(pack.file(name))
         plans = plan.read(pack.file(PLAN))
@@ -46,12 +55,18 @@ def _finish(pack: Pack, journal: Journal) -> None:
         for name, content in derive(material):
             replace_file(pack.file(name), content)
         replace_file(pack.file(PICTURE), draw(material))
-        body = manifest.made(pack, material, journal.id, _previous(pack), version("slot-reconciler"))
-        replace_file(pack.file(MANIFEST), manifest.written(body))
+        body = manifest.made(pack, material, journal.id, links(pack), version("slot-reconciler"))
+        written = manifest.written(body)
+        seal = EvidenceSealed(pack.transition, sha256(written).hexdigest())
+        journal.append(pack.environment, seal, actor=ACTOR)  # first: else nobody could tell it from a forged one
+        replace_file(pack.file(MANIFEST), written)
     except OSError as error:
         raise Refused(f"{pack.folder}: the evidence cannot be written: {error.strerror or error}") from error
 
 
-def _previous(pack: Pack) -> dict[str, str] | None:
-    earlier = before(pack)
-    return {"transition": earlier.transition, "digest": manifest.read(earlier)["digest"]} if earlier else None
+def _clear(pack: Pack) -> None:
+    """Halves that somebody left who was killed while he wrote. Nobody writes into this pack any more, but us."""
+    ours = {PLAN, STEPS, MANIFEST, PICTURE, *SCRIPTS, *DOCUMENTS}
+    for path in list(pack.folder.iterdir()):
+        if (half := HALF.fullmatch(path.name)) and half[1] in ours and not path.is_dir():
+            path.unlink()

@@ -15,6 +15,7 @@ from typing import Any
 from reconciler.core.model import Slot
 from reconciler.core.reading import Counters, GatewayReading
 from reconciler.errors import EvidenceBroken
+from reconciler.evidence.pack.foreign import seconds
 
 COUNTED = ("requests", "errors", "refused")
 
@@ -102,13 +103,13 @@ class Tally:
         """Raises EvidenceBroken for a record that is none."""
         try:
             self._take(said)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvidenceBroken(f"a record of the gateway cannot be read ({error}): {str(said)[:80]}") from error
 
     def _take(self, said: Mapping[str, Any]) -> None:
         self.looks += 1
         self.unread += "unread" in said
-        at = float(said["at"])
+        at = seconds(said["at"])
         self.last = self.last if "unread" in said else at
         if "unread" not in said and (weights := said["weights"]):
             now = Change(at, int(weights["blue"]), int(weights["green"]))

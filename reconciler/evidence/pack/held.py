@@ -9,6 +9,8 @@ from typing import Any
 from reconciler.drivers.journey import USE
 from reconciler.evidence.pack.requests import Outcome
 
+MOST = 200_000  # sessions; a load generator holds 500, and those of one that was started anew are others
+
 
 @dataclass(slots=True)
 class Session:
@@ -45,6 +47,8 @@ class Sessions:
     def take(self, record: Mapping[str, Any]) -> None:
         """A record with a session."""
         run = str(record.get("gate")), str(record.get("run"))
+        if len(self._found) >= MOST:
+            raise ValueError(f"it is one of more than {MOST:,} sessions")
         session = self._found.setdefault((*run, int(record["session"])), Session())
         if self.first is None or record["at"] > self.first:
             self._seen.add(run)

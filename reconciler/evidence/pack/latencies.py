@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 GRAIN = 10_000  # parts of a second
+MOST = 1_000_000  # different ones: no request is waited for longer than they reach
 
 
 @dataclass
@@ -16,6 +17,9 @@ class Latencies:
     counts: Counter[int] = field(default_factory=Counter)
 
     def take(self, seconds: float) -> None:
+        """Raises ValueError where there are more of them than any load generator gives."""
+        if len(self.counts) >= MOST:
+            raise ValueError(f"it is one of more than {MOST:,} different latencies")
         self.counts[round(seconds * GRAIN)] += 1
 
     def quantile(self, share: float) -> float | None:

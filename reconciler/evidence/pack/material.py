@@ -20,6 +20,7 @@ from reconciler.evidence.pack.series import Gatherer, Series
 from reconciler.evidence.pack.served import Served, served
 from reconciler.evidence.pack.steps import Slice
 from reconciler.evidence.pack.stream import read
+from reconciler.evidence.pack.watch import Watch, Watching
 
 CLOSE = 45  # buckets around the changes of weight: those take seconds, in which not many requests are sent
 
@@ -50,6 +51,7 @@ class Material:
     whole: Series  # from the first entry to the last
     near: Series  # the same around the changes of weight, closer
     scripts: tuple[str, ...]  # of `place.SCRIPTS`, those that are there
+    watch: Watch
     served: Served
 
     @property
@@ -58,7 +60,9 @@ class Material:
 
     def figures(self) -> dict[str, Any]:
         """What is counted and measured, as JSON has it."""
-        counted = {"requests": asdict(self.account), "gateway": asdict(self.traffic), "served": asdict(self.served)}
+        counted = {"requests": asdict(self.account), "gateway": asdict(self.traffic)}
+        counted["watch"] = asdict(self.watch)
+        counted["served"] = asdict(self.served)
         agreed = {key: value for key, value in asdict(self.agreement).items() if key != "pairs"}
         shifts = [asdict(shift) for shift in self.shifts]
         return {**counted, "gates": [asdict(gate) for gate in self.gates], "runbook": agreed, "shifts": shifts}
@@ -74,14 +78,27 @@ def gather(pack: Pack) -> Material:
     ledger, tally, answers = Ledger(first, last, began, ended), Tally(), Judgements()
     whole_span, near_span = _spans(found, shifts)
     seen = [Gatherer(*whole_span), Gatherer(*near_span, CLOSE, steps=False)]
-    _feed(read(pack.file(REQUESTS)), ledger.take, *(one.request for one in seen))
+    watching = Watching(first, ended + TAIL)
+    _feed(read(pack.file(GATEWAY)), watching.look)
+    _feed(read(pack.file(REQUESTS)), ledger.take, watching.request, *(one.request for one in seen))
     _feed(read(pack.file(GATEWAY)), tally.take, ledger.look, *(one.look for one in seen))
     _feed(read(pack.file(READINGS)), answers.take, *(one.answer for one in seen))
     whole, near = (one.series() for one in seen)
     scripts = tuple(name for name in SCRIPTS if pack.file(name).is_file())
     agreed = steps.agreement(found, plans)
     traffic = tally.traffic()
-    said = (ledger.account(), traffic, answers.told(), agreed, whole, near, scripts, served(found.entries, traffic))
+    watch = watching.watch(traffic.counted)
+    said = (
+        ledger.account(),
+        traffic,
+        answers.told(),
+        agreed,
+        whole,
+        near,
+        scripts,
+        watch,
+        served(found.entries, traffic),
+    )
     return Material(found.rows[0].environment, found.began.transition, plans, found, shifts, *said)
 
 

@@ -14,6 +14,8 @@ STEPS = "steps.jsonl"
 ROLLBACK_SH, ROLLBACK_PS1 = "rollback.sh", "rollback.ps1"
 SCRIPTS = (ROLLBACK_SH, ROLLBACK_PS1)  # by which a person goes back when the reconciler is gone
 MANIFEST = "manifest.json"
+MOST_DIGITS = 20  # of a transition's number
+HALF = re.compile(r"\.(.+)\.new")  # what `plan.replace_file` writes, until it is whole
 _TRANSITION = re.compile(r"[0-9]{6,}-(?:blue|green)-.+")
 
 
@@ -48,17 +50,27 @@ def packs(root: Path, environment: str | None = None) -> Iterator[Pack]:
     for each in sorted(_folders(root)):
         if environment in (None, each.name):
             found = (folder for folder in _folders(each) if _TRANSITION.fullmatch(folder.name))
-            yield from map(Pack, sorted(found, key=lambda folder: int(folder.name.partition("-")[0])))
+            yield from map(Pack, sorted(found, key=lambda folder: (_number(folder.name), folder.name)))
 
 
 def before(one: Pack) -> Pack | None:
-    """The last finished pack of the same environment that is older than this one."""
-    earlier: Pack | None = None
+    """The pack of the same environment before this one, finished or not."""
+    number, earlier = _number(one.transition), None
     for other in packs(one.folder.parent.parent, one.environment):
-        if other.transition == one.transition:
-            return earlier
-        earlier = other if other.finished else earlier
+        if _number(other.transition) >= number:
+            break
+        earlier = other
     return earlier
+
+
+def is_transition(name: str) -> bool:
+    """Can it be a transition's id? Then it is a plain file name, too."""
+    return bool(_TRANSITION.fullmatch(name)) and not set(name) & set("/\\\0")
+
+
+def _number(transition: str) -> int:
+    digits = transition.partition("-")[0]
+    return int(digits) if digits.isdecimal() and len(digits) < MOST_DIGITS else 0
 
 
 def unfinished(root: Path, environment: str, under_way: str) -> list[Pack]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from reconciler.core.state import State
 from reconciler.drivers.local.durable import replace
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.agreement import key
+from reconciler.evidence.pack.foreign import content, parsed
 from reconciler.wording import describe
 
 FORMAT = 1
+LARGEST = 1 << 25  # bytes: a plan takes a hundred for each step
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ def write(path: Path, environment: str, transition: str, plans: Sequence[dict[st
 def read(path: Path) -> list[dict[str, Any]]:
     """The plans; none of a file that is not there. Raises EvidenceBroken."""
     try:
-        found = json.loads(path.read_bytes())
+        found = parsed(content(path, LARGEST))
         plans: list[dict[str, Any]] = found["plans"]
         return [dict(plan) for plan in plans]
     except FileNotFoundError:
@@ -132,11 +135,17 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Old or new, never something between, also after a power cut. Raises OSError."""
+    """Old or new, never something between, also after a power cut. Raises OSError; then nothing is left of the new one,
+    which would keep room that others need."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.new")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    replace(beside, path)
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        replace(beside, path)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise

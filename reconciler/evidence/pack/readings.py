@@ -15,6 +15,7 @@ from typing import Any
 
 from reconciler.core.reading import GateReading
 from reconciler.errors import EvidenceBroken
+from reconciler.evidence.pack.foreign import seconds
 
 BAD = ("Failed", "Error")
 SILENT = ("Running", "Pending")  # nothing was answered yet
@@ -89,9 +90,9 @@ class Judgements:
     def take(self, said: Mapping[str, Any]) -> None:
         """Raises EvidenceBroken for a record that is none."""
         try:
-            outcome, at = str(said["outcome"]), float(said["at"])
+            outcome, at = str(said["outcome"]), seconds(said["at"])
             gate = self._gates.setdefault(str(said["gate"]), _Gate(at, said))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvidenceBroken(f"a record of a gate cannot be read ({error}): {str(said)[:80]}") from error
         gate.take(said)
         gate.answers[outcome] = gate.answers.get(outcome, 0) + 1

@@ -5,8 +5,8 @@
 `n` counts the requests of one run of a gate's load generator, in the order of sending, so that one which has no record
 is missed. `at` is when it was due, in seconds since 1970, and `latency` the seconds from then to its end. What
 is empty is left out. Beside them: {"life", "at"} when a recorder began, {"unsent", ...} for a number that was not sent
-after all, {"unheard", ...} for one whose end nobody waited for, {"dropped"} for how many could not be written, and
-{"over", "at"} when all of it was recorded.
+after all, {"unheard", ...} for one whose end nobody waited for, {"dropped", "of"} for how many records of which file
+could not be written, and {"over", "at"} when all of it was recorded.
 """
 
 from __future__ import annotations

@@ -5,26 +5,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from reconciler.core.events import Adopted, Began, Ended
 from reconciler.errors import EvidenceBroken, JournalError
 from reconciler.evidence.pack.agreement import Agreement, agree, key
+from reconciler.evidence.pack.foreign import content, parsed
 from reconciler.journal.codec import canonical
 from reconciler.journal.entry import Entry, Row
 from reconciler.wording import describe
 
 NONE: dict[str, Any] = {"steps": []}
+KINDS = (int, str, int, str, str, float, int, str, str, str, str)  # of a row's columns
+LARGEST = 1 << 28  # bytes: a million entries
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """From the entry by which a transition began to that by which it ended, or the last there is."""
+    """From the entry by which a transition began to that by which it ended, or the last there is. `others`: what other
+    environments wrote in between, without which nobody could tell that nothing of this one was left out."""
 
     rows: tuple[Row, ...]
     entries: tuple[Entry, ...]
+    others: tuple[Row, ...] = ()
 
     @property
     def began(self) -> Began:
@@ -57,6 +63,15 @@ def cut(rows: Iterable[Row], transition: str) -> Slice | None:
     return Slice(tuple(kept), tuple(found)) if found else None
 
 
+def between(found: Slice, rows: Iterable[Row]) -> Slice:
+    """With what others wrote. `rows`: of all environments, in order, from any entry before its first."""
+    first, last = found.rows[0], found.rows[-1]
+    if len(found.rows) == last.seq - first.seq + 1:
+        return found
+    within = (row for row in takewhile(lambda row: row.seq < last.seq, rows) if row.seq > first.seq)
+    return replace(found, others=tuple(row for row in within if row.environment != first.environment))
+
+
 def agreement(found: Slice, plans: Sequence[dict[str, Any]]) -> Agreement:
     """With the plan of the beginning, or after a change of policy with the last one, from there on."""
     plan = plans[-1] if plans else NONE
@@ -76,38 +91,46 @@ def lines(found: Slice, plans: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The lines of `steps.jsonl`."""
     plan = plans[-1] if plans else NONE
     pairs = dict(zip((seq for seq, _ in taken(found, plan)), agreement(found, plans).pairs, strict=True))
-    for row, entry in zip(found.rows, found.entries, strict=True):
-        said = {**row._asdict(), "data": json.loads(row.data), "what": describe(entry.event)}
-        if entry.seq in pairs:
-            said["planned"] = pairs[entry.seq]
+    ours = {row.seq: describe(entry.event) for row, entry in zip(found.rows, found.entries, strict=True)}
+    for row in sorted((*found.rows, *found.others)):
+        said: dict[str, Any] = {**row._asdict(), "data": json.loads(row.data)}
+        if row.seq in ours:
+            said["what"] = ours[row.seq]
+        if row.seq in pairs:
+            said["planned"] = pairs[row.seq]
         yield json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 def read(path: Path) -> Slice:
     """Raises EvidenceBroken for a line that is no entry of a journal, whose hash is wrong, or which does not follow."""
-    rows: list[Row] = []
     try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                said = json.loads(line)
-                data = canonical(said["data"])
-                rows.append(Row(**{**{name: said[name] for name in Row._fields}, "data": data}))
+        rows = [_row(line) for line in content(path, LARGEST).splitlines()]
         for number, row in enumerate(rows):
             _check(row, rows[number - 1] if number else None)
-        entries = tuple(row.entry() for row in rows)
+        ours = tuple(row for row in rows if row.environment == rows[0].environment)
+        entries = tuple(row.entry() for row in ours)
     except EvidenceBroken as error:
-        raise EvidenceBroken(f"{path}: {error}") from error
-    except (OSError, KeyError, TypeError, ValueError, JournalError) as error:
+        raise EvidenceBroken(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
+    except (OSError, KeyError, TypeError, ValueError, RecursionError, JournalError) as error:
         raise EvidenceBroken(f"{path}: it cannot be read: {error}") from error
-    if not entries or not isinstance(entries[0].event, Began):
+    if not entries or not isinstance(entries[0].event, Began) or ours[-1] != rows[-1]:
         raise EvidenceBroken(f"{path}: expected the entry by which a transition begins, and those after it")
-    return Slice(tuple(rows), entries)
+    return Slice(ours, entries, tuple(row for row in rows if row.environment != rows[0].environment))
+
+
+def _row(line: bytes) -> Row:
+    said = parsed(line)
+    row = Row(**{**{name: said[name] for name in Row._fields}, "data": canonical(said["data"])})
+    for name, value, kind in zip(Row._fields, row, KINDS, strict=True):
+        if type(value) is not kind:
+            raise EvidenceBroken(f"the {name} of an entry is {str(value)[:40]!r}, expected {kind.__name__}")
+    return row
 
 
 def _check(row: Row, before: Row | None) -> None:
     if row.computed() != row.digest:
         raise EvidenceBroken(f"entry {row.seq} is not what the journal holds: its hash does not match")
-    if before and (row.seq <= before.seq or row.environment != before.environment):
-        raise EvidenceBroken(f"entry {row.seq} does not follow entry {before.seq}")
-    if before and row.seq == before.seq + 1 and row.previous != before.digest:
+    if before and row.seq != before.seq + 1:
+        raise EvidenceBroken(f"entry {row.seq} does not follow entry {before.seq}: one was left out, or moved")
+    if before and row.previous != before.digest:
         raise EvidenceBroken(f"entry {row.seq} is not chained to entry {before.seq}")

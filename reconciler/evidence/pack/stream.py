@@ -14,9 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import EvidenceBroken
+from reconciler.evidence.pack.foreign import opened, parsed
 
 MOST = 4_000  # records in one member
 _GZIP, _CHUNK = 31, 1 << 16  # zlib's sign for gzip's framing; bytes read at once
+_RATIO, _SMALL = 200, 1 << 20  # records shrink to a tenth; bytes of which nobody asks
+_LINE = 1 << 20  # bytes of one record
 _LARGEST = 1 << 26  # bytes of one member's content; those of `Stream` are far smaller
 
 
@@ -107,7 +110,7 @@ def _appended(file: int, data: bytes) -> None:
 def _decompressed(path: Path) -> Iterator[tuple[bytes, int]]:
     """The content of every whole member, and where in the file that member ends."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             yield from _members(iter(lambda: file.read(_CHUNK), b""))
     except FileNotFoundError:
         return
@@ -116,23 +119,26 @@ def _decompressed(path: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def _members(chunks: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
-    unpacker, content, end = zlib.decompressobj(_GZIP), bytearray(), 0
+    unpacker, content, taken, end = zlib.decompressobj(_GZIP), bytearray(), 0, 0
     for chunk in chunks:
         while chunk:
             content += unpacker.decompress(chunk, _LARGEST)
-            if len(content) > _LARGEST or unpacker.unconsumed_tail:
+            taken += len(chunk) - len(unpacker.unused_data)
+            if len(content) > _LARGEST or unpacker.unconsumed_tail or len(content) > _SMALL + _RATIO * taken:
                 raise zlib.error("a member larger than any that was ever written")
             if not unpacker.eof:
                 end += len(chunk)
                 break
             end += len(chunk) - len(unpacker.unused_data)
             yield bytes(content), end
-            chunk, content, unpacker = unpacker.unused_data, bytearray(), zlib.decompressobj(_GZIP)
+            chunk, content, taken, unpacker = unpacker.unused_data, bytearray(), 0, zlib.decompressobj(_GZIP)
 
 
 def _record(path: Path, line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        if len(line) > _LINE:
+            raise ValueError("it is longer than any record")
+        found = parsed(line)
     except ValueError as error:
         raise EvidenceBroken(f"{path}: no line of JSON: {line[:60]!r}") from error
     if not isinstance(found, dict):

@@ -14,6 +14,7 @@ from reconciler.core.model import Slot
 from reconciler.evidence.documents.plain import clock
 from reconciler.evidence.pack.account import Account
 from reconciler.evidence.pack.material import Material
+from reconciler.evidence.pack.watch import gaps
 
 
 class Proof(StrEnum):
@@ -78,8 +79,13 @@ def _missing(material: Material) -> Iterator[str]:
         yield f"of {users.unknown:,} test requests nobody knows what became of them"
     if found.missing or found.unheard:
         yield f"of {found.missing + found.unheard:,} requests there is no record of what became of them"
+    yield from (f"there is more than one record of {one}" for one in found.repeated)
+    yield from (f"the time of {one} is not one of this transition" for one in found.stray)
     if found.dropped:
         yield f"{found.dropped:,} records of requests could not be written"
+    if found.others:
+        yield f"{found.others:,} records of the gateway and of gates could not be written"
+    yield from gaps(material.watch, _removed(material))
     yield from (
         f"nobody measured from {clock(begin)} to {clock(end)} UTC, for {end - begin:.3f} s"
         for begin, end in found.breaks
@@ -88,6 +94,12 @@ def _missing(material: Material) -> Iterator[str]:
         yield f"for {material.served.uncounted:.3f} s it is not on record what the gateway counted"
     if sessions.unknown:
         yield f"{sessions.unknown} of {sessions.opened} sessions were not used again after the switch"
+
+
+def _removed(material: Material) -> frozenset[str] | None:
+    """Gates that were planned, and not in force any more at last; None: there is no plan."""
+    names = [frozenset(gate["name"] for gate in plan["gates"]) for plan in material.plans]
+    return frozenset().union(*names) - names[-1] if names else None
 
 
 def _for(found: Account) -> Iterator[str]:

@@ -109,7 +109,8 @@ PHRASES: Mapping[str, str] = {
     "tile.p95": "Response time, P95",
     "tile.down": "Downtime",
     "tile.sessions": "Sessions kept",
-    "tile.ours": "of the test requests alone: {part} of {all}",
+    "tile.ours": "test requests alone: {part} of {all}",
+    "tile.all": "users' and test requests",
     "tile.noneOfOurs": "no test requests were sent",
     "tile.byOurs": "of test requests",
     "tile.duration": "Duration",
@@ -205,6 +206,9 @@ PHRASES: Mapping[str, str] = {
     "row.snapshot": "Recovery-point snapshot",
     "rollbackNotNeeded": "not needed",
     "rollbackNeeded": "needed, from {at} on ({condition})",
+    "byHand": "by a person with the script, between {begin} and {end}",
+    "byHandUnknown": "unknown: nobody watched when it was done",
+    "noWeight": "none was needed: the new version got no requests",
     "rollbackRehearsed": "from {at} on: this is what was rehearsed",
     "foreseen": "expected: {seconds}",
     "notForeseen": "how long it would take was not foreseen",
@@ -216,13 +220,13 @@ PHRASES: Mapping[str, str] = {
     "noScript": "not in this pack: {names}",
     "snapshot": "stored, read back and verified: {name} ({size})",
     "noSnapshot": "not taken",
-    "noneAsked": "none was asked for",
-    "notReachedBefore": "it ended before",
     "row.trial": "Restore, rehearsed",
     "trial": "put back beside, read and compared: {files} files, {size}; it took {seconds}",
     "trialBefore": "in the last drill: {files} files, {size}; it took {seconds}",
     "firstTrial": "there is no earlier one to compare with",
     "noTrial": "not put back, or not the same",
+    "noneAsked": "none was asked for",
+    "notReachedBefore": "it ended before",
     # evidence
     "row.log": "Switch log",
     "row.dashboard": "Dashboard picture",
@@ -261,4 +265,4 @@ def _reason(text: str) -> str:
     return text
 
 
-ENGLISH = Language("en", "English", PHRASES, _reason, UTC, "UTC")
+ENGLISH = Language("en", "English", PHRASES, _reason, _reason, UTC, "UTC")

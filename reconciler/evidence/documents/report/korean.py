@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from reconciler.evidence.documents.plain import SEOUL
+from reconciler.evidence.documents.report.korean_steps import korean
 from reconciler.evidence.documents.report.said import Language
 
 PHRASES: Mapping[str, str] = {
@@ -110,6 +111,7 @@ PHRASES: Mapping[str, str] = {
     "tile.down": "중단 시간",
     "tile.sessions": "세션 유지율",
     "tile.ours": "시험 요청만: {part} / {all}건",
+    "tile.all": "사용자 요청과 시험 요청",
     "tile.noneOfOurs": "시험 요청을 보내지 않음",
     "tile.byOurs": "시험 요청 기준",
     "tile.duration": "소요 시간",
@@ -205,6 +207,9 @@ PHRASES: Mapping[str, str] = {
     "row.snapshot": "복구 시점 스냅샷",
     "rollbackNotNeeded": "필요하지 않았음",
     "rollbackNeeded": "{at}에 롤백 시작 ({condition})",
+    "byHand": "{begin}과 {end} 사이에 담당자가 스크립트로 수행",
+    "byHandUnknown": "알 수 없음: 수행 당시 측정이 없었음",
+    "noWeight": "필요 없음: 신규 버전에 요청이 배정되지 않음",
     "rollbackRehearsed": "{at}에 시작: 훈련 항목",
     "foreseen": "예상 시간 {seconds}",
     "notForeseen": "예상 시간이 산출되지 않음",
@@ -216,13 +221,13 @@ PHRASES: Mapping[str, str] = {
     "noScript": "본 증적 자료에 없음: {names}",
     "snapshot": "저장 후 다시 읽어 검증 완료: {name} ({size})",
     "noSnapshot": "생성되지 않음",
-    "noneAsked": "설정되지 않음",
-    "notReachedBefore": "해당 단계에 이르기 전에 종료됨",
     "row.trial": "복원 훈련",
     "trial": "별도 위치에 복원한 뒤 다시 읽어 대조 완료: 파일 {files}개, {size}, 소요 시간 {seconds}",
     "trialBefore": "직전 훈련: 파일 {files}개, {size}, 소요 시간 {seconds}",
     "firstTrial": "비교할 이전 기록이 없음",
     "noTrial": "복원되지 않았거나 원본과 일치하지 않음",
+    "noneAsked": "설정되지 않음",
+    "notReachedBefore": "해당 단계에 이르기 전에 종료됨",
     # evidence
     "row.log": "전환 로그",
     "row.dashboard": "대시보드 이미지",
@@ -258,8 +263,8 @@ PHRASES: Mapping[str, str] = {
 
 # The verdict's own sentences; one that is not among them is told as it is.
 REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), korean)
-    for pattern, korean in (
+    (re.compile(pattern), words)
+    for pattern, words in (
         (
             r"(\S+) of (\S+) test requests failed, over (\S+) s",
             r"시험 요청 \2건 중 \1건이 실패했으며 실패 구간은 \3초입니다",
@@ -289,6 +294,33 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"for (\S+) s it is not on record what the gateway counted",
             r"\1초 동안 게이트웨이 집계 기록이 없습니다",
         ),
+        (
+            r"no test request was sent for (\S+) s of the switch, more than the (\S+) s that are allowed",
+            r"전환 중 \1초 동안 시험 요청을 보내지 않았습니다 (허용 \2초)",
+        ),
+        (
+            r"the gateway was not read for (\S+) s of the switch, more than the (\S+) s that are allowed",
+            r"전환 중 \1초 동안 게이트웨이를 읽지 못했습니다 (허용 \2초)",
+        ),
+        (r"the gateway did not say how many requests it counted", "게이트웨이가 집계한 요청 수를 알 수 없습니다"),
+        (
+            r"the gateway counted (\S+) requests, though (\S+) test requests went through it",
+            r"시험 요청 \2건이 게이트웨이를 통과했으나 집계는 \1건입니다",
+        ),
+        (
+            r"there is no plan: nobody can say whether what was done is what was to be done",
+            "계획이 없어 계획대로 수행되었는지 알 수 없습니다",
+        ),
+        (
+            r"gate (\S+), which measured what users get, was taken out under way",
+            r"사용자 경로를 측정하던 게이트 \1이(가) 전환 중에 제거되었습니다",
+        ),
+        (
+            r"(\S+) records of the gateway and of gates could not be written",
+            r"게이트웨이와 게이트의 기록 \1건을 저장하지 못했습니다",
+        ),
+        (r"there is more than one record of (.+)", r"기록이 둘 이상인 요청이 있습니다: \1"),
+        (r"the time of (.+) is not one of this transition", r"전환 시간을 벗어난 요청이 있습니다: \1"),
         (r"the recording was cut off before the end", "전환이 끝나기 전에 기록이 중단되었습니다"),
         (
             r"nobody measured from (\S+) to (\S+) UTC, for (\S+) s",
@@ -317,10 +349,10 @@ def _in_seoul(clock: re.Match[str]) -> str:
 
 
 def _reason(text: str) -> str:
-    for pattern, korean in REASONS:
+    for pattern, words in REASONS:
         if found := pattern.fullmatch(text):
-            return _CLOCK.sub(_in_seoul, found.expand(korean))
+            return _CLOCK.sub(_in_seoul, found.expand(words))
     return text
 
 
-KOREAN = Language("ko", "한국어", PHRASES, _reason, SEOUL, "KST")
+KOREAN = Language("ko", "한국어", PHRASES, _reason, korean, SEOUL, "KST")

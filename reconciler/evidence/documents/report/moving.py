@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 from reconciler.core.model import Slot
-from reconciler.drivers.thresholds import Threshold, Unit, threshold
+from reconciler.evidence.documents.limits import slowest_allowed
 from reconciler.evidence.documents.measured import turned_back
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
-from reconciler.evidence.documents.report.said import Moment, Text, lasting, said
+from reconciler.evidence.documents.report.said import Moment, Ours, Text, lasting, said
 from reconciler.evidence.pack.account import Account, Totals
 from reconciler.evidence.pack.material import Material
 
-_P95 = re.compile(r"p95 *(<=? *[0-9.]+ *(?:ms|s|m|h))")
 NONE = "0"
 
 
@@ -84,27 +80,13 @@ def _clean(users: Totals, found: Account) -> Result:
 
 def _slowest(material: Material) -> Row:
     item, users, limit = said("row.p95"), material.account.users, slowest_allowed(material)
-    shown: Text = limit.text if limit else ""
+    shown: Text = Ours(limit.text) if limit else ""
     if users is None or users.p95 is None:
         return Row(item, said("nothingAnswered"), Result.NOT_MEASURED, shown)
     rest = said("percentiles", p50=lasting(users.p50), p99=lasting(users.p99), slowest=lasting(users.slowest))
     if limit is None:
         return Row(item, lasting(users.p95), Result.NOTED, said("noLimit"), rest)
     return Row(item, lasting(users.p95), Result.PASS if limit.holds(users.p95) else Result.FAIL, shown, rest)
-
-
-def slowest_allowed(material: Material) -> Threshold | None:
-    """The strictest of those that the gates held it against."""
-    found = [match[1] for gate in material.gates for match in _P95.finditer(gate.limit)]
-    return min(_thresholds(found), key=lambda one: one.value, default=None)
-
-
-def _thresholds(texts: list[str]) -> Iterator[Threshold]:
-    for text in texts:
-        try:
-            yield threshold(text, Unit.SECONDS)
-        except ValueError:
-            continue  # no limit of ours
 
 
 def _gap(found: Account) -> Row:
