@@ -35,6 +35,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"status (\d+) instead of (\d+)", r"상태 코드 \1 (기대값 \2)"),
     (r"exit code (\d+)", r"종료 코드 \1"),
     (r"errors <= (\d+), p95 <= (\S+)", r"오류 \1건 이하, P95 \2 이하"),
+    (r"(\d+) errors?", r"오류 \1건"),
+    (r"(\d+) errors?, (\d+) warnings?", r"오류 \1건, 경고 \2건"),
+    (r"(\d+) errors?, (\d+) warnings? \(informational\)", r"오류 \1건, 경고 \2건(참고)"),
+    (r"(\d+(?:\.\d+)?) s", r"\1초"),
     (r"<= (\S+)", r"\1 이하"),
     (r">= (.+)", r"\1 이상"),
 )

@@ -101,7 +101,7 @@ class Gates:
             result = Result.NOT_REACHED  # nobody waited for it any more
         value: Text = Ours(printable(found.value)) if found.value else said("noValue")
         if peak and found.highest:
-            value = said("highest", value=found.highest)
+            value = said("highest", value=Ours(found.highest))
             result = Result.FAIL if _beyond(found) else result
         return Row(item, value, result, Ours(printable(found.limit)), (*self._doubts(name, found), _reason(found)))
 
