@@ -80,17 +80,21 @@ def show(config: str | None, which: str, output: str) -> int:
 @click.argument("which")
 @click.pass_obj
 def open_(config: str | None, which: str) -> int:
-    """Show the report in the browser; without a screen, say where it lies."""
+    """Show the report in the browser; without a screen, say where it lies. The pack is checked first: exit code 1, and
+    what is wrong, where it does not hold; it is shown all the same."""
     with _packs(config, which) as found:
-        report = found[-1].file(REPORT)
+        pack = found[-1]
+        report = pack.file(REPORT)
         if not report.is_file():
             raise EvidenceBroken(f"{report}: it is not there: the pack is unfinished, or it was changed")
+        checked = verify(pack)
         if Path(which).is_file() and Path(which).name != MANIFEST:  # what was unpacked is gone before anybody sees it
             kept = Path(mkdtemp(prefix="report-")) / REPORT
             report = Path(shutil.copyfile(report, kept))
+    _say_verified(pack, checked)
     if not (on_terminal() and webbrowser.open(report.absolute().as_uri())):
-        say(str(report))
-    return IN_SYNC
+        say(f"no browser here; the report is at {report}: copy it to a machine that has one")
+    return ERROR if checked.findings else IN_SYNC
 
 
 @command.command("export")
@@ -226,7 +230,8 @@ def _lines(pack: Pack, body: dict[str, Any]) -> list[str]:
     proof = paint(verdict["zero_downtime"], COLOURS.get(verdict["zero_downtime"]))
     lines = [f"{paint(pack.environment, bold=True)}  {pack.transition}  {_ended(verdict)}  zero downtime: {proof}"]
     lines += [f"  {reason}" for reason in verdict["reasons"]]
-    lines += [f"  {pack.folder}", *(f"    {name}  {each['bytes']:,} bytes" for name, each in body["files"].items())]
+    files = {**body["files"], MANIFEST: manifest.digest(pack.file(MANIFEST))}
+    lines += [f"  {pack.folder}", *(f"    {name}  {each['bytes']:,} bytes" for name, each in files.items())]
     return lines
 
 

@@ -23,6 +23,8 @@ from reconciler.core.events import (
 from reconciler.core.model import Slot
 from reconciler.core.steps import Result, Route
 
+BY_HAND = "MovedByHand"  # the condition of a way back that a person took with the transition's script
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -63,8 +65,8 @@ class Safety:
                 self._asked = None
             case HoldBegan() if self._weight:
                 self._bad = self._bad or now
-            case RollbackBegan(ends):
-                self._turn(ends, now)
+            case RollbackBegan(ends, condition):
+                self._turn(ends, now, by_hand=condition == BY_HAND)
             case Ended() | Adopted():
                 return self._end(now)
         return self._reached(now) if self._back and not self._weight else None
@@ -90,10 +92,12 @@ class Safety:
         elif verb is Verb.RESUME and not self._back:  # whatever was found, a person says that it is over
             self._bad = self._asked = None
 
-    def _turn(self, ends: Phase, now: Found) -> None:
-        """Without weight there is nothing to make safe; superseded is not bad."""
+    def _turn(self, ends: Phase, now: Found, *, by_hand: bool) -> None:
+        """Without weight there is nothing to make safe; superseded is not bad. Who went back by hand while nobody
+        watched knows since when it was bad; we do not, if it was not found before."""
         asked = self._asked if ends is Phase.ABORTED else None
-        self._bad = (self._bad or asked or now) if self._weight and ends is not Phase.SUPERSEDED else None
+        found = self._bad or asked or (None if by_hand else now)
+        self._bad = found if self._weight and ends is not Phase.SUPERSEDED else None
         self._back, self._asked = True, None
 
     def _end(self, now: Found) -> float | None:

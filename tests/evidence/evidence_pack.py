@@ -257,7 +257,8 @@ class Run:
         for number, (after, actor, event) in enumerate(self._with_tally()):
             at = datetime.fromtimestamp(self.begin + after, UTC).isoformat(timespec="milliseconds")
             previous = found[-1].digest if found else GENESIS
-            said = {"actor": actor, "at": at, "elapsed": 1.0, "generation": 3, "previous": previous}
+            elapsed = round(after - (self.events[number - 1][0] if number else 0.0), 3)
+            said = {"actor": actor, "at": at, "elapsed": max(0.0, elapsed), "generation": 3, "previous": previous}
             found.append(seal(start + number, "production", event, **said))
         return found
 

@@ -76,6 +76,12 @@ def test_a_rehearsed_restore_is_neither_too() -> None:
     assert (found.switches, found.rollbacks, found.aborted, found.to_safety.count) == (0, 0, 0, 0)
 
 
+def test_a_way_back_by_hand_that_nobody_watched_has_no_time_to_safety() -> None:
+    back = RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", "somebody moved all traffic back", hold=True)
+    found = figures(BEGAN, *UP, 30.0, back, Ended(Phase.ROLLED_BACK))
+    assert (found.rollbacks, found.to_safety.count) == (1, 0)
+
+
 def told(entries: list[Entry], kpi: Kpi | None = None, now: datetime | None = None) -> dict[tuple[str, str], Figures]:
     kpi = kpi or Kpi()
     for one in entries:

@@ -60,7 +60,7 @@ def test_our_own_requests_stand_beside_it_under_their_own_name(tmp_path: Path) -
     assert (users.failed, material.served.failed) == (8, 9)
     tile = read(material).tiles["Failed requests"]
     assert tile.startswith("9 of ")
-    assert tile.endswith(f"of the test requests alone: 8 of {users.sent:,}")
+    assert tile.endswith(f"test requests alone: 8 of {users.sent:,}")
 
 
 class TestWhereTheLoopWasKilled:
@@ -93,6 +93,13 @@ class TestWhereTheLoopWasKilled:
         material = run.material(tmp_path)
         assert read(material).tiles["Failed requests"].startswith("at least 3 ")
         assert verdict(material).zero_downtime is Proof.REFUTED
+
+    def test_when_it_was_moved_by_hand_is_known_only_to_within_the_gap(self, material: Material) -> None:
+        page = read(material)
+        between = "by a person with the script, between 04:31:02.050 UTC and 04:31:45.050 UTC"
+        assert page.lines["Rollback"].value.startswith(between)
+        assert page.lines["Time to safety"].value.startswith("unknown: nobody watched when it was done")
+        assert kpi(material).to_safety.count == 0
 
     def test_in_korean_the_time_is_that_of_seoul(self, material: Material) -> None:
         assert "13:31:07.771부터 13:31:48.050까지(KST)" in read(material, "ko").verdict

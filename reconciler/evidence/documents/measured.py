@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from reconciler.core.events import (
-    Applied,
     Event,
-    Intended,
+    GenerationTaken,
     LetGo,
+    MovedByHand,
     Phase,
     RestoreTried,
     RollbackBegan,
@@ -16,10 +17,10 @@ from reconciler.core.events import (
     SoakBegan,
     StepPassed,
 )
-from reconciler.core.steps import Result, Route
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.served import GRAIN
+from reconciler.evidence.safety import Safety
 from reconciler.journal.entry import Entry
 
 OFTEN = 1.0  # seconds between two records of a gateway that stands as it stood
@@ -43,18 +44,24 @@ def soaked(entries: Sequence[Entry]) -> float | None:
 
 
 def to_safety(entries: Sequence[Entry]) -> float | None:
-    """Seconds from the decision to go back until the newcomer's weight was read back as 0; None: it never was."""
-    began = next((moment(entry.at) for entry in entries if isinstance(entry.event, RollbackBegan)), None)
-    if began is None:
-        return None
-    route: Route | None = None
+    """Seconds as `reconcile kpi` counts them, from when it was found bad; None: it is not on record, or no time was
+    needed, as the newcomer had no weight."""
+    safety = Safety()
     for entry in entries:
-        event = entry.event
-        if isinstance(event, Intended):
-            route = event.act if isinstance(event.act, Route) else None
-        elif isinstance(event, Applied) and event.result is Result.DONE and route and moment(entry.at) >= began:
-            return moment(entry.at) - began
+        took = safety.after(entry.event, datetime.fromisoformat(entry.at), entry.elapsed)
+        if took is not None:
+            return took
     return None
+
+
+def by_hand(entries: Sequence[Entry]) -> tuple[float, float] | None:
+    """Between which moments a person went back with the script: what was on record last before the loop that found it
+    began, and when it was found. Seconds since 1970."""
+    moved = next((n for n, one in enumerate(entries) if isinstance(one.event, MovedByHand)), None)
+    if not moved:
+        return None
+    before = [one for one in entries[:moved] if not isinstance(one.event, GenerationTaken)]
+    return moment(before[-1].at), moment(entries[moved].at)
 
 
 def rollback(entries: Sequence[Entry]) -> tuple[float, RollbackBegan] | None:

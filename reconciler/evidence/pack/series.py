@@ -59,6 +59,7 @@ class Served:
 
     seconds: float = 0.0
     requests: Counter[str] = field(default_factory=Counter)  # by slot
+    failed: int = 0  # of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Gatherer:
             served = self._served.setdefault(number, Served())
             served.seconds += at - before
             served.requests.update({slot: by["requests"] for slot, by in risen.items()})
+            served.failed += sum(max(by["errors"], by["refused"]) for by in risen.values())
 
     def answer(self, record: Mapping[str, Any]) -> None:
         """Of a gate."""

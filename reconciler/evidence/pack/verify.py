@@ -91,10 +91,14 @@ def _files(pack: Pack, body: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(name, _bare(error, pack, name))
             continue
         if found != written:
-            yield Finding(name, f"it is not what was written: {found['bytes']} bytes, SHA-256 {found['sha256'][:16]}")
+            yield Finding(name, f"it is not what was written: expected {_size(written)}, found {_size(found)}")
     known = {*body["files"], MANIFEST}
     for name in sorted(islice((path.name for path in pack.folder.iterdir() if path.name not in known), MOST)):
         yield Finding(name, "it does not belong to the pack")
+
+
+def _size(found: Mapping[str, Any]) -> str:
+    return f"{found['bytes']:,} bytes with SHA-256 {found['sha256'][:16]}..."
 
 
 def _follows(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
@@ -105,13 +109,17 @@ def _follows(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(MANIFEST, f"its figures of {name} do not follow from the raw files")
     if json.loads(json.dumps(asdict(verdict(material)))) != body["verdict"]:
         yield Finding(MANIFEST, "its verdict does not follow from the raw files")
+    yield from _linked(material, body)
+    if body["reconciler"] == version("slot-reconciler"):
+        yield from _documents(material, body)
+
+
+def _linked(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
     first, last = material.steps.rows[0], material.steps.rows[-1]
     if (first.seq, last.seq, last.digest) != tuple(body["journal"][key] for key in ("first", "last", "digest")):
         yield Finding(MANIFEST, "the entries of the journal that it names are not those of steps.jsonl")
     if (material.environment, material.transition) != (body["environment"], body["transition"]):
         yield Finding(MANIFEST, f"steps.jsonl is of {material.environment}/{material.transition}")
-    if body["reconciler"] == version("slot-reconciler"):
-        yield from _documents(material, body)
 
 
 def _documents(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from reconciler.evidence.access import moment
 from reconciler.evidence.documents.measured import rehearsed, rollback, span
 from reconciler.evidence.documents.picture.marks import Mark, marks
 from reconciler.evidence.documents.picture.panels import PANELS
@@ -78,21 +79,29 @@ def _latin(text: str, longest: int) -> str:
 
 
 def _panels(figure: Figure, material: Material) -> None:
-    spans = [material.whole, material.near] if closer(material) else [material.whole]
-    grid = figure.subplots(len(PANELS), len(spans), squeeze=False, sharex="col", sharey="row")
+    twice = closer(material) and len(material.shifts) > 1
+    spans = [material.whole, material.near] if twice else [material.whole]
+    panels = [panel for panel in PANELS if panel.shown(material)] or list(PANELS[:1])
+    grid = figure.subplots(len(panels), len(spans), squeeze=False, sharex="col", sharey="row")
+    missing = ", ".join(panel.name.partition(",")[0] for panel in PANELS if panel not in panels)
+    if missing:
+        figure.text(0.06, 0.012, f"not measured: {missing}", fontsize=8, color="#5b6875")
     figure.subplots_adjust(left=0.06, right=0.97, top=0.865, bottom=0.045, hspace=0.34, wspace=0.06)
     found = sorted(marks(material))
-    for axes, panel in zip(grid, PANELS, strict=True):
+    for axes, panel in zip(grid, panels, strict=True):
         for one, series in zip(axes, spans, strict=True):
             panel.draw(one, material, series)
             _lines(one, found)
+            _after(one, material, series)
+            if panel is panels[0]:
+                _unwatched(one, material, series)
         axes[0].set_ylabel(panel.name)
         axes[0].set_ylim(0, panel.top or None)
-        _legend(axes, 1.28 if panel is PANELS[0] else 1.0)
+        _legend(axes, 1.0 + 0.06 * len(panels) if panel is panels[0] else 1.0)
     for column, (series, name) in enumerate(
         zip(spans, ("whole transition", "around the changes of weight"), strict=False)
     ):
-        _above(grid[0][column], series, found, name)
+        _above(grid[0][column], series, found, name, len(panels), len(spans))
         _time(grid[-1][column], series)
 
 
@@ -107,32 +116,53 @@ def _legend(axes: Sequence[Axes], height: float) -> None:
         axes[-1].legend(found.values(), found.keys(), ncols=len(found), frameon=False, fontsize=8, **place)
 
 
+def _after(axes: Axes, material: Material, series: Series) -> None:
+    """Shaded: what came after the end is no part of the transition."""
+    ended = moment(material.steps.entries[-1].at)
+    if material.steps.ended and series.begin <= ended < series.end:
+        axes.axvspan(ended, series.end, color="#d5dce3", alpha=0.35, linewidth=0, zorder=0)
+    for begin, end in material.account.breaks:
+        axes.axvspan(begin, min(end, series.end), facecolor="none", edgecolor="#d9b56b", hatch="//", linewidth=0)
+
+
+def _unwatched(axes: Axes, material: Material, series: Series) -> None:
+    """Said once, where there is room for it."""
+    for begin, end in material.account.breaks:
+        if (end - begin) * 6 > series.end - series.begin:
+            middle, look = (
+                (begin + min(end, series.end)) / 2,
+                {"boxstyle": "round", "facecolor": "white", "linewidth": 0},
+            )
+            axes.text(middle, 50, "nobody measured", ha="center", va="center", color="#9a6700", bbox=look)
+
+
 def _lines(axes: Axes, found: Sequence[Mark]) -> None:
     for mark in found:
         colour, width = ("#b3261e", 1.6) if mark.grave else ("#8a96a3", 0.8)
         axes.axvline(mark.at, color=colour, linewidth=width, linestyle=(0, (4, 3)), zorder=1)
 
 
-def _above(axes: Axes, series: Series, found: Sequence[Mark], name: str) -> None:
+def _above(axes: Axes, series: Series, found: Sequence[Mark], name: str, rows: int, columns: int) -> None:
     """The marks' names, in rows where they stand close; a grave one comes first, and what finds no room is left out."""
     length = max(series.end - series.begin, 1e-3)
     taken: list[tuple[int, float, float]] = []
     for mark in sorted(found, key=lambda one: (not one.grave, one.at)):
         if series.begin <= mark.at <= series.end:
-            _name(axes, mark, (mark.at - series.begin) / length, taken)
+            _name(axes, mark, (mark.at - series.begin) / length, taken, (rows, columns))
     axes.set_title(name, loc="left", fontsize=10, fontweight="bold", color="#3b4753", pad=38)
 
 
-def _name(axes: Axes, mark: Mark, share: float, taken: list[tuple[int, float, float]]) -> None:
-    """`taken`: row, begin and end of what is written already, in shares of the panel's width."""
-    length = LETTER * (len(mark.name) + 1) * (1 if len(axes.figure.axes) > len(PANELS) else 0.5)
+def _name(axes: Axes, mark: Mark, share: float, taken: list[tuple[int, float, float]], grid: tuple[int, int]) -> None:
+    """`taken`: row, begin and end of what is written already, in shares of the panel's width. `grid`: rows and columns
+    of panels."""
+    length = LETTER * (len(mark.name) + 2) * (1 if grid[1] > 1 else 0.5)
     right = share + length > 1
-    begin, end = (share - length, share) if right else (share, share + length)
+    begin, end = (share - length, share + LETTER) if right else (share - LETTER, share + length)
     for row in range(1, ROWS + 1):
         if all(row != other or end <= first or begin >= last for other, first, last in taken):
             taken.append((row, begin, end))
             colour = "#b3261e" if mark.grave else "#3b4753"
-            place = (share, 1.04 + 0.12 * (row - 1))
+            place = (share, 1 + 0.2 * grid[0] * (0.04 + 0.12 * (row - 1)))
             side = "right" if right else "left"
             axes.annotate(mark.name, place, xycoords="axes fraction", fontsize=8, color=colour, ha=side)
             return

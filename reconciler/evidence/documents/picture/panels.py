@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.core.model import Slot
+from reconciler.drivers.sampled import USERS
 from reconciler.drivers.thresholds import Unit, threshold
+from reconciler.evidence.documents.limits import slowest_allowed
+from reconciler.evidence.documents.measured import known_until
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.requests import Outcome
 from reconciler.evidence.pack.series import Series
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 Draw = Callable[["Axes", Material, Series], None]
 
 COLOURS = {"blue": "#3b76b8", "green": "#3d9a5f"}
+FAR = 6  # times the highest value: a limit beyond that is not drawn
+LOOKED = 2.2  # seconds between two looks at a gateway at most, while somebody looks
 RED, GREY, AMBER = "#b3261e", "#8a96a3", "#b07800"
 
 
@@ -29,7 +34,7 @@ def weights(axes: Axes, material: Material, _series: Series) -> None:
         return
     newcomer = material.steps.began.newcomer.slot
     values = [one.blue if newcomer is Slot.BLUE else one.green for one in read]
-    times = [*(one.at for one in read), max(material.traffic.last or 0.0, read[-1].at)]
+    times = [*(one.at for one in read), max(known_until(material), read[-1].at)]
     line, top = [*values, values[-1]], [100] * len(times)
     for slot, low, high in ((newcomer, [0] * len(times), line), (newcomer.other, line, top)):
         axes.fill_between(times, low, high, step="post", color=COLOURS[slot], alpha=0.55, linewidth=0, label=str(slot))
@@ -49,16 +54,28 @@ def requests(axes: Axes, material: Material, series: Series) -> None:
 
 
 def _failed(axes: Axes, material: Material, series: Series) -> None:
-    """On all roads: a failure by the forced road is a failure of the newcomer."""
-    found = sorted(series.buckets.items())
-    failed = {n: sum(one.get(Outcome.FAILED, 0) for one in (b.users, b.others)) for n, b in found}
-    bad = [(series.middle(number), count / series.covered(number)) for number, count in failed.items() if count]
+    """What users may have met is red: as the gateway counted it, and of our own on the same road. What failed on the
+    forced road met nobody."""
+    counted = {number: one.failed for number, one in sorted(series.served.items()) if one.failed}
+    ours = {number: one.users.get(Outcome.FAILED, 0) for number, one in sorted(series.buckets.items())}
+    others = {number: one.others.get(Outcome.FAILED, 0) for number, one in sorted(series.buckets.items())}
+    met = {number: max(counted.get(number, 0), ours.get(number, 0)) for number in sorted({*counted, *ours})}
+    roads = material.account.roads
+    forced = sum(road.failed for name, road in roads.items() if name != USERS)
+    users = max(material.served.failed, material.account.users.failed if material.account.users else 0)
+    _bars(axes, series, others, GREY, f"failed on the forced road, where no user is: {forced:,}")
+    _bars(axes, series, met, RED, f"failed on the users' road: {users:,}", shade=True)
+
+
+def _bars(
+    axes: Axes, series: Series, counts: Mapping[int, int], colour: str, name: str, *, shade: bool = False
+) -> None:
+    bad = [(series.middle(number), count / series.covered(number)) for number, count in counts.items() if count]
+    for at, _ in bad if shade else ():
+        axes.axvspan(at - series.width / 2, at + series.width / 2, color=colour, alpha=0.15, linewidth=0)
     if bad:
-        for at, _ in bad:
-            axes.axvspan(at - series.width / 2, at + series.width / 2, color=RED, alpha=0.15, linewidth=0)
         heights = [height for _, height in bad]
-        every = sum(road.failed for road in material.account.roads.values())
-        axes.bar([at for at, _ in bad], heights, width=series.width, color=RED, label=f"failed: {every:,}", zorder=3)
+        axes.bar([at for at, _ in bad], heights, width=series.width, color=colour, label=name, zorder=3)
 
 
 def _counted(axes: Axes, series: Series) -> None:
@@ -68,7 +85,7 @@ def _counted(axes: Axes, series: Series) -> None:
         _line(axes, series, line, COLOURS[slot], f"all requests, by {slot}")
 
 
-def latency(axes: Axes, _material: Material, series: Series) -> None:
+def latency(axes: Axes, material: Material, series: Series) -> None:
     """Seconds, of what was answered well on the users' road."""
     found = {number: bucket for number, bucket in sorted(series.buckets.items()) if bucket.latencies}
     if not found:
@@ -76,6 +93,13 @@ def latency(axes: Axes, _material: Material, series: Series) -> None:
         return
     for share, name, colour in ((0.5, "P50", "#9db7d6"), (0.95, "P95", "#2b5c9e"), (0.99, "P99", "#7a4b9e")):
         _line(axes, series, list(_quantiles(series, share)), colour, name, width=1.6 if share == 0.95 else 1.0)
+    limit = slowest_allowed(material)
+    if limit is None:
+        return
+    if limit.value <= FAR * max(bucket.quantile(0.99) or 0.0 for bucket in found.values()):
+        _limit(axes, f"P95 {limit.text}", limit.value)
+    else:  # drawn, it would press everything else flat
+        axes.plot([], [], color=AMBER, linestyle=(0, (6, 3)), label=f"limit P95 {limit.text}: far above")
 
 
 def _quantiles(series: Series, share: float) -> Iterator[tuple[int, float]]:
@@ -84,10 +108,15 @@ def _quantiles(series: Series, share: float) -> Iterator[tuple[int, float]]:
             yield number, found
 
 
+def _delays(material: Material) -> dict[str, Mapping[int, float]]:
+    """By gate."""
+    names = [str(gate["name"]) for plan in material.plans for gate in plan["gates"] if gate["kind"] == "queue-delay"]
+    return {name: material.whole.values[name] for name in dict.fromkeys(names) if material.whole.values.get(name)}
+
+
 def queue(axes: Axes, material: Material, series: Series) -> None:
     """As the gates measured it, in their own unit; and their limits."""
-    names = [str(gate["name"]) for plan in material.plans for gate in plan["gates"] if gate["kind"] == "queue-delay"]
-    told = {name: material.whole.values[name] for name in dict.fromkeys(names) if material.whole.values.get(name)}
+    told = _delays(material)
     if not told:
         _nothing(axes, "no gate measured a queue's delay")
         return
@@ -95,15 +124,14 @@ def queue(axes: Axes, material: Material, series: Series) -> None:
         line = sorted(series.values.get(name, {}).items())
         _line(axes, series, line, ("#8a5a00", "#5a6e00", "#6e2f5a")[number % 3], _short(name), width=1.6)
     for limit in {one.limit for one in material.gates if one.gate in told}:
-        _limit(axes, limit)
+        try:
+            _limit(axes, limit, threshold(limit, *Unit).value)
+        except ValueError:
+            continue  # no limit of ours
 
 
-def _limit(axes: Axes, text: str) -> None:
-    try:
-        found = threshold(text, *Unit)
-    except ValueError:
-        return
-    axes.axhline(found.value, color=AMBER, linestyle=(0, (6, 3)), linewidth=1.2, label=f"limit {text}")
+def _limit(axes: Axes, text: str, value: float) -> None:
+    axes.axhline(value, color=AMBER, linestyle=(0, (6, 3)), linewidth=1.2, label=f"limit {text}")
 
 
 def sessions(axes: Axes, material: Material, series: Series) -> None:
@@ -125,17 +153,20 @@ def sessions(axes: Axes, material: Material, series: Series) -> None:
 
 
 class Panel(NamedTuple):
+    """`shown`: is there anything to draw, in the whole transition? Else the picture says so in a line below."""
+
     name: str
     draw: Draw
+    shown: Callable[[Material], bool]
     top: float | None = None  # None: as high as what is drawn
 
 
 PANELS = (
-    Panel("share of traffic, %", weights, 100.0),
-    Panel("requests / s", requests),
-    Panel("latency, s", latency),
-    Panel("queue delay, s", queue),
-    Panel("sessions", sessions),
+    Panel("share of traffic, %", weights, lambda material: bool(material.traffic.weights), 100.0),
+    Panel("requests / s", requests, lambda material: bool(material.whole.buckets or material.whole.served)),
+    Panel("latency, s", latency, lambda material: any(one.latencies for one in material.whole.buckets.values())),
+    Panel("queue delay, s", queue, lambda material: bool(_delays(material))),
+    Panel("sessions", sessions, lambda material: bool(material.whole.sessions)),
 )
 
 
@@ -146,7 +177,7 @@ def _line(
     times: list[float] = []
     values: list[float] = []
     for number, value in found:
-        if times and series.middle(number) - times[-1] > 1.5 * series.width * _stride(found):
+        if times and series.middle(number) - times[-1] > max(LOOKED, 1.5 * series.width * _stride(found)):
             times.append(series.middle(number))
             values.append(float("nan"))
         times.append(series.middle(number))
@@ -170,4 +201,3 @@ def _nothing(axes: Axes, why: str) -> None:
     axes.text(
         0.5, 0.5, f"not measured: {why}", transform=axes.transAxes, ha="center", va="center", color=AMBER, fontsize=10
     )
-    axes.set_yticks([])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.core.model import DrillKind
 from reconciler.core.reading import Trial
-from reconciler.evidence.documents.measured import rehearsed, rollback, snapshots, to_safety, trials
+from reconciler.evidence.documents.measured import by_hand, rehearsed, rollback, snapshots, to_safety, trials
 from reconciler.evidence.documents.plain import count, printable, size
 from reconciler.evidence.documents.report.lines import Result, Row, Section
 from reconciler.evidence.documents.report.said import Moment, Text, lasting, said
@@ -29,8 +29,14 @@ def _needed(material: Material) -> Row:
     at, event = found
     if rehearsed(event):
         return Row(said("row.rollback"), said("rollbackRehearsed", at=Moment(at)), Result.NOTED)
+    if hand := by_hand(material.steps.entries):
+        return Row(said("row.rollback"), _moments(hand), Result.NOTED, note=printable(event.reason))
     value = said("rollbackNeeded", at=Moment(at), condition=printable(event.condition))
     return Row(said("row.rollback"), value, Result.NOTED, note=printable(event.reason))
+
+
+def _moments(hand: tuple[float, float]) -> Text:
+    return said("byHand", begin=Moment(hand[0]), end=Moment(hand[1]))
 
 
 def _safety(material: Material) -> Row:
@@ -39,6 +45,10 @@ def _safety(material: Material) -> Row:
     if rollback(material.steps.entries) is None or material.steps.began.drill is DrillKind.RESTORE:
         return Row(item, said("rollbackNotNeeded"), Result.NOTED, note=note)
     took = to_safety(material.steps.entries)
+    if took is None and (hand := by_hand(material.steps.entries)):
+        return Row(item, said("byHandUnknown"), Result.NOTED, note=_moments(hand))
+    if took is None and not material.shifts:
+        return Row(item, said("noWeight"), Result.NOTED, note=note)
     if took is None:
         return Row(item, said("notSafe"), Result.NOT_MEASURED, note=note)
     return Row(item, lasting(took), Result.PASS, note=note)

@@ -64,7 +64,8 @@ def _after(material: Material, frame: _Frame, words: Words) -> str:
     if material.steps.ended is None or not frame.begin <= ended < frame.end:
         return ""
     x, width = frame.x(ended), frame.x(frame.end) - frame.x(ended)
-    shade = f'<rect x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{HEIGHT - TOP - BOTTOM}" fill="{PALE}"/>'
+    box = f'x="{x:.1f}" y="{TOP}" width="{width:.1f}" height="{HEIGHT - TOP - BOTTOM}"'
+    shade = f'<rect {box} fill="{PALE}" fill-opacity="0.4"/>'
     place = f'x="{x + width - 4:.1f}" y="{TOP + 24}" text-anchor="end"'
     return f"{shade}<text {place}>{words.after}</text>" if width > ROOM else shade
 

@@ -83,7 +83,7 @@ def tiles(material: Material) -> Iterator[tuple[Said, Text, Text]]:
     users, held = material.account.users, material.account.sessions
     first, last = span(material)
     ours = said("tile.ours", part=count(users.failed), all=count(users.sent)) if users else said("tile.noneOfOurs")
-    yield said("tile.failed"), moving.failed(material), (said("countedNote"), ours)
+    yield said("tile.failed"), moving.failed(material), (said("tile.all"), ours)
     yield said("tile.down"), moving.downtime(material), _failing(material)
     slow = users.p95 if users else None
     yield said("tile.p95"), lasting(slow), said("tile.byOurs")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 from reconciler.core.model import Slot
-from reconciler.drivers.thresholds import Threshold, Unit, threshold
+from reconciler.evidence.documents.limits import slowest_allowed
 from reconciler.evidence.documents.measured import turned_back
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
@@ -14,7 +11,6 @@ from reconciler.evidence.documents.report.said import Moment, Text, lasting, sai
 from reconciler.evidence.pack.account import Account, Totals
 from reconciler.evidence.pack.material import Material
 
-_P95 = re.compile(r"p95 *(<=? *[0-9.]+ *(?:ms|s|m|h))")
 NONE = "0"
 
 
@@ -89,20 +85,6 @@ def _slowest(material: Material) -> Row:
     if limit is None:
         return Row(item, lasting(users.p95), Result.NOTED, said("noLimit"), rest)
     return Row(item, lasting(users.p95), Result.PASS if limit.holds(users.p95) else Result.FAIL, shown, rest)
-
-
-def slowest_allowed(material: Material) -> Threshold | None:
-    """The strictest of those that the gates held it against."""
-    found = [match[1] for gate in material.gates for match in _P95.finditer(gate.limit)]
-    return min(_thresholds(found), key=lambda one: one.value, default=None)
-
-
-def _thresholds(texts: list[str]) -> Iterator[Threshold]:
-    for text in texts:
-        try:
-            yield threshold(text, Unit.SECONDS)
-        except ValueError:
-            continue  # no limit of ours
 
 
 def _gap(found: Account) -> Row:

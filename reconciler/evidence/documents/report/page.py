@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from reconciler.evidence.documents.limits import slowest_allowed
 from reconciler.evidence.documents.measured import span
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report import after, back, before, chart, head, kept, moving, tables
@@ -102,7 +103,7 @@ class _Sheet:
     def _charts(self) -> str:
         material, zone = self._material, self._language.zone
         words = chart.Words(*map(self._key, ("chart.rollback", "chart.after")))
-        allowed = moving.slowest_allowed(material)
+        allowed = slowest_allowed(material)
         limit = said("chart.limit", value=lasting(allowed.value)) if allowed else said("chart.noLimit")
         whole = chart.weights(material, material.whole, words, zone)
         figures = [self._figure(said("chart.weights", zone=self._language.zone_name), whole)]
