@@ -38,7 +38,9 @@ def test_the_rehearsed_way_back_is_nothing_to_be_mended(drill: Material) -> None
     page = read(drill)
     assert not [one for one in page.left if "cause of the rollback" in one]
     (missing,) = (one for one in page.left if one.startswith("Missing"))
-    assert missing == "Missing in this pack, to be had next time: Sync queue drained; Script to go back by hand"
+    assert (
+        missing == "Missing in this pack, to be had next time: Sync queue drained; Event log; Script to go back by hand"
+    )
     assert page.lines["Rollback"].value.endswith("this is what was rehearsed")
     assert not [mark for mark in marks(drill) if mark.grave]
 
