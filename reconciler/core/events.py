@@ -242,6 +242,17 @@ class RestoreBegan:
     name: str
     digest: str
     reason: str = ""
+    stamp: str = ""  # a part of the name of what it keeps beside; empty in entries of earlier versions
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreGivenUp:
+    """It is over, and the recovery point is not in its place: nothing of the data was touched, or a person has put them
+    right; `reason` says which."""
+
+    name: str
+    digest: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -458,5 +469,6 @@ Event = (
     | MovedByHand
     | SnapshotTaken
     | RestoreBegan
+    | RestoreGivenUp
     | Restored
 )
