@@ -137,7 +137,12 @@ class ProcessHost:
         record = shlex.quote(str(self._path(slot).absolute()))
         pid = rf"""$(sed -n 's/.*"pid": \([0-9]*\), "identity".*/\1/p' {record})"""
         started = f"as [apps.{self.name}] of the operator's file says, for {slot} and version {pin.version}"
-        return Typed(f'kill -TERM "{pid}"', started)
+        typed = Typed(f'kill -TERM "{pid}"', started)
+        if not (self.app.standby and self.app.ports):
+            return typed
+        role = f"curl -s http://127.0.0.1:{self.app.ports.of(slot)}{self.app.ready}"
+        let_go, own = (ownership.typed(self._ownership, owner) for owner in (None, slot))
+        return replace(typed, let_go=let_go, role=role, own=own)
 
     def close(self) -> None:
         for health in self._health.values():
