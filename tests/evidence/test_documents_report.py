@@ -18,7 +18,7 @@ from reconciler.evidence.documents.report import back
 from reconciler.evidence.documents.report.english import ENGLISH
 from reconciler.evidence.documents.report.korean import KOREAN
 from reconciler.evidence.documents.report.lines import Row
-from reconciler.evidence.documents.report.said import Language, said
+from reconciler.evidence.documents.report.said import Language, lasting, said
 from reconciler.evidence.pack.material import Material, gather
 from reconciler.evidence.pack.place import SCRIPTS
 from reconciler.evidence.pack.requests import Outcome
