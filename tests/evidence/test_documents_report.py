@@ -308,6 +308,11 @@ class TestBothLanguages:
         for reason in reasons:
             assert re.search("[가-힣]", KOREAN.reason(reason)), reason
 
+    def test_steps_are_told_in_korean_too(self, good: Material, failed: Material) -> None:
+        for material in (good, failed):
+            for _, step, _ in read(material, "ko").cells("steps"):
+                assert re.search("[가-힣]", step), step
+
     def test_moments_are_those_of_seoul(self, good: Material) -> None:
         assert (
             read(good, "ko").facts["일시"].startswith("2025-09-29 13:30:00 ~ 2025-09-29 14:08:13 KST (소요 38분 14초)")

@@ -263,4 +263,4 @@ def _reason(text: str) -> str:
     return text
 
 
-ENGLISH = Language("en", "English", PHRASES, _reason, UTC, "UTC")
+ENGLISH = Language("en", "English", PHRASES, _reason, _reason, UTC, "UTC")

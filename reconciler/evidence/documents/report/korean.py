@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from reconciler.evidence.documents.plain import SEOUL
+from reconciler.evidence.documents.report.korean_steps import korean
 from reconciler.evidence.documents.report.said import Language
 
 PHRASES: Mapping[str, str] = {
@@ -260,8 +261,8 @@ PHRASES: Mapping[str, str] = {
 
 # The verdict's own sentences; one that is not among them is told as it is.
 REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), korean)
-    for pattern, korean in (
+    (re.compile(pattern), words)
+    for pattern, words in (
         (
             r"(\S+) of (\S+) test requests failed, over (\S+) s",
             r"시험 요청 \2건 중 \1건이 실패했으며 실패 구간은 \3초입니다",
@@ -346,10 +347,10 @@ def _in_seoul(clock: re.Match[str]) -> str:
 
 
 def _reason(text: str) -> str:
-    for pattern, korean in REASONS:
+    for pattern, words in REASONS:
         if found := pattern.fullmatch(text):
-            return _CLOCK.sub(_in_seoul, found.expand(korean))
+            return _CLOCK.sub(_in_seoul, found.expand(words))
     return text
 
 
-KOREAN = Language("ko", "한국어", PHRASES, _reason, SEOUL, "KST")
+KOREAN = Language("ko", "한국어", PHRASES, _reason, korean, SEOUL, "KST")

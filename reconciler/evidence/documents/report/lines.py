@@ -11,7 +11,7 @@ from reconciler.drivers.thresholds import Unit, threshold
 from reconciler.evidence.documents.chapters import Chapter, chapters
 from reconciler.evidence.documents.measured import turned_back
 from reconciler.evidence.documents.plain import printable
-from reconciler.evidence.documents.report.said import Text, said
+from reconciler.evidence.documents.report.said import Ours, Text, said
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.readings import Judgement, figure
 
@@ -99,11 +99,11 @@ class Gates:
         result = OUTCOMES.get(found.outcome, Result.NOT_MEASURED)
         if result is Result.NOT_MEASURED and found.outcome in WAITING and turned_back(self.material):
             result = Result.NOT_REACHED  # nobody waited for it any more
-        value: Text = printable(found.value) or said("noValue")
+        value: Text = Ours(printable(found.value)) if found.value else said("noValue")
         if peak and found.highest:
             value = said("highest", value=found.highest)
             result = Result.FAIL if _beyond(found) else result
-        return Row(item, value, result, printable(found.limit), (*self._doubts(name, found), _reason(found)))
+        return Row(item, value, result, Ours(printable(found.limit)), (*self._doubts(name, found), _reason(found)))
 
     def _doubts(self, name: str, found: Judgement) -> Iterator[Text]:
         if self.observed(name):

@@ -7,7 +7,7 @@ from reconciler.evidence.documents.limits import slowest_allowed
 from reconciler.evidence.documents.measured import turned_back
 from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section
-from reconciler.evidence.documents.report.said import Moment, Text, lasting, said
+from reconciler.evidence.documents.report.said import Moment, Ours, Text, lasting, said
 from reconciler.evidence.pack.account import Account, Totals
 from reconciler.evidence.pack.material import Material
 
@@ -78,7 +78,7 @@ def _clean(users: Totals, found: Account) -> Result:
 
 def _slowest(material: Material) -> Row:
     item, users, limit = said("row.p95"), material.account.users, slowest_allowed(material)
-    shown: Text = limit.text if limit else ""
+    shown: Text = Ours(limit.text) if limit else ""
     if users is None or users.p95 is None:
         return Row(item, said("nothingAnswered"), Result.NOT_MEASURED, shown)
     rest = said("percentiles", p50=lasting(users.p50), p99=lasting(users.p99), slowest=lasting(users.slowest))

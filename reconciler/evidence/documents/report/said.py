@@ -28,7 +28,14 @@ class Moment:
     named: bool = True
 
 
-Text = str | Said | Moment | tuple["Text", ...]  # several: one after the other
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """A sentence that is on record in English: a step, a gate's usual answer."""
+
+    english: str
+
+
+Text = str | Said | Moment | Ours | tuple["Text", ...]  # several: one after the other
 
 
 def lasting(value: float | None) -> Said:
@@ -64,12 +71,15 @@ class Language:
     name: str
     phrases: Mapping[str, str]
     reason: Callable[[str], str]
+    ours: Callable[[str], str]  # translates `Ours`
     zone: timezone  # in which every moment is told
     zone_name: str
 
     def text(self, what: Text) -> str:
         if isinstance(what, str):
             return what
+        if isinstance(what, Ours):
+            return self.ours(what.english)
         if isinstance(what, Moment):
             return self._moment(what)
         if isinstance(what, tuple):

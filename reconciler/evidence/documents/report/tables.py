@@ -9,7 +9,7 @@ from reconciler.core.events import Admitted, Approved, Event, Intended
 from reconciler.evidence.access import moment
 from reconciler.evidence.documents.chapters import ASKING
 from reconciler.evidence.documents.plain import printable
-from reconciler.evidence.documents.report.said import Moment, Text, said
+from reconciler.evidence.documents.report.said import Moment, Ours, Text, said
 from reconciler.evidence.pack import steps
 from reconciler.evidence.pack.material import Material
 from reconciler.journal.entry import Entry
@@ -25,15 +25,15 @@ def failures(material: Material) -> Iterator[Cells]:
         yield Moment(float(found["at"]), named=False), *told, _why(found)
 
 
-def _why(found: Mapping[str, Any]) -> str:
-    return printable(found.get("error") or f"status {found.get('status', '-')}")
+def _why(found: Mapping[str, Any]) -> Text:
+    return Ours(printable(found.get("error") or f"status {found.get('status', '-')}"))
 
 
 def approvals(material: Material) -> Iterator[Cells]:
     """When, who, and what."""
     for entry in material.steps.entries:
         if isinstance(entry.event, ASKING):
-            yield Moment(moment(entry.at), day=True, named=False), _who(entry), printable(describe(entry.event))
+            yield Moment(moment(entry.at), day=True, named=False), _who(entry), Ours(printable(describe(entry.event)))
 
 
 def _who(entry: Entry) -> str:
@@ -62,9 +62,9 @@ def agreed(material: Material) -> Iterator[Cells]:
     yield from (_missed(number, planned[number - 1]) for number in range(told + 1, len(planned) + 1))
 
 
-def _what(event: Event) -> str:
-    return printable(describe(event.act if isinstance(event, Intended) else event))
+def _what(event: Event) -> Text:
+    return Ours(printable(describe(event.act if isinstance(event, Intended) else event)))
 
 
 def _missed(number: int, step: Mapping[str, Any]) -> Cells:
-    return str(number), printable(step["what"]), said("notTaken")
+    return str(number), Ours(printable(step["what"])), said("notTaken")
