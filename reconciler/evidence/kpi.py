@@ -159,6 +159,8 @@ class Kpi:
     def __init__(self, zone: tzinfo = UTC, since: datetime | None = None, until: datetime | None = None) -> None:
         self.zone, self._since, self._until = zone, since, until
         self._courses: dict[str, _Course] = {}
+        self._month = Month(1, 1)  # of the moment that was asked about last, with its begin and end
+        self._begins = self._ends = datetime.min.replace(tzinfo=UTC)
 
     def take(self, entry: Entry) -> None:
         at = datetime.fromisoformat(entry.at)
@@ -182,7 +184,14 @@ class Kpi:
     def _asked(self, at: datetime) -> Month | None:
         """The month of a moment; None where it is not asked about."""
         outside = (self._since and at < self._since) or (self._until and at > self._until)
-        return None if outside else Month.of(at, self.zone)
+        return None if outside else self._month_of(at)
+
+    def _month_of(self, at: datetime) -> Month:
+        """Mostly that of the one before: what the time zone says of each is most of the work."""
+        if not self._begins <= at < self._ends:
+            self._month = Month.of(at, self.zone)
+            self._begins, self._ends = (each.begins(self.zone) for each in (self._month, self._month.next))
+        return self._month
 
     def _parts(self, begin: datetime, end: datetime, seconds: float) -> Iterator[tuple[Month | None, float]]:
         """Seconds that were watched until `end`, by the month in which they were."""
@@ -194,10 +203,10 @@ class Kpi:
 
     def _borders(self, begin: datetime, end: datetime) -> Iterator[datetime]:
         """Where months end in between."""
-        border = Month.of(begin, self.zone).next.begins(self.zone)
-        while border < end:
+        found = Month.of(begin, self.zone) if begin < self._begins or end > self._ends else None
+        while found and (border := found.next.begins(self.zone)) < end:
             yield border
-            border = Month.of(border, self.zone).next.begins(self.zone)
+            found = found.next
 
     def totals(self) -> dict[str, Figures]:
         """By environment, all that was counted; without `span`."""
