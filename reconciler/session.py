@@ -120,6 +120,11 @@ class Session:
         same = (before.problem, before.unverified) == (now.problem, now.unverified)
         return changed if same else {*names, *self.journal.environments()}
 
+    def named(self) -> frozenset[str] | None:
+        """What git names, as at the latest look; None while the branch cannot be read."""
+        seen = self._seen
+        return None if seen.problem else frozenset(seen.environments)
+
     def names(self) -> list[str]:
         """Every environment that git or the journal knows."""
         return sorted({*self.desires.look().environments, *self.journal.environments()})

@@ -37,6 +37,7 @@ from reconciler.core.events import (
     RequestRefused,
     RestoreBegan,
     Restored,
+    RestoreGivenUp,
     RestoreTried,
     Retired,
     RollbackBegan,
@@ -246,6 +247,8 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"{verb} refused{_because(reason)}"
         case RestoreBegan(name, digest, reason):
             return f"recovery point {name} (SHA-256 {digest[:12]}) is being put back{_because(reason)}"
+        case RestoreGivenUp(name, _, reason):
+            return f"recovery point {name} is not put back after all{_because(reason)}"
         case Restored(name, _, detail):
             return f"recovery point {name} was put back{_because(detail)}"
         case EvidenceSealed(transition, digest):

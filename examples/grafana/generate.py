@@ -169,9 +169,9 @@ TRANSITION = (
     ),
     graph(
         "Latency",
-        "Of the synthetic journeys, by quantile and road; there while a transition measures",
+        "Of the synthetic journeys, by percentile and road; there while a transition measures",
         "s",
-        (f"reconciler_gate_latency_seconds{{{HERE}}} < +Inf", "{{gate}} {{road}} p{{quantile}}"),
+        (f"reconciler_gate_latency_seconds{{{HERE}}} < +Inf", "{{gate}} {{road}} p{{percentile}}"),
     ),
     graph(
         "Journeys",

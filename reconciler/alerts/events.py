@@ -24,7 +24,9 @@ CALM = 600.0  # watched seconds without a drift, before the next one is news aga
 LOOK = "reconcile status {env}"
 RETRY = "reconcile retry {env} -m WHY"
 HELD = f"{LOOK} says whether its file could be put back in git; then pin another version, or: {RETRY}"
-CHOSEN = frozenset(("Paused", "Suspended", "Down", "Frozen", "RevisionHeld"))  # by a person, or told when it came so
+CHOSEN = frozenset(  # by a person, or told when it came so
+    ("Paused", "Suspended", "Down", "Frozen", "RevisionHeld", "RestoreUnfinished")
+)
 TOLD = frozenset(("WaitingApproval", "Drifted"))  # by what is in the journal
 NEUTRAL = str.maketrans({"<": "‹", ">": "›", "[": "(", "]": ")", "`": "'", "|": "¦"})
 MENTION = re.compile(r"(?<!\w)@")  # `green@1.4.2` is none

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import click
 
 from reconciler.cli.layout import say
 from reconciler.cli.look import Look, look
+from reconciler.cli.unfinished import settle, the_same
 from reconciler.configuration import Configuration
 from reconciler.core.diff import standing
-from reconciler.core.events import RestoreBegan, Restored, SnapshotTaken
+from reconciler.core.events import RestoreBegan, Restored, RestoreGivenUp, SnapshotTaken
 from reconciler.core.model import Slot
 from reconciler.core.reading import MemberStatus
 from reconciler.drivers.snapshots.reading import Archive, digest_of
-from reconciler.drivers.snapshots.restoring import InPlace, beside
+from reconciler.drivers.snapshots.restoring import Halfway, InPlace, beside
 from reconciler.drivers.snapshots.shelf import ENDING, Shelf
 from reconciler.drivers.snapshots.taking import summary
 from reconciler.drivers.snapshots.watch import Watch
@@ -45,7 +46,8 @@ WHERE = "say where: --into FOLDER puts it into a folder of its own; --in-place p
 @click.option("--in-place", is_flag=True, help="Put it back into its place; what is there is kept beside it.")
 @click.option("--yes", is_flag=True, help="With --in-place: do not ask.")
 @click.option("--force", is_flag=True, help="With --in-place: although something runs, or a transition is under way.")
-@click.option("--reason", "-m", default="", help="Why; goes into the journal. --force needs it.")
+@click.option("--settled", is_flag=True, help="One that did not end is over: somebody has put the data right by hand.")
+@click.option("--reason", "-m", default="", help="Why; goes into the journal. --force and --settled need it.")
 @click.pass_obj
 def command(
     config: str | None,
@@ -57,20 +59,27 @@ def command(
     in_place: bool,
     yes: bool,
     force: bool,
+    settled: bool,
     reason: str,
 ) -> int:
     """Put a recovery point back, after every byte of it was verified: into a folder of its own, or into its place.
 
     In place it needs an environment that is down: nobody may write to what is put back. What was there is renamed and
-    stays beside it; a dump is loaded by the command that the operator's file names for it.
+    stays beside it; a dump is loaded by the command that the operator's file names for it. One that is killed in the
+    midst of it is on record: nothing starts on these data until it was done again, or is --settled.
     """
+    if settled:
+        return settle(config, environment, reason, into is None and not in_place)
     with Session.open(config, read_only=True) as session:
         session.chosen((environment,))
         shelf = Shelf(session.configuration.snapshots_dir / environment)
         if list_:
             return _listed(shelf, output)
         _sensible(into, in_place, force, reason)
-        path = shelf.folder / _chosen(shelf, environment, snapshot)
+        begun = session.state(environment).restoring if in_place else None
+        path = shelf.folder / _chosen(shelf, environment, snapshot or (begun.name if begun else None))
+        if begun and not force:
+            the_same(environment, begun.name, path.name)
         digest = _verified(session, environment, path)
         if in_place and not force:
             _at_rest(look(session, environment), session)
@@ -175,7 +184,7 @@ def _at_rest(found: Look, session: Session) -> None:
     alive = _alive(found, [member.name for member in spec.members] if spec else [])
     if alive:
         raise UsageError(f"restore {name}: {', '.join(alive)}; first: {down}; {anyway}")
-    if session.journal.attended() and not (found.state.down or found.state.suspended):
+    if session.journal.attended() and not (found.state.down or found.state.suspended or found.state.restoring):
         raise UsageError(f"restore {name}: a loop works on it and would start it meanwhile; first: {down}; {anyway}")
 
 
@@ -198,9 +207,18 @@ def _in_place(config: str | None, name: str, path: Path, digest: str, *, yes: bo
         say("nothing was done")
         return DECLINED
     with Session.open(config) as session, Shelf(path.parent).held(), Archive(path) as archive:
-        work = _work(session.configuration, archive, f"{session.clock.now():%Y%m%d-%H%M%S}")
-        session.journal.append(name, RestoreBegan(path.name, digest, reason), actor=actor())
-        done = work.run(archive, Watch().check)
+        stamp, before = f"{session.clock.now():%Y%m%d-%H%M%S}", session.state(name).restoring
+        work = replace(_work(session.configuration, archive, stamp), since=before.stamp if before else "")
+        session.journal.append(name, RestoreBegan(path.name, digest, reason, stamp), actor=actor())
+        try:
+            done = work.run(archive, Watch().check)
+        except Refused as error:
+            if isinstance(error, Halfway) or before:
+                click.echo(f"nothing starts on these data until that has ended: reconcile status {name}", err=True)
+            else:
+                untouched = f"nothing of the data was touched: {error}"
+                session.journal.append(name, RestoreGivenUp(path.name, digest, untouched), actor=actor())
+            raise
         session.journal.append(name, Restored(path.name, digest, done, archive.manifest.label), actor=actor())
         session.journal.wake(name)
     say(f"{name}: {done}")

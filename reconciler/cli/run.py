@@ -102,7 +102,7 @@ def _metrics(session: Session, bell: Bell) -> Metrics | None:
     from reconciler.metrics.served import Metrics  # what it needs is loaded by nobody else
 
     journal = open_journal(found.journal_url, read_only=True)
-    metrics = Metrics(found.metrics.listen, journal, bell.standings, session.clock)
+    metrics = Metrics(found.metrics.listen, journal, bell.standings, session.clock, session.named)
     logger.info("metrics at http://%s/metrics", found.metrics.listen)
     return metrics
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.core.events import Migrated, MigrationNoted
+from reconciler.core.events import Migrated, MigrationNoted, RestoreBegan
 from reconciler.core.model import Migration
 from reconciler.core.reading import MigrationStatus
 from reconciler.core.state import Behind, State, Transition
@@ -70,9 +70,17 @@ def _as_it_was(state: State, t: Transition, migration: Migration | None) -> Stat
     return replace(state, transition=replace(t, ran=False, one_way=not state.bears(t.stable)))
 
 
+def restoring(state: State, event: RestoreBegan) -> State:
+    """Until it has ended nobody knows what the data are. What one before it has kept is still there: it is kept since
+    the first."""
+    first = state.restoring.stamp if state.restoring else event.stamp
+    return replace(state, restoring=replace(event, stamp=first))
+
+
 def restored(state: State, version: str) -> State:
     """The data are as they were before a transition to this version: by what was made of them for it, nothing is left
     behind any more. In the midst of one nobody knows."""
+    state = replace(state, restoring=None)
     if state.transition:
         return state
     return replace(state, behind=tuple(behind for behind in state.behind if behind.version != version))

@@ -12,6 +12,7 @@ from reconciler.core.migrating import said
 from reconciler.core.model import Desired, Outcome, Release, Spec, Weights
 from reconciler.core.plan import Decision
 from reconciler.core.reading import MemberStatus, MigrationStatus, Observed
+from reconciler.core.restoring import unfinished
 from reconciler.core.situation import Do, Record, Situation, Wait
 from reconciler.core.state import State, Transition
 from reconciler.core.telling import pending, unnoted
@@ -21,7 +22,7 @@ IN_SYNC, ERROR, CHANGES, BLOCKED, ROLLED_BACK, USAGE = 0, 1, 2, 3, 4, 64  # exit
 STALLED = frozenset(
     {
         "RevisionHeld", "StablePinned", "AdoptionNeeded", "DesiredInvalid", "RevisionUnverified", "BranchRewritten",
-        "GatewayChanged", "VersionMismatch", "Refused", "DrillAway",
+        "GatewayChanged", "VersionMismatch", "Refused", "DrillAway", "RestoreUnfinished",
     }
 )  # fmt: skip
 
@@ -45,6 +46,7 @@ NEXT = {
     "Refused": "mend what stands in the way; it is tried again by itself",
     "GatewayChanged": "reconcile down {env}, then: reconcile resume {env}",
     "DrillAway": "reconcile retry {env} -m WHY",
+    "RestoreUnfinished": "reconcile restore {env} --in-place",
     "Drifted": "mend the gateway's weights by hand, or set driftDetection: {{mode: enabled}}",
     "StableDegraded": "mend what is said above; or say which slot is good: reconcile adopt {env} --stable blue|green",
     "OwnerUnknown": "see whether it has stopped; then: reconcile handover {env} --force --from SLOT -m WHY",
@@ -105,6 +107,8 @@ def status(desired: Desired, observed: Observed, state: State, decision: Decisio
     standpoint = standing(desired, state)
     spec, transition = standpoint.spec, state.transition
     wait = _as_noted(decision, spec, transition) or _as_judged(_waiting(decision), state)
+    if wait is None and spec is not None:  # whatever is being done meanwhile
+        wait = unfinished(state, spec.environment)
     reason, message = (wait.reason, wait.message) if wait else (decision.rule, _doing(decision))
     gateway = observed.gateway
     return Status(

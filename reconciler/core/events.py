@@ -254,6 +254,17 @@ class RestoreBegan:
     name: str
     digest: str
     reason: str = ""
+    stamp: str = ""  # a part of the name of what it keeps beside; empty in entries of earlier versions
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreGivenUp:
+    """It is over, and the recovery point is not in its place: nothing of the data was touched, or a person has put them
+    right; `reason` says which."""
+
+    name: str
+    digest: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -480,6 +491,7 @@ Event = (
     | SnapshotTaken
     | RestoreTried
     | RestoreBegan
+    | RestoreGivenUp
     | Restored
     | EvidenceSealed
 )

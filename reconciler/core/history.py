@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from reconciler.core.agreeing import answered, unapproved, used_up
-from reconciler.core.bearing import migrated, noted, restored
+from reconciler.core.bearing import migrated, noted, restored, restoring
 from reconciler.core.drilling import drill_began, drill_ended, drill_scheduled, restore_tried
 from reconciler.core.endings import ended, overtaken, since
 from reconciler.core.events import (
@@ -44,6 +44,7 @@ from reconciler.core.events import (
     RequestRefused,
     RestoreBegan,
     Restored,
+    RestoreGivenUp,
     RestoreTried,
     Retired,
     RollbackBegan,
@@ -126,8 +127,12 @@ def _fold(state: State, event: Event) -> State:
             return drill_ended(state, event)
         case DrillScheduled() | DrillMissed():
             return drill_scheduled(state, event)
-        case Watched() | RestoreBegan() | EvidenceSealed():
+        case Watched() | EvidenceSealed():
             return state
+        case RestoreBegan():
+            return restoring(state, event)
+        case RestoreGivenUp():
+            return replace(state, restoring=None)
         case Restored(version=version):
             return restored(state, version)
         case _ if state.transition is None:

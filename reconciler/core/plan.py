@@ -19,6 +19,7 @@ from reconciler.core import (
     freezing,
     migrating,
     rest,
+    restoring,
     saving,
     telling,
 )
@@ -130,6 +131,7 @@ RULES: tuple[Rule, ...] = (
     forward.drift_under_way,
     forward.ask,
     approving.hear,
+    restoring.await_restore,
     forward.stand_still,
     approving.approve_start,
     freezing.freeze,
@@ -175,8 +177,8 @@ def decide(desired: Desired, observed: Observed, state: State, now: float, rules
 def _first(situation: Situation, rules: tuple[Rule, ...]) -> Decision:
     for rule in rules:
         answer = rule(situation)
-        if answer is not None:
-            return Decision(rule_name(rule), spaced(answer, situation))
+        if answer is not None and not restoring.forbids(situation, answer):
+            return Decision(rule_name(rule), restoring.told(situation, spaced(answer, situation)))
     return Decision("no-rule", Wait("InSync"))
 
 

@@ -76,7 +76,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One number of a gate's answer, for dashboards: what is measured, and `of` what (a road, a quantile, ...)."""
+    """One number of a gate's answer, for dashboards: what is measured, and `of` what (a road, a percentile, ...)."""
 
     what: str
     value: float

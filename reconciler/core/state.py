@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core.events import Accepted, DriftFound, Intended, MigrationNoted, Phase, Requested, SnapshotTaken
+from reconciler.core.events import (
+    Accepted,
+    DriftFound,
+    Intended,
+    MigrationNoted,
+    Phase,
+    Requested,
+    RestoreBegan,
+    SnapshotTaken,
+)
 from reconciler.core.model import DrillKind, Migration, Outcome, Pair, Release, Slot, Stage, StrategyStep
 from reconciler.core.reading import Trial, Window
 from reconciler.core.steps import Act, CloseGateway, Migrate, Note, PutBack, Start, Stop, TakeSnapshot, TryRestore
@@ -295,6 +304,7 @@ class State:
     drilled: tuple[Drilled, ...] = ()  # the last two of each kind, the latest last
     agenda: tuple[str, str] = ("", "")  # the schedule that is known, and the latest time of it that was dealt with
     missed: str = ""  # when a drill was due last, and why it did not begin
+    restoring: RestoreBegan | None = None  # a recovery point was being put into its place, and that has not ended
 
     @property
     def in_charge(self) -> Release | None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.model import Pair, Slot
 
+TIMES = ("up", "out", "unclear", "off", "uncounted")
+
 
 @dataclass(frozen=True, slots=True)
 class Users:
@@ -45,10 +47,22 @@ class Tally:
             Pair(*users), self.uncounted + other.uncounted,
         )  # fmt: skip
 
+    def share(self, part: float) -> Tally:
+        """So much of it, as if it had been the same all the time; requests are whole numbers."""
+        users = (self.users[slot] for slot in Slot)
+        some = Pair(*(Users(round(part * one.requests), round(part * one.failed)) for one in users))
+        return Tally(**{name: part * getattr(self, name) for name in TIMES}, users=some)
+
+    def less(self, other: Tally) -> Tally:
+        """What is left without `other`, a share of it."""
+        users = (self.users[slot] for slot in Slot)
+        taken = (Users(-one.requests, -one.failed) for one in (other.users[slot] for slot in Slot))
+        left = Pair(*(_sum(one, gone) for one, gone in zip(users, taken, strict=True)))
+        return Tally(**{name: getattr(self, name) - getattr(other, name) for name in TIMES}, users=left)
+
     def rounded(self) -> Tally:
         """To milliseconds, as it goes on record."""
-        names = ("up", "out", "unclear", "off", "uncounted")
-        return replace(self, **{name: round(getattr(self, name), 3) for name in names})
+        return replace(self, **{name: round(getattr(self, name), 3) for name in TIMES})
 
 
 def _sum(one: Users, other: Users) -> Users:

@@ -168,6 +168,9 @@ class Typed:
 
     stop: str  # a line of POSIX shell
     start: str  # in words
+    let_go: str = ""  # of one that can stand by, lines of POSIX shell: it owns no more,
+    role: str = ""  # what it says of itself, in JSON,
+    own: str = ""  # and it owns, by the next number
 
 
 @runtime_checkable

@@ -67,7 +67,7 @@ class Sampled:
         ok = sum(one.ok for one in sent)
         unknown = sum(one.status is None or one.void for one in sent)
         came = {"ok": ok, "failed": len(sent) - ok - unknown, "unknown": unknown}
-        slow = {str(part): quantile(complete, part) for part in QUANTILES} if complete else {}
+        slow = {f"{100 * part:g}": quantile(complete, part) for part in QUANTILES} if complete else {}
         return (
             *(Measure("requests", count, (self.road, result)) for result, count in came.items()),
             *(Measure("latency_seconds", seconds, (self.road, part)) for part, seconds in slow.items()),

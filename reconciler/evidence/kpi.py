@@ -100,6 +100,10 @@ class Figures:
         requests, failed = self.tally.requests
         return 1e6 * failed / requests if requests else None
 
+    def lasts(self, seconds: float) -> None:
+        """By the calendar. A clock that was set back makes it longer: watched is watched."""
+        self.span = max(seconds, self.watched)
+
     def join(self, other: Figures) -> None:
         """Several months together."""
         self.span, self.watched, self.tally = (
@@ -127,6 +131,25 @@ class _Course:
     safety: Safety = field(default_factory=Safety)
     drill: bool = False  # the transition under way: nobody's switch, and nobody's rollback
     months: dict[Month, Figures] = field(default_factory=dict)
+    untold: dict[Month | None, float] = field(default_factory=dict)  # watched since the last tally; None: not asked for
+
+    def of(self, month: Month) -> Figures:
+        return self.months.setdefault(month, Figures())
+
+    def watch(self, month: Month | None, seconds: float) -> None:
+        self.untold[month] = self.untold.get(month, 0.0) + seconds
+        if month:
+            self.of(month).watched += seconds
+
+    def tell(self, tally: Tally, month: Month | None) -> None:
+        """A tally is about all that was watched since the one before: each month gets its share."""
+        parts = [(part, seconds) for part, seconds in self.untold.items() if seconds > 0] or [(month, 1.0)]
+        self.untold = {}
+        for number, (part, seconds) in enumerate(parts):
+            share = tally.share(seconds / sum(later for _, later in parts[number:]))
+            tally = tally.less(share)
+            if part:
+                self.of(part).tally = self.of(part).tally.plus(share)
 
 
 class Kpi:
@@ -136,25 +159,54 @@ class Kpi:
     def __init__(self, zone: tzinfo = UTC, since: datetime | None = None, until: datetime | None = None) -> None:
         self.zone, self._since, self._until = zone, since, until
         self._courses: dict[str, _Course] = {}
+        self._month = Month(1, 1)  # of the moment that was asked about last, with its begin and end
+        self._begins = self._ends = datetime.min.replace(tzinfo=UTC)
 
     def take(self, entry: Entry) -> None:
         at = datetime.fromisoformat(entry.at)
         course = self._courses.setdefault(entry.environment, _Course())
-        course.first, course.last = course.first or at, at
+        course.first, course.last = min(course.first or at, at), at
         safe = course.safety.after(entry.event, at, entry.elapsed)
         if isinstance(entry.event, Began):
             course.drill = entry.event.drill is not None
-        if (self._since and at < self._since) or (self._until and at > self._until):
+        month = self._asked(at)
+        for part, seconds in self._parts(max(at - timedelta(seconds=entry.elapsed), course.first), at, entry.elapsed):
+            course.watch(part, seconds)
+        if isinstance(entry.event, Watched) and entry.event.tally:
+            course.tell(entry.event.tally, month)
+        if month is None or course.drill:
             return
-        figures = course.months.setdefault(Month.of(at, self.zone), Figures())
-        figures.watched += entry.elapsed
-        if safe is not None and not course.drill:
-            figures.to_safety.add(safe)
-        match entry.event:
-            case Watched(Tally() as tally):
-                figures.tally = figures.tally.plus(tally)
-            case Ended(phase) if not course.drill:
-                figures.count(phase)
+        if safe is not None:
+            course.of(month).to_safety.add(safe)
+        if isinstance(entry.event, Ended):
+            course.of(month).count(entry.event.phase)
+
+    def _asked(self, at: datetime) -> Month | None:
+        """The month of a moment; None where it is not asked about."""
+        outside = (self._since and at < self._since) or (self._until and at > self._until)
+        return None if outside else self._month_of(at)
+
+    def _month_of(self, at: datetime) -> Month:
+        """Mostly that of the one before: what the time zone says of each is most of the work."""
+        if not self._begins <= at < self._ends:
+            self._month = Month.of(at, self.zone)
+            self._begins, self._ends = (each.begins(self.zone) for each in (self._month, self._month.next))
+        return self._month
+
+    def _parts(self, begin: datetime, end: datetime, seconds: float) -> Iterator[tuple[Month | None, float]]:
+        """Seconds that were watched until `end`, by the month in which they were."""
+        cuts = [*self._borders(begin, end), *(cut for cut in (self._since, self._until) if cut and begin < cut < end)]
+        for cut in sorted(cuts):
+            yield self._asked(begin + (cut - begin) / 2), (cut - begin).total_seconds()
+            begin, seconds = cut, seconds - (cut - begin).total_seconds()
+        yield self._asked(begin + (end - begin) / 2), seconds
+
+    def _borders(self, begin: datetime, end: datetime) -> Iterator[datetime]:
+        """Where months end in between."""
+        found = Month.of(begin, self.zone) if begin < self._begins or end > self._ends else None
+        while found and (border := found.next.begins(self.zone)) < end:
+            yield border
+            found = found.next
 
     def totals(self) -> dict[str, Figures]:
         """By environment, all that was counted; without `span`."""
@@ -170,7 +222,7 @@ class Kpi:
             for begin, end in self._spans(course, now):
                 month = Month.of(begin, self.zone)
                 found = course.months.get(month, Figures())
-                found.span = (end - begin).total_seconds()
+                found.lasts((end - begin).total_seconds())
                 yield name, month, found
 
     def _spans(self, course: _Course, now: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -180,9 +232,10 @@ class Kpi:
         begin = max(course.first, self._since or course.first)
         end = now if now - course.last > SLACK else course.last
         end = min(end, self._until or end)
-        if begin == end:  # one moment, so far
-            yield begin, end
+        moment = begin == end  # so far
         while begin < end:
             border = Month.of(begin, self.zone).next.begins(self.zone)
             yield begin, min(border, end)
             begin = border
+        if moment or (begin == end and Month.of(begin, self.zone) in course.months):  # in a month's first moment
+            yield begin, end

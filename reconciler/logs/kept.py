@@ -103,6 +103,15 @@ class Kept:
             piece = self._pieces[-1] if self._pieces else self.next
             return Place(piece, self._sizes.get(piece, 0), self.next)
 
+    def newest(self) -> Place:
+        """Before the last line. Raises OSError."""
+        end = self.end()
+        if not end.offset:
+            return end
+        with self._file(end.piece).open("rb") as file:
+            content = file.read(end.offset)
+        return Place(end.piece, content.rfind(b"\n", 0, -1) + 1, end.number - 1)
+
     def _present(self, place: Place) -> tuple[Place, int]:
         """The place, or the next that is still there, and how many lines are gone between them."""
         oldest = self.oldest()

@@ -12,15 +12,17 @@ from reconciler.drivers.logs.sending import Later, Send, Unfit
 from reconciler.errors import ReconcilerError
 from reconciler.logs import position
 from reconciler.logs.kept import Batch, Kept, Place
-from reconciler.logs.position import Position
+from reconciler.logs.position import Part, Position
+from reconciler.logs.sifter import BYTES, LINES, Sifter, edge
 
 log = logging.getLogger("reconciler.logs")
 
 FIRST, CEILING = 1.0, 600.0  # seconds of back-off: after the first failure, and at most
-LINES, BYTES = 500, 1 << 20  # of a batch, at most
 GATHERED = 0.5  # seconds between two batches, so that what is said together goes together
 LASTING = 3  # failures in a row until it is said: what is said is itself to be sent, and must not keep itself alive
-IN_A_ROW = 10  # lines that may be at fault themselves; after so many it is rather the other side that takes none
+IN_A_ROW = 10  # lines that may be at fault themselves; after so many the newest line is to show whether any is taken
+PARTS = 50  # that are set aside at once
+PACE = 0.05  # seconds between two requests about what is set aside
 IDLE = 3600.0  # seconds; the keeper wakes it for every line
 
 
@@ -35,6 +37,7 @@ class Shipper:
         self._position: Position | None = None
         self._most = LINES  # fewer while a line is looked for that the other side does not take
         self._failures, self._due = 0, 0.0
+        self._sifter = Sifter(kept)
         self._refused = 0  # lines in a row
         self._thrown_away = 0  # lines, in batches in a row
         self._unwritten = False
@@ -43,8 +46,9 @@ class Shipper:
         """Go on where the last process stopped; whoever is new here is sent what comes next, not what was before."""
         end = self._kept.end()
         found = position.read(self._file, self._kept.oldest()) or Position(end)
-        self._position = found if found.place <= end else replace(found, place=end)
-        self._write(self._position)
+        found = found if found.place <= end else replace(found, place=end)
+        aside = tuple(part for part in found.aside if part.begin.number < part.end <= found.place.number)
+        self._position = self._write(replace(found, aside=aside))
 
     def step(self) -> float:
         """Send what is due; seconds until there may be more to do. Never raises ReconcilerError."""
@@ -58,7 +62,7 @@ class Shipper:
             return self._failed(self._position, f"the log cannot be read: {error.strerror}")
         if batch.lost:
             self._position = self._left_out(batch, self._position)
-        return self._attempt(batch, self._position) if batch.lines else IDLE
+        return self._attempt(batch, self._position) if batch.lines else self._sift(self._position)
 
     def flush(self) -> float:
         """At the end of the process: what is there is sent now, unless that fails."""
@@ -100,14 +104,47 @@ class Shipper:
         if len(batch.lines) > 1:
             self._most = len(batch.lines) // 2
             return self._after(0.0)
+        if self._refused >= IN_A_ROW:
+            return self._set_aside(before, f"{why}, for {self._refused + 1} lines in a row")
         self._refused += 1
         if self._refused == 1:
             log.error("logs.%s: a line is left out, the other side does not take it: %s", self.name, why)
-        passed = replace(before, place=batch.after, refused=before.refused + 1)
-        if self._refused <= IN_A_ROW:
-            self._write(passed)
+        self._write(replace(before, place=batch.after, refused=before.refused + 1))
+        return self._after(0.0)
+
+    def _set_aside(self, before: Position, why: str) -> float:
+        """Many in a row. Where the newest line is taken, it is they that are at fault, as those are that are too old:
+        they do not hold up the others. Where it is not, the other side takes none, and none is given up for it."""
+        try:
+            taken = edge(self._kept, self._send, before.place, self._kept.newest())
+        except (OSError, ReconcilerError):
+            taken = None
+        if taken is None:
+            return self._failed(before, why)
+        if len(before.aside) >= PARTS:  # so ragged that it is gone through here
+            self._refused, self._failures = 1, 0
             return self._after(0.0)
-        return self._failed(passed, f"{why}, for {self._refused} lines in a row")
+        told = "logs.%s: %d lines are set aside, as the other side refuses many of them and takes newer ones: %s"
+        log.error(told, self.name, taken.number - before.place.number, why)
+        self._refused, self._failures, self._most = 0, 0, LINES
+        now = replace(before, place=taken, sent_at=self._clock.wall(), failure="", failed_at="")
+        self._write(replace(now, aside=(*before.aside, Part(before.place, taken.number))))
+        return self._after(0.0)
+
+    def _sift(self, before: Position) -> float:
+        """There is nothing newer to send: a request about what is set aside."""
+        if not before.aside:
+            return IDLE
+        try:
+            now = self._sifter.step(before, self._send)
+        except (OSError, ReconcilerError) as error:
+            return self._failed(before, str(error), error.seconds if isinstance(error, Later) else 0.0)
+        if not now.aside:
+            told = "logs.%s: what was set aside is gone through; %d lines in all were left out, the others are taken"
+            log.error(told, self.name, now.refused)
+        self._failures = 0
+        self._write(replace(now, failure="", failed_at=""))
+        return self._after(PACE)
 
     def _refusals_over(self) -> None:
         if self._refused > 1:

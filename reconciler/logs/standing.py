@@ -51,7 +51,7 @@ def _standing(folder: Path, name: str, destination: Destination, upto: int) -> S
     at = position.read(position.file(folder, name))
     if at is None:
         return Standing(name, kind, where, None, "", 0, 0, "", "")
-    pending = max(0, upto - at.place.number)
+    pending = max(0, upto - at.place.number) + at.waiting
     return Standing(name, kind, where, pending, at.sent_at, at.lost, at.refused, at.failure, at.failed_at)
 
 

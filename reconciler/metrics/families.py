@@ -54,7 +54,7 @@ FAMILIES: dict[str, Family] = {
     # ---- what the gates of a transition measure ----
     "reconciler_gate_outcome": Family("gauge", (*GATE, "outcome"), "1 for the latest: `Successful`, `Failed`, ..."),
     "reconciler_gate_requests": Family("gauge", (*GATE, "road", "result"), "of a journey: `ok`, `failed`, `unknown`"),
-    "reconciler_gate_latency_seconds": Family("gauge", (*GATE, "road", "quantile"), "0.5, 0.95, 0.99; +Inf: no answer"),
+    "reconciler_gate_latency_seconds": Family("gauge", (*GATE, "road", "percentile"), "50, 95, 99; +Inf: no answer"),
     "reconciler_gate_sessions": Family("gauge", (*GATE, "result"), "`kept`, `lost`, `unknown`"),
     "reconciler_gate_value_seconds": Family("gauge", GATE, "what was measured, such as by queue-delay"),
     "reconciler_gate_value_percent": Family("gauge", GATE, "likewise, in percent"),

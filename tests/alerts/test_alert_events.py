@@ -152,6 +152,8 @@ def test_what_is_short_and_plain_stays_as_it_is() -> None:
         (Wait("Frozen", blocked=True), False),
         (Wait("RevisionHeld", blocked=True), False),
         (Wait("RevisionHeld", "and stable is not ready", blocked=True, alert=True), True),
+        (Wait("RestoreUnfinished", blocked=True, alert=True), True),
+        (Wait("RestoreUnfinished", "and it is down", blocked=True), False),
         (Wait("WaitingApproval", blocked=True, alert=True), False),
         (Wait("Drifted", blocked=True, alert=True), False),
     ],
@@ -170,6 +172,13 @@ def test_a_pause_is_told_where_a_rule_asks_for_a_person_not_where_a_person_order
     found = stalled(stall, fold(state, PausedByRule("out of its limits")))
     assert found is not None
     assert found.body.endswith("next: reconcile resume production")
+
+
+def test_a_restore_that_has_not_ended_is_told_with_what_to_type() -> None:
+    found = stalled(Stall(1, 2, "production", "RestoreUnfinished", "that of a.zip", "now"), State())
+    assert found is not None
+    assert found.title == "production: it waits for somebody: RestoreUnfinished"
+    assert found.body.endswith("next: reconcile restore production --in-place")
 
 
 def test_two_environments_are_told_in_the_order_in_which_things_happened(world: World) -> None:

@@ -292,6 +292,17 @@ def saved_first(edge: Edge) -> str:
     return "" if saved or not touched else f"{t.newcomer} is at data that were not saved"
 
 
+def put_back_whole(edge: Edge) -> str:
+    """While a restore has not ended nothing starts on the data, they are neither saved nor migrated, and no newcomer
+    gains users or begins."""
+    if edge.state.restoring is None:
+        return ""
+    step = act(edge)
+    begins = isinstance(event(edge), Began | DrillBegan)
+    started = isinstance(step, Start | Migrate | TakeSnapshot)
+    return "data that may be half of a recovery point are used" if started or begins or climbs(edge) else ""
+
+
 def _pointless(step: object) -> str:
     pointless = isinstance(step, TakeSnapshot | TryRestore)
     return "a recovery point without a transition that goes forward" if pointless else ""
@@ -482,6 +493,7 @@ LAWS = {
     "by hand": handled,
     "recovery point": saved_first,
     "drill": drills,
+    "restore": put_back_whole,
 }  # fmt: skip
 FOR_FACTS = (
     "4",
@@ -494,6 +506,7 @@ FOR_FACTS = (
     "approval",
     "git",
     "drill",
+    "restore",
 )  # others have nothing to say of facts
 FOR_ACTS = tuple(number for number in LAWS if number not in ("14", "15", "git", "liveness"))
 ABOUT = {kind: [(number, LAWS[number]) for number in numbers] for kind, numbers in (

@@ -11,7 +11,17 @@ from random import Random
 from core_laws import broken
 from core_world import B, Edge, G, World, spec
 
-from reconciler.core.events import Applied, GenerationTaken, Intended, RollbackBegan, Verb, Watched
+from reconciler.core.events import (
+    Applied,
+    GenerationTaken,
+    Intended,
+    RestoreBegan,
+    Restored,
+    RestoreGivenUp,
+    RollbackBegan,
+    Verb,
+    Watched,
+)
 from reconciler.core.model import (
     Approvals,
     DriftMode,
@@ -96,11 +106,12 @@ class Walk:
             self.blind, self.judge, self.commit, self.verb, self.reboot, self.counters, self.frail, self.jump,
             self.take_generation, self.rewrite, self.migration, self.vote, self.calendar, self.git, self.drill,
             self.agenda,
-            self.move_by_hand, self.snapshot,
+            self.move_by_hand, self.snapshot, self.restore,
         )  # fmt: skip
 
     def _fault(self) -> None:
-        fault = self.random.choice((*self.kinds, self.commit, self.verb))
+        unfinished = (self.restore,) * 8 if self.world.state.restoring else ()  # else all stand still at last
+        fault = self.random.choice((*self.kinds, self.commit, self.verb, *unfinished))
         self.faults[fault.__name__] += 1
         fault()
 
@@ -171,6 +182,13 @@ class Walk:
     def snapshot(self) -> None:
         self.world.saves = self.random.choice((SnapshotStatus.TAKEN, SnapshotStatus.FAILED))
         self.world.tries = self.random.choice((SnapshotStatus.TRIED, SnapshotStatus.FAILED))
+
+    def restore(self) -> None:
+        """A recovery point is put into its place, by somebody who may be killed in the midst of it."""
+        point = ("a.zip", "d1")
+        begun = self.world.state.restoring
+        ends = (RestoreBegan(*point, stamp="1"), RestoreGivenUp(*point), Restored(*point))
+        self.world.fold(self.random.choice(ends if begun else ends[:1]))
 
     def vote(self) -> None:
         t, pick = self.world.state.transition, self.random.choice
@@ -256,6 +274,8 @@ class Walk:
                 world.vote("bob")
             case "RevisionHeld" | "DrillAway":
                 world.say(Verb.RETRY)
+            case "RestoreUnfinished":
+                world.fold(Restored("a.zip", "d1"))
             case "BranchRewritten":
                 world.say(Verb.RETRY, accept_rewritten=True)
             case "GatewayChanged":

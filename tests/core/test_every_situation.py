@@ -22,7 +22,7 @@ from core_world import API, NEWCOMER, ON_BLUE, ON_GREEN, STABLE, UNREAD, WARM, B
 from core_world import WEB as WEB_GATE
 
 from reconciler.core.diff import standing
-from reconciler.core.events import Accepted, DriftFound, Event, Intended, Phase, SnapshotTaken
+from reconciler.core.events import Accepted, DriftFound, Event, Intended, Phase, RestoreBegan, SnapshotTaken
 from reconciler.core.gates import due
 from reconciler.core.model import (
     Admission,
@@ -257,6 +257,24 @@ def saving() -> Iterator[tuple[Desired, State, tuple[GateReading, ...], dict[str
     yield good, remembered(SAVES, started=Pair("v1", None), warm=Pair(None, None)), (), {}
 
 
+def put_back() -> Iterator[tuple[Desired, State, tuple[GateReading, ...], dict[str, object]]]:
+    """A recovery point was being put into its place, and that has not ended: at rest, on the way, on the way back."""
+    begun, good = RestoreBegan("a.zip", "d", "", "1"), Desired("r2", TO_GREEN, "", TO_GREEN)
+    half = transition(50, 3)
+    back = replace(half, phase=Phase.ROLLING_BACK, condition="AnalysisFailed", reason="5 errors", hold=True)
+    old = Leftover(Release(G, "v2"), -100.0, good=True)
+    for t in (None, transition(0, 0, up=False), half, transition(100, 5, phase=Phase.HANDING_OVER), back):
+        for changes in ({}, {"down": "x"}, {"suspended": "x"}, {"adopt": G}, {"claim": True}, {"abort": "no"}):
+            state = remembered(TO_GREEN, transition=t, restoring=begun, **changes)
+            yield good, state, readings(TO_GREEN, state, Outcome.SUCCESSFUL), {}
+    yield good, remembered(TO_GREEN, restoring=begun, rollback="x", leftover=old), (), {}
+    yield good, remembered(TO_GREEN, restoring=begun, stable=None), (), {}
+    migrating_ = replace(transition(0, 0, up=False), migrates=True, passed=frozenset({Stage.MIGRATE}))
+    for found, t in ((MIGRATES, migrating_), (SAVES, transition(0, 0, up=False))):
+        state = remembered(found, transition=replace(t, digest=found.digest), restoring=begun)
+        yield Desired("r2", found, "", found), state, readings(found, state, Outcome.SUCCESSFUL), {}
+
+
 def warm_contexts() -> Iterator[Context]:
     """A worker that can stand by, with gates for its hand-over: where it matters who owns."""
     gate = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
@@ -309,7 +327,7 @@ class Survey:
             self._context(*context, STAND_BY)
         for context in moved_by_hand():
             self._context(*context, HANDS, gateways=BY_HAND)
-        for desired, state, gates, changes in (*asking(), *owing(), *saving(), *drilling()):
+        for desired, state, gates, changes in (*asking(), *owing(), *saving(), *put_back(), *drilling()):
             self._context(UNASKED, desired, state, gates, Pair(None, None), FEW, changes)
 
     def _context(

@@ -14,13 +14,27 @@ from core_laws import broken, law_01, law_10, law_11, law_12, law_15, law_17, la
 from core_walk import Walk, resting_on_stable
 from core_world import ON_BLUE, READY, UNREADY, B, Edge, G, World, at, serving, spec, switching
 
-from reconciler.core import approving, arriving, back, diff, forward, freezing, handing, members, preview, rest, voting
+from reconciler.core import (
+    approving,
+    arriving,
+    back,
+    diff,
+    forward,
+    freezing,
+    handing,
+    members,
+    preview,
+    rest,
+    restoring,
+    voting,
+)
 from reconciler.core.events import Ended, Intended, Phase, Verb
 from reconciler.core.gates import Verdict
 from reconciler.core.migrating import migrate
 from reconciler.core.model import Approvals, Outcome, Pair, Release, Routing, SetWeight, Stage, share
 from reconciler.core.plan import RULES, Rule, close_intent, decide, intended, suspended
 from reconciler.core.reading import Closed, Counters, Observed
+from reconciler.core.restoring import await_restore
 from reconciler.core.saving import take_snapshot
 from reconciler.core.simulate import perform
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
@@ -343,6 +357,14 @@ def test_the_data_is_migrated_before_anything_starts_on_it() -> None:
 def test_the_data_are_saved_before_anything_is_at_them() -> None:
     """Without the rule newcomers start on data that were not saved."""
     assert walked("recovery point", without(take_snapshot))
+
+
+def test_nothing_is_led_onto_data_that_are_half_put_back(monkeypatch: Patch) -> None:
+    """Without the rule newcomers gain users; without what keeps others from it, things start."""
+    assert kept("restore")
+    assert walked("restore", without(await_restore))
+    spoil(monkeypatch, "forbids", lambda _s, _answer: False, restoring)
+    assert walked("restore")
 
 
 def test_law_21_one_owner(monkeypatch: Patch) -> None:

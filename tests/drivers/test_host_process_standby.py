@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 import pytest
 
 pytest.register_assert_rewrite("host_exam")
-from host_exam import BLUE, GREEN, StandbyExam  # noqa: E402
+from host_exam import BLUE, GREEN, StandbyExam, owning, standing_by, until  # noqa: E402
 from pydantic import ValidationError  # noqa: E402
 from test_host_process import SAMPLE, World  # noqa: E402
 
-from reconciler.core.model import Pair  # noqa: E402
+from reconciler.core.model import Pair, Pin  # noqa: E402
 from reconciler.core.reading import MemberReading, MemberStatus  # noqa: E402
 from reconciler.drivers.hosts import process  # noqa: E402
 from reconciler.drivers.process import ownership  # noqa: E402
@@ -103,6 +104,42 @@ def test_the_file_is_what_the_documentation_says(tmp_path: Path) -> None:
         "number": 17,
         "since": {"blue": 0, "green": 17},
     }
+
+
+def shell(line: str) -> str:
+    done = subprocess.run(["sh", "-ec", line], capture_output=True, text=True, timeout=20, check=True)
+    return done.stdout
+
+
+def test_without_a_reconciler_a_person_hands_it_over_line_by_line(tmp_path: Path) -> None:
+    """With real workers; whoever comes back later finds a number that it can go on from."""
+    world = Warm(tmp_path / "a folder's")
+    try:
+        host = world.open()
+        standing_by(host, BLUE, world.good)
+        owning(host, GREEN, world.other, 7)
+        here, there = host.by_hand(BLUE, world.good), host.by_hand(GREEN, world.other)
+        assert shell(there.let_go) == ""
+        until(host, GREEN, lambda found: found.status is MemberStatus.STANDBY)
+        assert host.read(BLUE).status is MemberStatus.STANDBY, "nobody owns in between"
+        assert json.loads(shell(there.role))["role"] == "standby"
+        shell(here.own)
+        until(host, BLUE, lambda found: found.status is MemberStatus.READY)
+        assert json.loads(shell(here.role))["role"] == "owner"
+        assert host.read(GREEN).status is MemberStatus.STANDBY
+        with pytest.raises(Refused, match="number 9 was given already"):
+            host.grant(GREEN, 9)
+        host.release(BLUE, 10)
+        host.grant(GREEN, 11)
+        until(host, GREEN, lambda found: found.status is MemberStatus.READY)
+    finally:
+        world.clear()
+
+
+def test_who_cannot_stand_by_is_not_named_by_hand(tmp_path: Path) -> None:
+    app = App(command=["x"])
+    host = process.open(HostContext("demo", "worker", tmp_path, app), process.Settings(app="w"))
+    assert host.by_hand(GREEN, Pin("2")).own == ""
 
 
 def test_an_app_that_stands_by_must_be_told_and_must_tell() -> None:

@@ -18,7 +18,7 @@ from reconciler.drivers.folders.folder import Folder
 from reconciler.drivers.snapshots import restoring
 from reconciler.drivers.snapshots.entry import Entry, Kind
 from reconciler.drivers.snapshots.reading import Archive
-from reconciler.drivers.snapshots.restoring import InPlace, beside
+from reconciler.drivers.snapshots.restoring import Halfway, InPlace, beside
 from reconciler.errors import Refused
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="snapshots are taken on Linux and macOS only")
@@ -216,7 +216,7 @@ def test_a_dump_that_is_not_loaded_leaves_the_folders_as_they_are(tmp_path: Path
     path = archived(tmp_path, "shared", dump=True)
     (root / "new").touch()
     failing = dumping(tmp_path, "import sys; print('no such role'); sys.exit(2)")
-    with pytest.raises(Refused, match=r"was not loaded: .* exit code 2 .* no such role"):
+    with pytest.raises(Halfway, match=r"was not loaded: .* exit code 2 .* no such role"):
         put_back(in_place(tmp_path, "shared", load=failing), path)
     assert (root / "new").exists()
     assert not hidden(tmp_path)
@@ -244,6 +244,52 @@ def test_all_folders_are_put_back_or_none(tmp_path: Path, fails_at: int, monkeyp
     assert [looks(first), looks(second)] == now
     assert not hidden(tmp_path)
     assert not [one for one in tmp_path.iterdir() if ".before-" in one.name]
+
+
+@pytest.mark.parametrize(("load", "fails", "halfway"), [(None, {1}, False), (LOAD, {1}, True), (None, {2, 3}, True)])
+def test_a_refusal_says_whether_anything_was_done(
+    tmp_path: Path, load: str | None, fails: set[int], halfway: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fails before anything was moved, after the dump was loaded, or so that not even the way back is left."""
+    shared(tmp_path)
+    path = archived(tmp_path, "shared", dump=load is not None)
+    real, renames = os.rename, []
+
+    def rename(old: Path, new: Path) -> None:
+        renames.append(1)
+        if len(renames) in fails:
+            raise OSError(5, "the disk is broken")
+        real(old, new)
+
+    monkeypatch.setattr(restoring.os, "rename", rename)
+    with pytest.raises(Refused) as refused:
+        put_back(in_place(tmp_path, "shared", load=load and dumping(tmp_path, load)), path)
+    assert isinstance(refused.value, Halfway) is halfway
+
+
+def test_what_one_that_did_not_end_has_kept_is_told_and_stays(tmp_path: Path) -> None:
+    root = shared(tmp_path)
+    before, path = looks(root), archived(tmp_path, "shared")
+    (root / "new").touch()
+    first, own = tmp_path / "shared.before-20261130-070000", tmp_path / f"shared.before-{STAMP}"
+    (tmp_path / "shared.before-20261129-070000").mkdir()  # of one that has ended
+    root.rename(first)
+    said = put_back(in_place(tmp_path, "shared", since="20261130-070000"), path)
+    assert str(first) in said
+    assert "20261129" not in said
+    assert (looks(root), (first / "new").exists(), own.exists()) == (before, True, False)
+
+
+def test_what_was_kept_in_the_same_second_stays_too(tmp_path: Path) -> None:
+    root = shared(tmp_path)
+    path, first = archived(tmp_path, "shared"), tmp_path / f"shared.before-{STAMP}"
+    (root / "new").touch()
+    root.rename(first)
+    shared(tmp_path)
+    said = put_back(in_place(tmp_path, "shared", since=STAMP), path)
+    assert (first / "new").exists()
+    assert str(first) in said.rpartition("has kept of before it is in ")[2]
+    assert (tmp_path / f"shared.before-{STAMP}-2").exists()
 
 
 def test_a_disk_that_would_not_hold_it_is_found_out_before_anything_is_moved(tmp_path: Path) -> None:

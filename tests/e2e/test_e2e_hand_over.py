@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from e2e_account import assert_jobs_done_once
-from e2e_playground import ALL, Playground, until
+from e2e_playground import ALL, ENVIRONMENT, Playground, until
 from e2e_users import assert_nothing_lost
 
 from reconciler.core.events import Ended, LetGo, Phase, StagePassed
@@ -19,6 +20,7 @@ from reconciler.core.model import Stage
 from reconciler.demo import account
 from reconciler.demo.place import WARM
 from reconciler.drivers.identity import Identity
+from reconciler.evidence.pack.place import ROLLBACK_SH
 
 pytestmark = pytest.mark.real
 
@@ -87,6 +89,57 @@ def test_it_is_handed_over_warm_proved_and_back_again_on_rollback(warm: Playgrou
     warm.until_event(lambda event: isinstance(event, Ended) and event.phase is Phase.ABORTED)
     until(lambda: owner(warm)["owner"] == "blue" and done(warm)[-1]["slot"] == "blue", "work by blue again")
     assert warm.member("worker", "blue") == blue
+    requests = users.stop()
+    assert_nothing_lost(requests)
+    assert_jobs_done_once(warm, requests)
+    assert_one_owner(warm)
+
+
+def typed(line: str) -> str:
+    """By a person, into a shell in which nothing of ours is."""
+    words = ["/bin/sh", "-ec", line]
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def lines(told: str, number: int) -> list[str]:
+    """What the script says to type as step `number`, for each member, as it is printed."""
+    return [line.partition(": ")[2] for line in told.splitlines() if line.strip("- ").startswith(f"{number}. ")]
+
+
+def test_the_reconciler_is_gone_and_who_stands_by_gets_its_owner_by_what_the_script_says(warm: Playground) -> None:
+    warm.record()
+    warm.serving(**DIRECT)
+    users = warm.users()
+    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"soak": "10m"})
+    state = warm.until(lambda state: state.transition and state.transition.phase is Phase.SOAKING)
+    assert state.transition
+    script = warm.place.state / "evidence" / ENVIRONMENT / state.transition.id / ROLLBACK_SH
+    until(script.exists, "the script", warm.story)
+    warm.stop_run(signal.SIGKILL)
+    told = typed(f"'{script}' --yes")
+    take, away, here, give, last = (lines(told, number) for number in range(1, 6))
+    assert [len(step) for step in (take, away, here, give, last)] == [2] * 5, told
+    for line in take:
+        typed(line)
+    for line in (*away, *here):
+        until(lambda line=line: json.loads(typed(line))["role"] == "standby", f"standby by: {line}")  # type: ignore[misc]
+    for line in give:
+        typed(line)
+    for line in last:
+        until(lambda line=line: json.loads(typed(line))["role"] == "owner", f"owner by: {line}")  # type: ignore[misc]
+    assert owner(warm)["owner"] == owner(warm, "sync")["owner"] == "blue"
+    until(lambda: done(warm)[-1]["slot"] == "blue", "work by blue")
+
+    warm.run()
+    warm.until_status(lambda status: status["reason"] == "Suspended")
+    warm.ask("resume")
+    warm.until(lambda state: not state.by_hand)
+    assert owner(warm)["owner"] == "blue"
+    warm.ask("retry", "-m", "it was moved by hand")
+    warm.commit("green", "1.0.0", "1.1.0", **DIRECT)
+    warm.until_stable("green", "1.1.0")
+    assert owner(warm)["owner"] == "green", "it goes on from the numbers that a person gave"
     requests = users.stop()
     assert_nothing_lost(requests)
     assert_jobs_done_once(warm, requests)

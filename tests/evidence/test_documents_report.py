@@ -18,7 +18,7 @@ from reconciler.evidence.documents.report import back
 from reconciler.evidence.documents.report.english import ENGLISH
 from reconciler.evidence.documents.report.korean import KOREAN
 from reconciler.evidence.documents.report.lines import Row
-from reconciler.evidence.documents.report.said import Language, said
+from reconciler.evidence.documents.report.said import Language, lasting, said
 from reconciler.evidence.pack.material import Material, gather
 from reconciler.evidence.pack.place import SCRIPTS
 from reconciler.evidence.pack.requests import Outcome
@@ -157,8 +157,8 @@ def test_a_rehearsed_restore_is_told_with_its_figures_beside_those_of_the_last(
 
     found = rows(*events)
     told, before = (language.text(part) for part in (found["row.trial"].value, found["row.trial"].note))
-    assert [figure in told for figure in ("1,200", "3.0 MB", "4")] == [True] * 3
-    assert [figure in before for figure in ("1,100", "2.0 MB", "3.5")] == [True] * 3
+    assert [figure in told for figure in ("1,200", "3.0 MB", language.text(lasting(4.0)))] == [True] * 3
+    assert [figure in before for figure in ("1,100", "2.0 MB", language.text(lasting(3.5)))] == [True] * 3
     assert found["row.trial"].result == "pass"
     assert found["row.safety"].value == said("rollbackNotNeeded")
     assert found["row.rollback"].value.key == "rollbackRehearsed"  # type: ignore[union-attr]

@@ -6,7 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from evidence_record import BACK, CLIMB, DONE, HOME, NEW, OLD, STEPS, to
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from reconciler.core.events import (
     Adopted,
@@ -68,18 +71,18 @@ def test_a_drill_is_nobodys_switch_and_nobodys_rollback() -> None:
     assert (found.switches, found.rollbacks, found.to_safety.count) == (1, 0, 0)
 
 
-def test_a_way_back_by_hand_that_nobody_watched_has_no_time_to_safety() -> None:
-    back = RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", "somebody moved all traffic back", hold=True)
-    found = figures(BEGAN, *UP, 30.0, back, Ended(Phase.ROLLED_BACK))
-    assert (found.rollbacks, found.to_safety.count) == (1, 0)
-
-
 def test_a_rehearsed_restore_is_neither_too() -> None:
     drill = replace(BEGAN, drill=DrillKind.RESTORE)
     trial = RestoreTried("a.zip", "d", Trial(3, 700, 2.0))
     back = RollbackBegan(Phase.ROLLED_BACK, "Drill", "this is what is rehearsed", hold=False)
     found = figures(drill, trial, 1.0, back, HOME, DONE, Ended(Phase.ROLLED_BACK))
     assert (found.switches, found.rollbacks, found.aborted, found.to_safety.count) == (0, 0, 0, 0)
+
+
+def test_a_way_back_by_hand_that_nobody_watched_has_no_time_to_safety() -> None:
+    back = RollbackBegan(Phase.ROLLED_BACK, "MovedByHand", "somebody moved all traffic back", hold=True)
+    found = figures(BEGAN, *UP, 30.0, back, Ended(Phase.ROLLED_BACK))
+    assert (found.rollbacks, found.to_safety.count) == (1, 0)
 
 
 def told(entries: list[Entry], kpi: Kpi | None = None, now: datetime | None = None) -> dict[tuple[str, str], Figures]:
@@ -162,6 +165,63 @@ def test_a_month_with_a_change_of_the_clock_is_as_long_as_it_was() -> None:
     begin = Month(2026, 10).begins(zone)
     entries = [entry(begin, Created("j")), entry(begin + timedelta(days=40), Watched())]
     assert told(entries, Kpi(zone))[("demo", "2026-10")].span == 31 * 86400.0 + 3600.0
+
+
+def test_an_hour_over_a_months_edge_is_a_part_of_both() -> None:
+    """Told at half past midnight in Seoul: half of it was January's."""
+    at = datetime(2026, 1, 31, 14, 30, tzinfo=UTC)
+    entries = [entry(at, Created("j")), entry(at + timedelta(hours=1), tally(3000.0, 600.0, 1001, 7), 3600.0)]
+    found = told(entries, Kpi(ZoneInfo("Asia/Seoul")))
+    january, february = found[("demo", "2026-01")], found[("demo", "2026-02")]
+    assert [(one.span, one.watched, one.unwatched) for one in (january, february)] == [(1800.0, 1800.0, 0.0)] * 2
+    assert (january.downtime, february.downtime) == (300.0, 300.0)
+    assert january.tally.plus(february.tally).requests == (1001, 7)
+
+
+ZONES = ("UTC", "Asia/Seoul", "America/New_York", "America/Sao_Paulo", "Pacific/Kiritimati", "Asia/Kathmandu")
+GAPS = st.one_of(st.floats(0.0, 7200.0), st.floats(0.0, 40 * 86400.0), st.floats(-7200.0, 0.0))
+ROWS = st.lists(st.tuples(GAPS, st.floats(0.0, 1.0), st.sampled_from(("", "tally", "end"))), min_size=1, max_size=30)
+MOMENTS = st.none() | st.floats(-5.0, 60.0).map(lambda days: NOON + timedelta(days=days))
+
+
+def journal(rows: list[tuple[float, float, str]]) -> list[Entry]:
+    """Each row: seconds by the wall, below 0 where the clock was set back; the part of them that was watched; what it
+    says. A clock that is set back is so while somebody watches."""
+    at, untold, found = NOON, 0.0, [entry(NOON, Created("j"))]
+    for gap, part, kind in rows:
+        elapsed = part * (gap if gap >= 0 else 60.0)
+        at, untold = at + timedelta(seconds=gap), untold + elapsed
+        events: dict[str, Event] = {"tally": tally(untold / 2, untold / 4, 1000, 3), "end": Ended(Phase.SUCCEEDED)}
+        found.append(entry(at, events.get(kind, Watched()), elapsed))
+        untold = 0.0 if kind == "tally" else untold
+    return found
+
+
+@given(ROWS, st.sampled_from(ZONES), MOMENTS, MOMENTS)
+@settings(max_examples=300, deadline=None)
+def test_every_month_is_what_was_watched_and_what_was_not(
+    rows: list[tuple[float, float, str]], zone: str, since: datetime | None, until: datetime | None
+) -> None:
+    for found in told(journal(rows), Kpi(ZoneInfo(zone), since, until)).values():
+        assert found.span == pytest.approx(found.watched + found.unwatched, abs=1e-6)
+        told_of = found.tally.up + found.tally.out + found.tally.off + found.unclear
+        assert told_of == pytest.approx(found.watched, abs=0.1)
+        assert min(found.tally.requests) >= 0
+
+
+@given(ROWS, st.sampled_from(ZONES))
+@example([(3121200.0, 0.0, "tally")], "Asia/Seoul")  # at a month's first moment
+@example([(3121200.0, 1.0, "")], "Asia/Seoul")
+@settings(max_examples=300, deadline=None)
+def test_no_second_and_no_request_is_lost_between_months(rows: list[tuple[float, float, str]], zone: str) -> None:
+    entries = journal([(abs(gap), part, kind) for gap, part, kind in rows])
+    months = told(entries, Kpi(ZoneInfo(zone))).values()
+    assert sum(one.watched for one in months) == pytest.approx(sum(one.elapsed for one in entries), abs=0.1)
+    tallies = [one.event.tally for one in entries if isinstance(one.event, Watched) and one.event.tally]
+    assert sum(one.tally.requests[0] for one in months) == sum(one.requests[0] for one in tallies)
+    assert sum(one.tally.out for one in months) == pytest.approx(sum(one.out for one in tallies), abs=0.1)
+    assert all(one.watched <= one.span for one in months)
+    assert all(one.span <= 32 * 86400.0 for one in months)
 
 
 def test_an_environment_that_has_just_begun_has_a_month_already() -> None:

@@ -87,8 +87,20 @@ def test_where_a_recovery_point_was_asked_for_it_is_named() -> None:
     assert "restore" not in told(spec(G, green="v2"))[2]
 
 
-def test_who_can_stand_by_is_handed_back_by_resume() -> None:
-    assert "`reconcile resume` hands it back to blue" in told(spec(G, green="v2", members=(API, WARM)))[2]
+def test_who_can_stand_by_is_handed_back_by_resume_or_without_a_reconciler_line_by_line(tmp_path: Path) -> None:
+    found = spec(G, green="v2", members=(API, WARM))
+    assert "`reconcile resume` hands it back to blue" in told(found)[2]
+    ports, command = {"blue": 9001, "green": 9002}, ["{python}", "{ownership}", "--password", "hunter2"]
+    app = App(command=command, ports=ports, ready="/healthz", standby=True)  # type: ignore[arg-type]
+    host = process.open(HostContext("demo", "worker", tmp_path, app, standby=True), process.Settings(app="worker"))
+    undone = told(found, worker=host)[2]
+    steps = [line.strip() for line in undone.splitlines() if line.strip()[:2] in ("1.", "2.", "3.", "4.", "5.")]
+    assert [step[:2] for step in steps] == ["1.", "2.", "3.", "4.", "5."]
+    assert '"owner": null' in steps[0]
+    assert steps[1].endswith("curl -s http://127.0.0.1:9002/healthz")
+    assert steps[2].endswith("curl -s http://127.0.0.1:9001/healthz")
+    assert '"owner": "blue"' in steps[3]
+    assert "hunter" not in undone
 
 
 def test_what_was_made_of_the_data_is_said() -> None:

@@ -155,6 +155,28 @@ def test_one_bad_line_is_left_out_and_the_others_arrive(server: Http, world: Wor
     assert world.position.refused == 1
 
 
+def test_who_takes_none_older_than_a_week_gets_the_newer_ones_at_once(server: Http, world: World) -> None:
+    """As Loki does by default."""
+    world.shipper._send = sender(made("loki", server))
+    newest = int(NANOSECONDS)
+    week = newest - 7 * 24 * 3600 * 10**9
+
+    def answer(content: Any) -> tuple[int, dict[str, str]]:
+        times = [int(at) for stream in content["streams"] for at, _ in stream["values"]]
+        return (400 if min(times) < week else 204, {})
+
+    server.answer = answer
+    world.write(200, **{**SAID, "at": "2025-12-01T10:00:00+00:00"})
+    world.write(5, **SAID)
+    world.pass_by(2.0)
+    newer = [f"line {number}" for number in range(201, 206)]
+    assert sorted({*loki_lines(server.got)}) == newer
+    world.pass_by(60.0)
+    assert (world.position.refused, world.position.waiting) == (200, 0)
+    assert sorted({*loki_lines(server.got)}) == newer
+    assert len(server.tried) < 450
+
+
 def test_a_batch_that_is_too_large_is_sent_in_parts(server: Http, world: World) -> None:
     world.shipper._send = sender(made("loki", server))
     server.answer = lambda content: (413 if len(json.dumps(content)) > 5000 else 204, {})

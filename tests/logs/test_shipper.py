@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from logs_world import NAME, World, line
 
 from reconciler.drivers.local import durable
@@ -120,13 +124,129 @@ def test_one_who_refuses_every_line_gets_few_of_them(world: World, caplog: pytes
     world.taker.broken = lambda _lines: Unfit("status 400")
     world.write(500)
     world.pass_by(3600.0)
-    assert shipper.IN_A_ROW < world.position.refused < shipper.IN_A_ROW + 20
+    assert world.position.refused == shipper.IN_A_ROW
     assert len(told(caplog)) == 2
     refused = world.position.refused
     world.taker.broken = lambda _lines: None
     world.pass_by(1200.0)
     assert world.taker.numbers == [*range(refused + 1, 501)]
     assert told(caplog)[-1].endswith(f"{refused} lines in a row were left out, none was taken")
+
+
+def too_old(world: World, *spared: int, last: int) -> None:
+    """From here on lines up to number `last` are refused, and so is every batch with one of them."""
+    bad = {*range(1, last + 1)} - {*spared}
+    world.taker.broken = lambda lines: Unfit("status 400") if bad & {json.loads(one)["n"] for one in lines} else None
+
+
+@pytest.mark.parametrize("old", [50, 500, 5000])
+def test_lines_that_are_too_old_for_the_other_side_do_not_hold_up_the_others(
+    world: World, old: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    too_old(world, last=old)
+    world.write(old)
+    world.write(10)
+    world.pass_by(2.0)
+    newer = [*range(old + 1, old + 11)]
+    assert sorted({*world.taker.numbers}) == newer
+    assert world.position.waiting > 0
+    world.write(1)
+    world.pass_by(0.1)
+    assert world.taker.numbers[-1] == old + 11, "it does not wait for those that are gone through"
+    world.pass_by(old)
+    assert (world.position.refused, world.position.lost, world.position.waiting) == (old, 0, 0)
+    assert len(world.taker.tries) <= 2 * old + 60
+    assert world.kept.oldest().number == 1, "the log on this disk is as it was"
+    aside = f"logs.ops: {old - shipper.IN_A_ROW} lines are set aside, as the other side refuses many of them"
+    assert any(text.startswith(aside) for text in told(caplog))
+    assert told(caplog)[-1].endswith(f"gone through; {old} lines in all were left out, the others are taken")
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "over a restart"])
+def test_good_ones_among_them_arrive(world: World, again: bool) -> None:
+    spared = (20, 21, 22, 77, 300, 499)
+    too_old(world, *spared, last=500)
+    world.write(510)
+    world.pass_by(2.0)
+    if again:
+        assert world.position.waiting > 0
+        world.restart()
+    world.pass_by(500.0)
+    assert {*world.taker.numbers} == {*spared, *range(501, 511)}
+    assert world.position.refused == 500 - len(spared)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_whichever_are_refused_all_others_arrive_and_each_is_counted(runs: list[tuple[bool, int]]) -> None:
+    fit = [good for good, count in runs for _ in range(count)]
+    bad = {number for number, good in enumerate(fit, 1) if not good}
+    with TemporaryDirectory() as folder:
+        world = World(Path(folder))
+        world.taker.broken = lambda lines: Unfit("no") if bad & {json.loads(one)["n"] for one in lines} else None
+        if fit:
+            world.write(len(fit))
+        world.write(1)
+        world.pass_by(1500.0)
+        assert {*world.taker.numbers} == {*range(1, len(fit) + 2)} - bad
+        assert world.position.refused == len(bad)
+        assert len(world.taker.tries) <= 12 * (len(bad) + len(runs) + 2)
+        world.kept.close()
+
+
+def test_however_ragged_it_is_the_parts_that_are_set_aside_are_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipper, "PARTS", 1)
+    spared = (*range(21, 100), *range(120, 200))
+    too_old(world, *spared, last=220)
+    world.write(301)
+    world.pass_by(0.5)
+    assert [part.end for part in world.position.aside] == [21]
+    world.pass_by(60.0)
+    assert {*world.taker.numbers} == {*spared, *range(221, 302)}
+    assert (world.position.refused, world.position.waiting) == (220 - len(spared), 0)
+
+
+def test_while_the_newest_line_is_refused_too_none_is_given_up(world: World) -> None:
+    """Which is so, too, while nothing new was said since the other side is back."""
+    too_old(world, last=40)
+    world.write(40)
+    world.pass_by(1200.0)
+    assert (world.position.refused, world.position.waiting) == (shipper.IN_A_ROW, 0)
+    world.write(1)
+    world.pass_by(600.0)
+    assert {*world.taker.numbers} == {41}
+    assert world.position.refused == 40
+
+
+def test_an_other_side_that_goes_away_meanwhile_is_waited_for(world: World) -> None:
+    too_old(world, 30, last=60)
+    world.write(61)
+    world.pass_by(1.0)
+    assert world.position.waiting > 0
+    refuse, world.taker.broken = world.taker.broken, lambda _lines: Unreachable("away")
+    world.pass_by(60.0)
+    assert world.position.failure == "away"
+    world.taker.broken = refuse
+    world.pass_by(600.0)
+    assert {*world.taker.numbers} == {30, 61}
+    assert (world.position.refused, world.position.failure) == (59, "")
+
+
+def test_what_is_set_aside_and_has_to_go_is_lost_and_counted(world: World) -> None:
+    too_old(world, last=2000)
+    world.write(2001, trace="x" * 300)
+    world.pass_by(2.0)
+    before = world.position
+    for _ in range(60):
+        world.write(20, trace="x" * 1000)
+        world.pass_by(0.6)
+    world.pass_by(600.0)
+    after = world.position
+    assert before.waiting >= after.lost > 0
+    assert (after.lost + after.refused, after.waiting) == (2000, 0)
+    assert {*world.taker.numbers} == {*range(2001, world.written + 1)}
 
 
 def test_what_the_other_side_throws_away_is_counted_and_not_sent_again(

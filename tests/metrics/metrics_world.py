@@ -13,7 +13,7 @@ from reconciler.core.reading import Counters, GateReading, Measure, Observed
 from reconciler.metrics.board import Seen
 
 MEASURES = (
-    Measure("latency_seconds", 0.25, ("users", "0.95")),
+    Measure("latency_seconds", 0.25, ("users", "95")),
     Measure("requests", 40, ("users", "ok")),
     Measure("sessions", 19, ("kept",)),
     Measure("value_seconds", 12.5),

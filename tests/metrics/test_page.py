@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -123,6 +124,26 @@ def test_what_a_killed_loop_has_not_told_is_unclear_as_in_the_figures_of_the_mon
         journal.close()
         metrics._past.look()
         assert unclear() == pytest.approx(before + 49.7)
+
+
+@pytest.mark.parametrize(
+    ("named", "state", "shown"),
+    [
+        (frozenset(), {"stable": None, "transition": None}, False),
+        (frozenset(), {"went_down": True, "transition": None}, False),
+        (frozenset(), {"transition": None}, True),  # it serves, whatever git says
+        (frozenset(), {"went_down": True}, True),  # a transition is under way
+        (frozenset({"prod"}), {"went_down": True, "transition": None}, True),
+        (None, {"went_down": True, "transition": None}, True),  # the branch cannot be read
+    ],
+)
+def test_what_git_has_removed_and_is_over_leaves_the_page(
+    metrics: Metrics, named: frozenset[str] | None, state: dict[str, object], shown: bool
+) -> None:
+    one, metrics._named = seen(), lambda: named
+    found = Tick(None, one.status, False, observed=one.observed, spec=one.spec)  # type: ignore[arg-type]
+    metrics.show("prod", replace(one.state, **state), found)  # type: ignore[arg-type]
+    assert any("prod" in labels for _, labels, _ in metrics.samples()) is shown
 
 
 def test_before_the_journal_was_read_nothing_is_told_of_it(tmp_path: Path) -> None:

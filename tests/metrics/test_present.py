@@ -39,7 +39,7 @@ def test_what_the_gates_measured_is_shown_under_our_own_names_only() -> None:
     found = numbers(seen())
     assert found[("reconciler_gate_outcome", (*GATE, "Failed"))] == 1.0
     assert found[("reconciler_gate_outcome", (*GATE, "Successful"))] == 0.0
-    assert found[("reconciler_gate_latency_seconds", (*GATE, "users", "0.95"))] == 0.25
+    assert found[("reconciler_gate_latency_seconds", (*GATE, "users", "95"))] == 0.25
     assert found[("reconciler_gate_requests", (*GATE, "users", "ok"))] == 40.0
     assert found[("reconciler_gate_sessions", (*GATE, "kept"))] == 19.0
     assert found[("reconciler_gate_value_seconds", GATE)] == 12.5

@@ -162,7 +162,12 @@ class ProcessHost:
         values = [f"slot {slot}", f"version {pin.version}"]
         values += [f"port {self.app.ports.of(slot)}"] if self.app.ports else []
         started = f"by the command of [apps.{self.name}] in the operator's file, with {', '.join(values)}"
-        return Typed(f'kill -TERM "{pid}"', started)
+        typed = Typed(f'kill -TERM "{pid}"', started)
+        if not (self.app.standby and self.app.ports):
+            return typed
+        role = f"curl -s http://127.0.0.1:{self.app.ports.of(slot)}{self.app.ready}"
+        let_go, own = (ownership.typed(self._ownership, owner) for owner in (None, slot))
+        return replace(typed, let_go=let_go, role=role, own=own)
 
     def close(self) -> None:
         for health in self._health.values():

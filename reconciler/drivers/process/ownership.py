@@ -10,6 +10,7 @@ number that it has read; one that has not yet read its slot's latest proves noth
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -66,6 +67,15 @@ def forget(path: Path, slot: Slot) -> None:
     now = load(path)
     if now.owner is slot:
         _save(path, replace(now, owner=None))
+
+
+def typed(path: Path, owner: Slot | None) -> str:
+    """A line of POSIX shell by which a person names the owner, or nobody, by the next number."""
+    file, named = shlex.quote(str(path.absolute())), "null" if owner is None else f'"{owner}"'
+    number = r"""$(sed -n 's/.*"number": \([0-9]*\).*/\1/p' "$f")"""
+    text = f'{{"owner": {named}, "number": %d, "since": {{"blue": %d, "green": %d}}}}'
+    write = f"""printf '{text}' "$n" "$n" "$n" > "$f.new" && mv "$f.new" "$f\""""
+    return f"(umask 077; f={file}; n=$(( {number} + 1 )) && {write})"
 
 
 def judge(slot: Slot, now: Ownership, alive: MemberReading, said: Mapping[str, Any]) -> MemberReading:

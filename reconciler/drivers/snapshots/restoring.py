@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain, count
 from pathlib import Path
 
 from reconciler.drivers.commands.command import Command
@@ -20,6 +21,10 @@ from reconciler.drivers.snapshots.shelf import writing
 from reconciler.drivers.snapshots.tree import Check
 from reconciler.drivers.snapshots.unpacking import half, unpack
 from reconciler.errors import Refused
+
+
+class Halfway(Refused):
+    """Something was done to the data, and not all of it."""
 
 
 def beside(archive: Archive, into: Path, check: Check, free: room.Free = room.free) -> None:
@@ -46,10 +51,12 @@ class InPlace:
     scratch: Path  # a place for the dump
     stamp: str  # a part of the name of what is kept
     free: room.Free = field(default=room.free)
+    since: str = ""  # the stamp of one before it that has not ended: what that has kept is told, too
 
     def run(self, archive: Archive, check: Check) -> str:
         """The dump first, by its command; then the folders, all of them or none. What was done, for people. Raises
-        Refused: then no folder was touched; what a command has done before it failed is its own affair."""
+        Refused: then nothing was touched; Halfway: a command has failed, which may have done what it likes before, or
+        the disk has, between two folders. What is killed meanwhile may be repeated: nothing is lost by it."""
         self._require(archive, check)
         with ExitStack() as stack, writing(self.scratch):
             swaps = {name: _Swap.of(folder, self.stamp) for name, folder in self.folders.items()}
@@ -59,8 +66,10 @@ class InPlace:
             targets = {tree: home / "it" for tree, home in homes.items()}
             unpack(archive, targets, check)
             done = [self._loaded(archive, targets[DUMP])] if archive.manifest.command else []
-            _swap({name: (swap, targets[FOLDERS + name]) for name, swap in swaps.items()})
-        return "; ".join([*done, *(f"folder '{name}' is back{swap.kept_at}" for name, swap in swaps.items())])
+            with _after(done):
+                _swap({name: (swap, targets[FOLDERS + name]) for name, swap in swaps.items()})
+        told = (f"folder '{name}' is back{swap.kept_at}{swap.earlier(self.since)}" for name, swap in swaps.items())
+        return "; ".join([*done, *told])
 
     def _require(self, archive: Archive, check: Check) -> None:
         """Everything has its place, and that has room. Raises Refused before anything is done."""
@@ -73,11 +82,11 @@ class InPlace:
             )
         needs: dict[int, dict[str, int]] = {}
         places: dict[int, Path] = {}
-        for tree, count in archive.sizes(check).items():
+        for tree, size in archive.sizes(check).items():
             place = self._parent(tree)
             with writing(place):
                 disk = place.stat().st_dev
-            needs.setdefault(disk, {})[tree.removeprefix(FOLDERS)] = count
+            needs.setdefault(disk, {})[tree.removeprefix(FOLDERS)] = size
             places[disk] = place
         for disk, place in places.items():
             room.require(needs[disk], place, self.free(place))
@@ -99,7 +108,7 @@ class InPlace:
         }
         ended = run(command, values)
         if ended.code != command.expect:
-            raise Refused(f"the dump of '{said.command}' was not loaded: its command {told(ended)}")
+            raise Halfway(f"the dump of '{said.command}' was not loaded: its command {told(ended)}")
         return f"the dump of '{said.command}' is loaded"
 
 
@@ -120,14 +129,17 @@ class _Swap:
             )
         if os.path.lexists(root) and not root.is_dir():
             raise Refused(f"{root} is no folder")
-        kept = root.with_name(f"{root.name}.before-{stamp}")
-        if os.path.lexists(kept):
-            raise Refused(f"{kept} is there already: somebody restores at this very moment; try again")
-        return _Swap(root, kept, os.path.lexists(root))
+        return _Swap(root, _free(root, f"{root.name}.before-{stamp}"), os.path.lexists(root))
 
     @property
     def kept_at(self) -> str:
         return f", and what was there is kept in {self.kept}" if self.had else ""
+
+    def earlier(self, since: str) -> str:
+        """What those have kept that did not end, for people."""
+        first = self.root.with_name(f"{self.root.name}.before-{since}") if since else self.kept
+        found = [str(one) for one in sorted(self.root.parent.iterdir()) if first.name <= one.name < self.kept.name]
+        return f", and what one that did not end has kept of before it is in {', '.join(found)}" if found else ""
 
     def do(self, new: Path) -> None:
         if self.had:
@@ -145,16 +157,36 @@ class _Swap:
             os.rename(self.kept, self.root)
 
 
+def _free(root: Path, name: str) -> Path:
+    """A name beside it that nothing has yet."""
+    places = (root.with_name(one) for one in chain([name], (f"{name}-{again}" for again in count(2))))
+    return next(place for place in places if not os.path.lexists(place))
+
+
 def _swap(swaps: Mapping[str, tuple[_Swap, Path]]) -> None:
-    """All of them, or none: also when somebody interrupts."""
+    """All of them, or none: also when somebody interrupts. Raises Halfway where not even that could be had."""
     begun: list[tuple[_Swap, Path]] = []
     try:
         for swap, new in swaps.values():
             begun.append((swap, new))
             swap.do(new)
-    except BaseException:
-        for swap, new in reversed(begun):
-            swap.undo(new)
+    except BaseException as error:
+        try:
+            for swap, new in reversed(begun):
+                swap.undo(new)
+        except OSError as problem:
+            raise Halfway(f"some folders are exchanged, others are not: {problem}") from error
+        raise
+
+
+@contextmanager
+def _after(done: list[str]) -> Iterator[None]:
+    """What fails now comes after something that cannot be taken back. Raises Halfway."""
+    try:
+        yield
+    except OSError as error:
+        if done:
+            raise Halfway(f"{done[0]}, and no folder was exchanged: {error}") from error
         raise
 
 

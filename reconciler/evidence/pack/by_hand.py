@@ -65,12 +65,26 @@ def _handed_back(host: MemberHost | None, name: str, spec: Spec, t: Transition) 
     alone = f"{name} has one owner at a time. Where that is {away.slot}'s,"
     if name in spec.standbys:
         yield f"{alone} `reconcile resume` hands it back to {back.slot}"
-        return
-    yield f"{alone} it must have ended there before it starts in {back.slot}"
+    else:
+        yield f"{alone} it must have ended there before it starts in {back.slot}"
     stop, start = _typed(host, spec, away), _typed(host, spec, back)
-    if stop and start:
+    if stop and start and start.own:
+        yield from _named(name, back, away, stop, start)
+    elif stop and start:
         yield f"  stop it in {away.slot}: {stop.stop}"
         yield f"  start it in {back.slot}: {start.start}; {UNKNOWN_TO_US}"
+
+
+def _named(name: str, back: Release, away: Release, stop: Typed, start: Typed) -> Iterator[str]:
+    """One that can stand by, when no reconciler is left to hand it over: one line after the other."""
+    yield f"  without any reconciler {name} gets its owner so, each line after the one before has done its work:"
+    yield f"  1. take it from {away.slot}: {stop.let_go}"
+    yield f"  2. wait until {away.slot} says the role standby, or has ended: {stop.role}"
+    yield f"     if it does not let go, stop it: {stop.stop}"
+    yield f"  3. see that {back.slot} says the role standby, too: {start.role}"
+    yield f"     if it does not run, start it: {start.start}; {UNKNOWN_TO_US}"
+    yield f"  4. give it to {back.slot}: {start.own}"
+    yield f"  5. see that {back.slot} says the role owner: {start.role}"
 
 
 def _typed(host: MemberHost | None, spec: Spec, release: Release) -> Typed | None:

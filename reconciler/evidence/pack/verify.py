@@ -109,13 +109,17 @@ def _follows(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(MANIFEST, f"its figures of {name} do not follow from the raw files")
     if json.loads(json.dumps(asdict(verdict(material)))) != body["verdict"]:
         yield Finding(MANIFEST, "its verdict does not follow from the raw files")
+    yield from _linked(material, body)
+    if body["reconciler"] == version("slot-reconciler"):
+        yield from _documents(material, body)
+
+
+def _linked(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
     first, last = material.steps.rows[0], material.steps.rows[-1]
     if (first.seq, last.seq, last.digest) != tuple(body["journal"][key] for key in ("first", "last", "digest")):
         yield Finding(MANIFEST, "the entries of the journal that it names are not those of steps.jsonl")
     if (material.environment, material.transition) != (body["environment"], body["transition"]):
         yield Finding(MANIFEST, f"steps.jsonl is of {material.environment}/{material.transition}")
-    if body["reconciler"] == version("slot-reconciler"):
-        yield from _documents(material, body)
 
 
 def _documents(material: Material, body: Mapping[str, Any]) -> Iterator[Finding]:
