@@ -85,6 +85,7 @@ def test_a_run_shaped_like_the_scenario_has_every_line_of_its_report_measured(gr
     texts = {"archive": archive.name, "digest": hashlib.sha256(archive.read_bytes()).hexdigest()}
     for language in ZONES:
         assert wrong(sheet(pack, language), language, known, texts) == [], pack.folder
+    assert "의견: the recovery point is there" in sheet(pack, "ko").text
     assert pack.file("dashboard.png").read_bytes().startswith(b"\x89PNG\r\n")
     assert all(f"green {weight} %" in pack.file("switch.log").read_text("utf-8") for weight in (25, 50, 75, 100))
     assert subprocess.run(["sh", "-n", pack.file("rollback.sh")], check=False).returncode == 0

@@ -28,6 +28,7 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (r"going back \((\w+)\): (.+)", r"롤백 시작(\1): \2"),
     (r"(Succeeded|RolledBack|Aborted|Superseded)(?:: .+)?", r"전환 종료: \1"),
     (r"approval asked: before (\S+), of plan (\S+)", r"승인 요청: \1 단계 전, 계획 \2"),
+    (r"approved: (\S+), plan (\S+), by ([^\s,:]+): (.+)", r"승인: \1 단계, 계획 \2, 승인자 \3, 의견: \4"),
     (r"approved: (\S+), plan (\S+), by (\S+?)(,.*)?", r"승인: \1 단계, 계획 \2, 승인자 \3"),
     (r"approval void: (\S+), plan (\S+)(.*)", r"승인 무효: \1 단계, 계획 \2"),
     (r"status (\d+) in (\d+) ms", r"상태 코드 \1, \2 ms"),
