@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.screen import console
+from reconciler.core.events import Phase
 from reconciler.demo.place import SESSIONS, Place, build
 from reconciler.demo.processes import Processes, tear_down
 from reconciler.demo.proof import Proof, proofs
@@ -96,7 +97,7 @@ def _show(found: Account, place: Place, keep: bool) -> None:
     )
     for line in lines:
         out.print(line, highlight=False)
-    _next(place, keep)
+    _next(found, place, keep)
 
 
 def _proof(one: Proof) -> str:
@@ -104,6 +105,12 @@ def _proof(one: Proof) -> str:
     if one.findings:
         return f"the evidence of {one.transition} DOES NOT HOLD: {one.findings[0]}"
     return f"evidence of {one.transition}, {one.outcome}: zero downtime {one.zero_downtime}; {one.path}"
+
+
+def _report(one: Proof) -> str:
+    if one.outcome == Phase.SUCCEEDED:
+        return "the report of the good switch, for your management"
+    return "that of the bad version: what its users met, and for how long"
 
 
 def _bad(found: Account) -> str:
@@ -116,14 +123,14 @@ def _ms(value: float | None) -> str:
     return f"{value:.1f} ms" if value is not None else "not seen"
 
 
-def _next(place: Place, keep: bool) -> None:
+def _next(found: Account, place: Place, keep: bool) -> None:
     """Lines that can be pasted as they are."""
     out = console()
     program = _typed(sys.argv[0], os.environ.get("PATH", ""))
     config = f"{program} --config {shlex.quote(str(place.config))}"
     looks = (
         f"{config} history demo       # every decision and step, from the journal",
-        f"{config} evidence open demo   # the report of the last switch, for your management",
+        *(f"{config} evidence open {one.transition}   # {_report(one)}" for one in found.packs[:2]),
         f"{config} history --verify   # the journal's hash chain, and git's notes of it",
         f"git -C {shlex.quote(str(place.repository))} log --notes=reconciler   # what became of every commit",
     )

@@ -110,7 +110,7 @@ def _plan(material: Material) -> str:
     lasts = f"{seconds(plan['seconds'])} were foreseen" if plan["seconds"] is not None else "no time was foreseen"
     back = plan["rollbackSeconds"]
     rollback = f", and {seconds(back)} for a way back" if back is not None else ""
-    return f"The plan{late} has {len(plan['steps'])} steps; {lasts}{rollback}."
+    return f"The plan{late} has {material.agreement.planned} steps; {lasts}{rollback}."
 
 
 def _paragraph(

@@ -51,7 +51,7 @@ def _safety(material: Material) -> Row:
         return Row(item, said("noWeight"), Result.NOTED, note=note)
     if took is None:
         return Row(item, said("notSafe"), Result.NOT_MEASURED, note=note)
-    return Row(item, lasting(took), Result.PASS, note=note)
+    return Row(item, lasting(took), Result.NOTED, note=note)
 
 
 def _scripts(material: Material) -> Row:
