@@ -72,7 +72,9 @@ def _as_it_was(state: State, t: Transition, migration: Migration | None) -> Stat
 
 def restoring(state: State, event: RestoreBegan) -> State:
     """Until it has ended nobody knows what the data are. What one before it has kept is still there: it is kept since
-    the first."""
+    the first. Earlier versions, which wrote no stamp, said no more of one that was refused: theirs are all over."""
+    if not event.stamp:
+        return state
     first = state.restoring.stamp if state.restoring else event.stamp
     return replace(state, restoring=replace(event, stamp=first))
 

@@ -33,7 +33,8 @@ def told(s: Situation, answer: Answer) -> Answer:
     if found is None or not isinstance(answer, Wait) or answer.reason == found.reason:
         return answer
     besides = f"{answer.reason}: {answer.message}" if answer.message else answer.reason
-    return replace(found, message=f"{found.message}; besides, {besides}", until=answer.until)
+    message, alert = f"{found.message}; besides, {besides}", found.alert or answer.alert
+    return replace(found, message=message, until=answer.until, alert=alert)
 
 
 def unfinished(state: State, environment: str) -> Wait | None:

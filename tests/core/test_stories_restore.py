@@ -21,7 +21,8 @@ from reconciler.core.events import (
 from reconciler.core.model import Outcome
 from reconciler.core.plan import decide
 from reconciler.core.preview import preview
-from reconciler.core.situation import Wait
+from reconciler.core.restoring import told as besides
+from reconciler.core.situation import Situation, Wait
 from reconciler.core.steps import Start, Stop
 from reconciler.wording import describe
 
@@ -160,6 +161,24 @@ def test_one_that_is_begun_again_has_kept_what_was_there_since_the_first() -> No
     world.fold(BEGUN)
     world.fold(RestoreBegan("b.zip", "d2", "", "20261130-090000"))
     assert world.state.restoring == RestoreBegan("b.zip", "d2", "", BEGUN.stamp)
+
+
+def test_one_of_an_earlier_version_which_did_not_say_how_it_ended_keeps_nothing_down() -> None:
+    world = down()
+    world.fold(RestoreBegan("a.zip", "d1", "no room"))
+    world.say(Verb.RESUME)
+    world.waits("InSync")
+
+
+def test_who_would_be_woken_by_what_is_waited_for_besides_is_woken_also_while_it_is_suspended() -> None:
+    world = switching()
+    world.fold(BEGUN)
+    world.say(Verb.SUSPEND)
+    seen = Situation(world.desired, world.desired.head or spec(), world.look(), world.state, world.now)
+    for alert in (False, True):
+        found = besides(seen, Wait("GatewayUnreachable", "nobody answers", alert=alert))
+        assert isinstance(found, Wait)
+        assert (found.reason, found.alert) == ("RestoreUnfinished", alert)
 
 
 def test_its_entries_can_be_read() -> None:

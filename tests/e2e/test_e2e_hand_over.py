@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import signal
 import subprocess
@@ -54,15 +55,25 @@ def owner(playground: Playground, member: str = "worker") -> dict[str, Any]:
 
 
 def asleep(playground: Playground) -> Identity:
-    """Blue's worker, stopped by SIGSTOP with a job in hand."""
+    """Blue's worker, stopped by SIGSTOP with a job in hand, and not while it is alone in the store: there the other one
+    would wait for it for ever."""
     blue, in_hand = playground.member("worker", "blue"), playground.place.data / "claimed"
     assert blue
     while True:
         playground.kill(blue, signal.SIGSTOP)
         time.sleep(0.02)
-        if any(in_hand.iterdir()):
+        if any(in_hand.iterdir()) and nobody_is_in(playground.place.data / "fence.lock"):
             return blue
         playground.kill(blue, signal.SIGCONT)
+
+
+def nobody_is_in(lock: Path) -> bool:
+    with lock.open("a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def assert_one_owner(playground: Playground) -> None:
@@ -196,9 +207,11 @@ def test_an_owner_that_wakes_up_after_its_hand_over_is_refused_by_the_fence(warm
     warm.commit("green", "1.0.0", "1.1.0", **UNPROVED)
     warm.until(lambda state: state.transition and state.transition.phase is Phase.HANDING_OVER)
     warm.ask("handover", "--force", "--from", "blue", "--reason", "I saw it stopped")
-    until(lambda: done(warm)[-1]["slot"] == "green", "work by green", warm.story)
-    warm.kill(blue, signal.SIGCONT)
-    record.write_text(kept)
+    try:
+        until(lambda: done(warm)[-1]["slot"] == "green", "work by green", warm.story)
+    finally:
+        warm.kill(blue, signal.SIGCONT)
+        record.write_text(kept)
     time.sleep(0.5)
     warm.until_stable("green", "1.1.0")
     requests = users.stop()
