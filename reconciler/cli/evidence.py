@@ -18,7 +18,7 @@ from reconciler.cli.layout import on_terminal, paint, say, table
 from reconciler.clock import SYSTEM
 from reconciler.configuration import load
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
-from reconciler.errors import EvidenceBroken, InvalidConfiguration, UsageError
+from reconciler.errors import EvidenceBroken, EvidenceForeign, InvalidConfiguration, UsageError
 from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.archive import export, opened
 from reconciler.evidence.pack.place import MANIFEST, Pack, packs
@@ -125,7 +125,8 @@ def verify_(config: str | None, which: tuple[str, ...], url: str | None, output:
     is at hand, it is asked whether this is the pack that was finished then.
 
     Without WHICH, every pack there is. Exit code 1 when anything is not what was written, or does not follow; 3 when
-    nothing of that is so, and a part was written by another version, which this one cannot check. A transition that is
+    nothing of that is so, and a part was written by another version, which this one cannot check, or the journal cannot
+    be read. A transition that is
     under way has no finished pack yet: it is told, and is wrong only where it was named.
     """
     results: list[tuple[Pack, Verified]] = []
@@ -172,7 +173,10 @@ def is_fresh(pack: Pack) -> bool:
     """Unfinished, and somebody writes into it: once a second while a transition is under way."""
     if pack.finished:
         return False
-    written = max((path.lstat().st_mtime for path in pack.folder.iterdir()), default=0.0)
+    try:
+        written = max((path.lstat().st_mtime for path in pack.folder.iterdir()), default=0.0)
+    except FileNotFoundError:
+        return True  # it was renamed a moment ago, as whoever writes does
     return SYSTEM.now().timestamp() - written < FRESH
 
 
@@ -214,6 +218,8 @@ def _told(pack: Pack) -> dict[str, Any]:
     told = {"environment": pack.environment, "transition": pack.transition, "path": str(pack.folder)}
     try:
         found = manifest.read(pack)["verdict"] if pack.finished else {"outcome": "unfinished", "zero_downtime": ""}
+    except EvidenceForeign:
+        found = {"outcome": "in another format", "zero_downtime": ""}
     except EvidenceBroken:
         found = {"outcome": "broken: see verify", "zero_downtime": ""}
     found = {"drill": "", **found}

@@ -100,13 +100,16 @@ class Writer:
         self._dropped[REQUESTS] += count
 
     def flush(self) -> None:
-        """Raises OSError; then everything waits for the next time, as far as there is room."""
+        """Raises OSError; then what could not be written waits for the next time, as far as there is room."""
+        failed: OSError | None = None
         for name, stream in self._streams.items():
             try:
                 stream.flush()
-            except OSError:
+            except OSError as error:
                 self._dropped[name] += stream.drop() if stream.waiting > MOST else 0
-                raise
+                failed = failed or error  # the others may find room
+        if failed:
+            raise failed
         self._tell_dropped()
         self._write_scripts()
         self._write_plans()

@@ -15,6 +15,7 @@ from typed import reconcile
 sys.path += [str(Path(__file__).parents[1] / room) for room in ("evidence", "loop")]
 from pack_made import Recorded
 
+from reconciler.cli.evidence import is_fresh
 from reconciler.core.model import Slot
 from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.place import Pack
@@ -180,3 +181,21 @@ def test_where_there_is_none_it_says_where_they_will_lie(tmp_path: Path) -> None
     assert f"no evidence yet: every transition leaves a pack in {tmp_path}" in (
         reconcile("evidence", "list", folder=tmp_path).stdout
     )
+
+
+def test_one_in_another_format_is_listed_as_that_and_not_as_broken(here: Path) -> None:
+    first, _ = packs(here)
+    body = manifest.read(first) | {"format": 1}
+    first.file("manifest.json").write_bytes(manifest.written({**body, "digest": manifest.sealed(body)}))
+    listed = reconcile("evidence", "list", folder=here).stdout
+    assert ("in another format" in listed, "broken" in listed) == (True, False)
+
+
+def test_a_file_that_is_renamed_while_its_age_is_asked_for_is_one_that_somebody_writes(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, second = packs(here)
+    second.file("manifest.json").unlink()
+    gone = [*second.folder.iterdir(), second.file(".plan.json.new")]
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter(gone))
+    assert is_fresh(second)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pack_made import Recorded
 from report_read import Read, read
 
 from reconciler.core.model import Slot
+from reconciler.evidence.documents.report.korean import KOREAN
 from reconciler.evidence.kpi import Figures, Kpi
 from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.closing import finish
@@ -61,6 +63,15 @@ def test_our_own_requests_stand_beside_it_under_their_own_name(tmp_path: Path) -
     tile = read(material).tiles["Failed requests"]
     assert tile.startswith("9 of ")
     assert tile.endswith(f"test requests alone: 8 of {users.sent:,}")
+
+
+def test_where_the_downtime_is_not_known_nothing_is_proved_and_both_languages_say_why(tmp_path: Path) -> None:
+    sound = switched().material(tmp_path)
+    material = replace(sound, served=replace(sound.served, unclear=2.5))
+    found, reason = verdict(material), "for 2.500 s it is not on record whether anybody could serve"
+    assert (verdict(sound).zero_downtime, found.zero_downtime) == (Proof.PROVED, Proof.NOT_PROVED)
+    assert found.reasons == (reason,)
+    assert KOREAN.reason(reason).startswith("2.500초 동안 ")
 
 
 class TestWhereTheLoopWasKilled:

@@ -115,6 +115,16 @@ def test_sessions_of_a_generator_that_ended_before_the_shift_are_nobodys() -> No
     assert (found.opened, found.kept) == (1, 1)
 
 
+def test_of_too_many_sessions_the_known_ones_are_followed_and_the_others_are_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reconciler.evidence.pack.held.MOST", 2)
+    before = [told(n, 100 + n, session=n + 1, step=USE) for n in range(3)]
+    after = [told(3 + n, 121 + n, session=n + 1, step=USE) for n in range(4)]  # the fourth was opened later
+    found = of(*before, *after, first=110.0, last=120.0).sessions
+    assert (found.opened, found.kept, found.lost, found.unknown) == (3, 2, 0, 1)
+
+
 def test_a_request_that_stands_in_the_place_of_another_one_is_found_by_its_number(tmp_path: Path) -> None:
     swapped = of(told(0, 100), told(1, 101), told(1, 101), told(3, 103))
     assert (swapped.missing, swapped.repeated) == (1, ("request 1 of g (load generator r)",))

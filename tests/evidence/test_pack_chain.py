@@ -55,6 +55,9 @@ def test_one_byte_of_an_older_manifest_stops_no_later_pack_and_is_named_in_it(
     assert links(third) == [(second.transition, "damaged"), (first.transition, "finished")]
     assert (told(third), len(told(second))) == ([], 1)
     assert any("was damaged then" in note for note in verify(third).notes)
+    whole[60] ^= 1
+    second.file(MANIFEST).write_bytes(whole)
+    assert told(third) == [f"the pack before it, {second.transition}, is not the one that it is chained to"]
 
 
 def test_one_in_another_format_stops_no_later_pack(made: Recorded, three: list[Pack]) -> None:
@@ -63,8 +66,10 @@ def test_one_in_another_format_stops_no_later_pack(made: Recorded, three: list[P
     body = manifest.read(first) | {"format": 1, "previous": None}
     first.file(MANIFEST).write_bytes(manifest.written({**body, "digest": manifest.sealed(body)}))
     finish(second, made.stand.journal)
-    assert links(second) == [(first.transition, "damaged")]
-    assert told(second) == []
+    assert links(second) == [(first.transition, "finished")]
+    assert (told(second), [note for note in verify(second).notes if "damaged" in note]) == ([], [])
+    first.file(MANIFEST).write_bytes(first.file(MANIFEST).read_bytes() + b"\n")
+    assert told(second) == [f"the pack before it, {first.transition}, is not the one that it is chained to"]
 
 
 def test_one_that_is_completed_late_makes_no_later_one_wrong_and_the_next_is_chained_to_it(

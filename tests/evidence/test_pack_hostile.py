@@ -272,6 +272,15 @@ class TestZips:
         self.refused(zipped(tmp_path / "a.zip", [*members(whole), (name, b"forged")]), "not as it was exported")
         assert not list(tmp_path.rglob("outside.txt"))
 
+    @pytest.mark.parametrize("environment", ["..", ".", "..."])
+    def test_of_a_whole_pack_that_would_lie_elsewhere_are_refused_and_nothing_is_written(
+        self, made: Pack, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str
+    ) -> None:
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        content = [(name.replace("prod/", f"{environment}/", 1), data) for name, data in members(whole)]
+        self.refused(zipped(tmp_path / "a.zip", content), "no file of a pack has such a name")
+        assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
     @pytest.mark.parametrize("way", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
     def test_packed_in_another_way_are_refused(self, whole: Path, tmp_path: Path, way: int) -> None:
         self.refused(zipped(tmp_path / "a.zip", members(whole), way), "packed in another way")

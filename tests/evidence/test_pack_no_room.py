@@ -123,6 +123,29 @@ def test_a_stream_that_finds_no_room_keeps_what_it_has_and_goes_on_later(tmp_pat
     assert stream.waiting == 0
 
 
+def test_one_stream_that_finds_no_room_does_not_keep_the_others_from_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = Writer(Pack(tmp_path / "prod" / "000007-green-2"), 0.0, 0.0)
+    for stream in writer._streams.values():
+        stream.write({"n": 1})
+
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer._requests, "flush", full)
+        with pytest.raises(OSError, match="No space left"):
+            writer.flush()
+    assert {name: stream.waiting > 0 for name, stream in writer._streams.items()} == {
+        REQUESTS: True,
+        GATEWAY: False,
+        READINGS: False,
+    }
+    writer.close()
+    assert writer._requests.waiting == 0
+
+
 def test_the_script_that_is_missing_after_a_kill_between_the_two_is_written_by_the_next_run(tmp_path: Path) -> None:
     pack = Pack(tmp_path / "prod" / "000007-green-2")
     pack.folder.mkdir(parents=True)

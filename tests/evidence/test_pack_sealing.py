@@ -10,6 +10,7 @@ from pack_made import Recorded
 
 from reconciler.core.events import EvidenceSealed
 from reconciler.core.model import Slot
+from reconciler.errors import JournalBroken
 from reconciler.evidence.documents.derive import derive
 from reconciler.evidence.pack import chain, manifest
 from reconciler.evidence.pack.closing import finish
@@ -19,6 +20,7 @@ from reconciler.evidence.pack.plan import replace_file
 from reconciler.evidence.pack.sealing import Seals
 from reconciler.evidence.pack.stream import Stream, read
 from reconciler.evidence.pack.verify import verify
+from reconciler.journal.lock import RunLock
 from reconciler.journal.sqlite import open_journal
 
 
@@ -115,3 +117,62 @@ def test_a_seal_that_falls_into_the_next_transition_is_a_fact_by_the_way(made: R
     for pack in (first, second):
         assert verify(pack, Seals(read_only)).findings == ()
         assert gather(pack).agreement.agrees
+
+
+def test_a_journal_that_is_broken_says_nothing_against_a_pack_and_does_not_hide_what_it_said_before(
+    made: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack = made.switch()
+    made.recorder.close()
+    seals = Seals(made.stand.journal)
+    seals.of(pack)
+
+    def broken(*_: object) -> None:
+        raise JournalBroken("entry 3 is not what was written")
+
+    monkeypatch.setattr(made.stand.journal, "rows", broken)
+    checked = verify(pack, seals)
+    assert (checked.findings, checked.holds) == ((), False)
+    assert "entry 3 is not what was written" in checked.unchecked[0]
+    seals._found["prod"][pack.transition] = 9, "0" * 64
+    (finding,) = verify(pack, seals).findings
+    assert "not the one that the journal has sealed" in finding.what
+
+
+def waiting(made: Recorded) -> Pack:
+    """Recorded, and not finished."""
+    made._finished = lambda pack: None
+    made.restart()
+    pack = made.switch()
+    made.rest()
+    made.recorder.close()
+    return pack
+
+
+def test_a_pack_that_another_process_finished_while_we_came_to_the_lock_is_not_sealed_again(
+    made: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack, take = waiting(made), RunLock.take
+
+    def late(lock: RunLock) -> None:
+        monkeypatch.setattr(RunLock, "take", take)
+        finish(pack, made.stand.journal)
+        take(lock)
+
+    monkeypatch.setattr(RunLock, "take", late)
+    finish(pack, made.stand.journal)
+    assert (len(seals(made)), pack.finished) == (1, True)
+
+
+def test_a_lock_that_cannot_be_deleted_is_left_there(made: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack, unlink = waiting(made), Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.name.endswith(".lock"):
+            raise PermissionError(13, "The process cannot access the file")
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    finish(pack, made.stand.journal)
+    assert pack.finished
+    assert RunLock(pack.folder.with_name(f".{pack.transition}.lock")).held() is False

@@ -22,7 +22,10 @@ RATIO, SMALL = 100, 1 << 24  # a pack shrinks to a fifth; bytes of which nobody 
 ENCRYPTED = 1
 _CHUNK = 1 << 20
 _PRESSED = (".gz", ".png")  # already
-_NAME = re.compile(r"[^/\\:\x00-\x1f]{1,200}/[^/\\:\x00-\x1f]{1,200}/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_FOLDER = (
+    r"[^\W_][^/\\:\x00-\x1f]{0,199}"  # begins with a letter or a digit: `..` would lead out of where it is unpacked
+)
+_NAME = re.compile(rf"{_FOLDER}/{_FOLDER}/[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}")
 _BROKEN = (OSError, ValueError, RuntimeError, EOFError, OverflowError, zipfile.BadZipFile, zlib.error, struct.error)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from reconciler.errors import EvidenceBroken
+from reconciler.errors import EvidenceBroken, EvidenceForeign
 from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.foreign import content
 from reconciler.evidence.pack.place import MANIFEST, Pack, before
@@ -56,6 +56,8 @@ def _link(other: Pack) -> dict[str, Any]:
         return {**said, "state": UNFINISHED, "manifest": None}
     try:
         manifest.read(other)
+    except EvidenceForeign:
+        pass  # whole, and written by another version
     except EvidenceBroken:
         return {**said, "state": DAMAGED, "manifest": digest}
     return {**said, "state": FINISHED, "manifest": digest}
@@ -76,11 +78,11 @@ def broken(pack: Pack, named: list[Mapping[str, Any]]) -> Iterator[str]:
         yield f"it is not chained to the pack before it, {earlier.transition}"
     for link in named:
         other = Pack(pack.folder.with_name(link["transition"]))
-        if link["state"] == FINISHED and other.folder.is_dir():
+        if (link["state"] == FINISHED or link["manifest"] is not None) and other.folder.is_dir():
             yield from _compared(other, link["manifest"])
 
 
-def _compared(other: Pack, digest: str) -> Iterator[str]:
+def _compared(other: Pack, digest: str | None) -> Iterator[str]:
     try:
         found = of(other)
     except EvidenceBroken as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -33,9 +34,11 @@ def finish(pack: Pack, journal: Journal) -> None:
     except (JournalError, OSError) as error:
         raise Refused(f"{pack.folder}: the evidence cannot be written: {error}") from error
     try:
-        _finish(pack, journal)
+        if not pack.finished:  # by somebody who held the lock before us
+            _finish(pack, journal)
     finally:
-        lock.path.unlink(missing_ok=True)  # whoever waits for it finds a finished pack, or finishes it anew
+        with suppress(OSError):  # Windows deletes nothing that is open
+            lock.path.unlink()  # whoever waits for it finds a finished pack, or finishes it anew
         lock.release()
 
 

@@ -42,24 +42,34 @@ class Sessions:
     first: float | None
     last: float | None
     _found: dict[tuple[str, str, int], Session] = field(default_factory=dict)
+    _beyond: int = 0  # of those that are too many to be followed, uses before the first shift
     _seen: set[tuple[str, str]] = field(default_factory=set)  # load generators that sent anything after the first shift
 
     def take(self, record: Mapping[str, Any]) -> None:
         """A record with a session."""
         run = str(record.get("gate")), str(record.get("run"))
-        if len(self._found) >= MOST:
-            raise ValueError(f"it is one of more than {MOST:,} sessions")
-        session = self._found.setdefault((*run, int(record["session"])), Session())
-        if self.first is None or record["at"] > self.first:
+        if (self.first is None or record["at"] > self.first) and len(self._seen) < MOST:
             self._seen.add(run)
+        session = self._session((*run, int(record["session"])))
         good = record.get("outcome") == Outcome.OK and record.get("step") == USE
         end = record["at"] + record.get("latency", 0.0)
+        opened = good and (self.first is None or end < self.first)
+        if session is None:
+            self._beyond += opened
+            return
         session.lost |= bool(record.get("lost"))
-        session.opened |= good and (self.first is None or end < self.first)
+        session.opened |= opened
         session.used |= good and (self.last is None or record["at"] > self.last)
+
+    def _session(self, name: tuple[str, str, int]) -> Session | None:
+        """None: it is one too many to be followed."""
+        if name not in self._found and len(self._found) >= MOST:
+            return None
+        return self._found.setdefault(name, Session())
 
     def retention(self) -> Retention:
         opened = [one for (gate, run, _), one in self._found.items() if one.opened and (gate, run) in self._seen]
         lost = sum(one.lost for one in opened)
         kept = sum(one.used and not one.lost for one in opened)
-        return Retention(len(opened), kept, lost, len(opened) - kept - lost)
+        unknown = len(opened) - kept - lost + self._beyond  # of these nobody knows: each use counts as one, to be safe
+        return Retention(kept + lost + unknown, kept, lost, unknown)

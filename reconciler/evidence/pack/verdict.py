@@ -92,6 +92,8 @@ def _missing(material: Material) -> Iterator[str]:
     )
     if material.served.uncounted:
         yield f"for {material.served.uncounted:.3f} s it is not on record what the gateway counted"
+    if material.served.unclear:
+        yield f"for {material.served.unclear:.3f} s it is not on record whether anybody could serve"
     if sessions.unknown:
         yield f"{sessions.unknown} of {sessions.opened} sessions were not used again after the switch"
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from itertools import islice
 from typing import Any
 
-from reconciler.errors import EvidenceBroken, EvidenceForeign
+from reconciler.errors import EvidenceBroken, EvidenceForeign, JournalError
 from reconciler.evidence.documents.derive import derive
 from reconciler.evidence.pack import chain, manifest
 from reconciler.evidence.pack.material import Material, gather
@@ -59,12 +59,12 @@ def verify(pack: Pack, seals: Seals | None = None) -> Verified:
     findings = [*_place(pack, body), *_computed(lambda: list(_files(pack, body)), pack)]
     findings += _computed(lambda: list(_follows(gather(pack), body)), pack)
     findings += _computed(lambda: [Finding(MANIFEST, what) for what in chain.broken(pack, body["previous"])], pack)
-    notes = [*chain.open_ends(pack, body["previous"])]
+    notes, unchecked = [*chain.open_ends(pack, body["previous"])], [*_unchecked(body)]
     if seals and seals.knows(body):
-        findings += _computed(lambda: [Finding(MANIFEST, what) for what in seals.contradictions(pack)], pack)
+        findings += _computed(lambda: list(_asked(seals, pack, unchecked)), pack)
     else:
         notes.append("it was not compared with the journal: that alone shows whether all of it was made anew")
-    return Verified(tuple(findings), tuple(notes), body, tuple(_unchecked(body)))
+    return Verified(tuple(findings), tuple(notes), body, tuple(unchecked))
 
 
 def _computed(compute: Callable[[], list[Finding]], pack: Pack) -> list[Finding]:
@@ -75,6 +75,14 @@ def _computed(compute: Callable[[], list[Finding]], pack: Pack) -> list[Finding]
         return [Finding("raw files", _bare(error, pack))]
     except Exception as error:
         return [Finding("raw files", f"nothing follows from them: {type(error).__name__}: {str(error)[:200]}")]
+
+
+def _asked(seals: Seals, pack: Pack, unchecked: list[str]) -> Iterator[Finding]:
+    """That the journal itself cannot be read says nothing against the pack: it goes into `unchecked`."""
+    try:
+        yield from (Finding(MANIFEST, what) for what in seals.contradictions(pack))
+    except JournalError as error:
+        unchecked.append(f"it could not be compared with the journal, which cannot be read: {error}")
 
 
 def _place(pack: Pack, body: Mapping[str, Any]) -> Iterator[Finding]:

@@ -291,6 +291,10 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"게이트웨이가 \2에서 저널에 없는 오류 \1건을 집계했습니다",
         ),
         (
+            r"for (\S+) s it is not on record whether anybody could serve",
+            r"\1초 동안 서비스 가능 여부가 기록에 없습니다",
+        ),
+        (
             r"for (\S+) s it is not on record what the gateway counted",
             r"\1초 동안 게이트웨이 집계 기록이 없습니다",
         ),
