@@ -96,6 +96,7 @@ def _of_operator(found: Configuration) -> list[Question]:
         "folders and queries": operator.places,
         "keys": operator.keys,
         "alerts and logs": operator.destinations,
+        "machines": operator.machines,
         "metrics": operator.metrics,
         "repository": environment.repository,
     }

@@ -16,7 +16,7 @@ from reconciler.clock import Clock
 from reconciler.core.conditions import BLOCKED, ERROR, IN_SYNC
 from reconciler.core.diff import standing
 from reconciler.core.model import GateSpec, Mode, Outcome, Release, Spec
-from reconciler.core.reading import GateReading, MemberStatus, Observed, Window
+from reconciler.core.reading import BY_HAND, GateReading, MemberStatus, Observed, Window
 from reconciler.core.state import State
 from reconciler.drivers.registry import driver
 from reconciler.durations import seconds
@@ -25,7 +25,6 @@ from reconciler.loop.keeper import Keeper
 from reconciler.observe import read_gateway
 from reconciler.session import Session
 
-BY_HAND = "asked-by-hand"  # in place of a transition's id: no transition rests on what is measured here
 LEAST, MOST = 5.0, 30.0  # seconds, when nobody says how long
 LOOK = 0.25
 Readings = tuple[GateReading, ...]

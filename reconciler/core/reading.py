@@ -62,6 +62,9 @@ class MemberReading:
 UNREAD = MemberReading(MemberStatus.UNKNOWN)
 
 
+BY_HAND = "asked-by-hand"  # in place of a transition's id: no transition rests on what is measured there
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """What a gate's reading is about: this version at this weight, since the weight took effect."""
@@ -72,6 +75,11 @@ class Window:
     rung: int
     opened: float  # on the environment's watched clock, seconds
     fair: float = 0.0  # likewise: what came before may be somebody else's doing (the gateway's, stable's)
+
+    @property
+    def by_hand(self) -> bool:
+        """Somebody asks (`reconcile gates`), and nothing may be left behind by which a transition would be judged."""
+        return self.transition == BY_HAND
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from reconciler.drivers.local.addresses import host_and_port
 from reconciler.drivers.local.process import check_free
 from reconciler.drivers.lookup import addresses
 from reconciler.drivers.programs import programs
+from reconciler.drivers.windows.machine import Machine
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.journal.sqlite import open_journal
 from reconciler.logs.collector import not_allowed
@@ -111,6 +112,30 @@ def destinations(found: Configuration) -> Iterator[Finding]:
         what = f"logs.{name}"
         usable = _usable(what, wrong.get(what, ""), destination.all_headers)
         yield usable if usable.cure or not destination.host else named(what, destination.host)
+
+
+def machines(found: Configuration) -> Iterator[Finding]:
+    """Whether what proves who asks, and who answers, can be read; no machine is asked."""
+    for name, machine in found.entries("machines").items():
+        what = f"machines.{name}"
+        gone = [f"{key}: {path}" for key, path in machine.files().items() if not _readable(path)]
+        if gone:
+            cure = f"put them there, readable for this account, or change [{what}]"
+            yield failed(what, f"cannot be read: {', '.join(gone)}", cure)
+        else:
+            yield _proved(what, machine)
+
+
+def _readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)
+
+
+def _proved(what: str, machine: Machine) -> Finding:
+    try:
+        machine.password()
+    except ReconcilerError as error:
+        return failed(what, str(error), f"put it there, or change [{what}]")
+    return ok(what, f"{machine.host}, by {machine.transport}; it is asked by its gates, not here")
 
 
 def _by_name(line: str) -> tuple[str, str]:

@@ -26,7 +26,8 @@ def variables(found: Configuration) -> list[str]:
     """The names of variables that the operator's file wants to be told secrets by."""
     alerts = [one.url_env for one in found.recipients.values() if one.url_env]
     logs = [name for one in found.destinations.values() for name in one.headers_env.values()]
-    return sorted({*alerts, *logs})
+    machines = [one.password_env for one in found.entries("machines").values() if one.password_env]
+    return sorted({*alerts, *logs, *machines})
 
 
 def longest(found: Configuration) -> float:
@@ -51,6 +52,8 @@ def _files(found: Configuration, account: Account) -> Iterator[str]:
     assert found.file is not None, "whoever asks has looked"
     read = [("the operator's file", found.file), ("[repository] path", found.repository_path)]
     read += [(f"{key}", path) for key, path in found.beside().items()]
+    for name, machine in found.entries("machines").items():
+        read += [(f"machines.{name}.{key}", path) for key, path in machine.files().items()]
     journal = Path(found.journal_url.removeprefix("sqlite:///"))
     written = [("[state] dir", found.state_dir), ("the folder of [journal] url", journal.parent)]
     if journal.exists():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cli_folder import Folder
 
-from reconciler.cli.gates import BY_HAND, exit_code, window
+from reconciler.cli.gates import exit_code, window
 from reconciler.core.model import (
     GateSpec,
     Member,
@@ -32,7 +32,7 @@ UP, STOPPED = (MemberReading(MemberStatus.READY, "2"),), (MemberReading(MemberSt
 
 def asked(state: State, green: tuple[MemberReading, ...] = UP) -> tuple[Release, Release, int]:
     found = window(SPEC, state, Observed(None, Pair(UP, green)))
-    assert found.transition == BY_HAND
+    assert found.by_hand
     return found.newcomer, found.stable, found.rung
 
 

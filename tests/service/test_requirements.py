@@ -74,7 +74,21 @@ def test_an_interpreter_that_does_not_find_us_by_itself_is_told(
 
 def test_the_variables_that_hold_secrets_are_known_by_name(tmp_path: Path) -> None:
     text = '[alerts.ops]\nurl_env = "OPS_URL"\n[alerts.dev]\nurl = "json://127.0.0.1"\n'
-    assert variables(operator(tmp_path, text)) == ["OPS_URL"]
+    text += '[machines.a]\naddress = "https://a.corp.example"\nuser = "u"\npassword_env = "A_PASSWORD"\n'
+    text += '[machines.b]\naddress = "https://b.corp.example"\nuser = "u"\npassword_file = "b.password"\n'
+    assert variables(operator(tmp_path, text)) == ["A_PASSWORD", "OPS_URL"]
+
+
+def test_the_files_of_machines_must_be_readable_for_the_account(tmp_path: Path) -> None:
+    text = '[machines.a]\naddress = "https://a.corp.example"\nuser = "u"\npassword_file = "a.password"\nca = "ca.pem"\n'
+    text += '[machines.b]\naddress = "https://b.corp.example"\ntransport = "certificate"\n'
+    text += 'certificate = "b.pem"\nkey = "b.key"\n'
+    found = operator(tmp_path, text)
+    told = [one.partition(":")[0] for one in unfit(found, ME)]
+    assert told == [f"machines.{key}" for key in ("a.password_file", "a.ca", "b.certificate", "b.key")]
+    for name in ("a.password", "ca.pem", "b.pem", "b.key"):
+        (tmp_path / name).write_text("x")
+    assert list(unfit(found, ME)) == []
 
 
 def test_what_is_not_there_yet_is_judged_by_what_it_would_be_made_in(tmp_path: Path) -> None:

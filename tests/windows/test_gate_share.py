@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ from windows_shares import FileServer
 from wsman_server import Rig, listening
 
 from reconciler.core.model import Outcome
-from reconciler.core.reading import GateReading
+from reconciler.core.reading import BY_HAND, GateReading
 from reconciler.drivers.gates import share
 from reconciler.drivers.gates.share import Settings, ShareGate
 from reconciler.drivers.protocols import GateContext
@@ -141,6 +142,14 @@ def test_it_writes_one_file_always_of_the_same_name_and_only_where_it_may(server
     assert server.probes[0].startswith(".reconciler-")
 
 
+def test_asked_by_hand_it_does_not_touch_the_file_of_the_loop(server: FileServer, opened: Opened) -> None:
+    for window in (WINDOW, replace(WINDOW, transition=BY_HAND), replace(WINDOW, transition=BY_HAND, rung=0), WINDOW):
+        assert opened().run(window).outcome is GOOD
+    loop, by_hand, again, later = server.probes
+    assert (loop, by_hand) == (later, again)
+    assert loop != by_hand
+
+
 def test_what_waits_is_counted_up_to_a_limit(server: FileServer, opened: Opened, monkeypatch: Any) -> None:
     monkeypatch.setattr(looking, "MOST", 3)
     monkeypatch.setattr(share, "MOST", 3)
@@ -213,7 +222,7 @@ def test_nothing_of_ours_stays_there_also_after_a_failure(
     gate = opened(unc="drive", machine=None, queue=None)
     assert gate.run(WINDOW).outcome is GOOD
     assert list((tmp_path / "drive").iterdir()) == []
-    (tmp_path / "drive" / gate._probe()).write_text("of a look that was cut off")
+    (tmp_path / "drive" / gate._probe(WINDOW)).write_text("of a look that was cut off")
     assert gate.run(WINDOW).outcome is GOOD
     assert list((tmp_path / "drive").iterdir()) == []
 
@@ -222,7 +231,7 @@ def test_nothing_of_ours_stays_there_also_after_a_failure(
 
     monkeypatch.setattr(os, "fsync", full)
     found = gate.run(WINDOW)
-    where = tmp_path / "drive" / gate._probe()
+    where = tmp_path / "drive" / gate._probe(WINDOW)
     assert said(found) == (ERR, f"{where} cannot be written: No space left on device")
     assert list((tmp_path / "drive").iterdir()) == []
 
@@ -231,7 +240,7 @@ def test_a_link_in_place_of_our_file_is_replaced_and_not_followed(opened: Opened
     (tmp_path / "drive").mkdir()
     (tmp_path / "precious").write_text("kept")
     gate = opened(unc="drive", machine=None, queue=None)
-    (tmp_path / "drive" / gate._probe()).symlink_to(tmp_path / "precious")
+    (tmp_path / "drive" / gate._probe(WINDOW)).symlink_to(tmp_path / "precious")
     assert gate.run(WINDOW).outcome is GOOD
     assert (tmp_path / "precious").read_text() == "kept"
 

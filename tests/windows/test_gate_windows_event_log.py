@@ -16,7 +16,7 @@ from windows_eventlog import CRITICAL, ERROR, INFORMATION, WARNING, Computer, Ev
 from wsman_server import Rig
 
 from reconciler.core.model import Outcome
-from reconciler.core.reading import GateReading
+from reconciler.core.reading import BY_HAND, GateReading
 from reconciler.drivers.event_log import scripts
 from reconciler.drivers.gates import windows_event_log
 from reconciler.drivers.gates.windows_event_log import Settings, WindowsEventLogGate
@@ -154,6 +154,32 @@ class TestWindowsEventLog(GateExam):
             " was there before",
         )
         assert computer.marks == {}
+
+
+@pytest.mark.parametrize("rung", [0, 50])
+def test_asked_by_hand_it_writes_nothing_there_and_says_how_far_the_logs_are(
+    computer: Computer, opened: Opened, rung: int
+) -> None:
+    asked, notebook = replace(BEFORE, transition=BY_HAND, rung=rung), Notebook()
+    computer.logs["Application"].write(ERROR, times=20)
+    for newest in (20, 21):  # the second time it remembers nothing of the first
+        found = opened(notebook).run(asked)
+        told = f"the newest records now: Application {newest}, System 0"
+        assert said(found) == (INCONCLUSIVE, f"asked by hand: a mark is taken by a transition only; {told}")
+        computer.logs["Application"].write(ERROR)
+    assert computer.marks == {}
+    computer.logs["System"].denied = True
+    assert opened(notebook).run(asked).outcome is ERR
+
+
+def test_asked_by_hand_it_uses_no_mark_that_was_left(computer: Computer, opened: Opened) -> None:
+    asked = replace(BEFORE, transition=BY_HAND)
+    key = opened()._key(asked)
+    opened().run(BEFORE)
+    computer.marks[key] = next(iter(computer.marks.values()))  # as an older version of ours took one
+    computer.logs["Application"].write(ERROR)
+    assert opened().run(asked).outcome is INCONCLUSIVE
+    assert opened().run(BEFORE).outcome is FAILED
 
 
 # ---- an exact range of records ---------------------------------------------------------------------------------------

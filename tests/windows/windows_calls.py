@@ -9,6 +9,7 @@ import pytest
 import wsman_logon
 from wsman_server import Rig
 
+from reconciler.clock import SYSTEM, Clock
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
@@ -32,9 +33,9 @@ def machine(rig: Rig, folder: Path, transport: str = "ntlm", **more: Any) -> Mac
     return Machine.model_validate({**table, "base": folder})
 
 
-def client(rig: Rig, folder: Path, transport: str = "ntlm", **more: Any) -> Client:
+def client(rig: Rig, folder: Path, transport: str = "ntlm", clock: Clock = SYSTEM, **more: Any) -> Client:
     """Without a pause between two tries."""
-    return Client(machine(rig, folder, transport, **more), pause=0.0)
+    return Client(machine(rig, folder, transport, **more), clock, pause=0.0)
 
 
 def refused(client: Client, script: Script = LOOK, **arguments: Any) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import wsman_soap as soap
 
+ASLEEP = 0.1  # seconds after which whoever asked surely waits
 PATIENCE = 20.0  # seconds that a hung server waits to be released
 
 ENTITIES = b"""<?xml version="1.0"?><!DOCTYPE bomb [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -71,9 +72,11 @@ SHELLS = No(soap.TOO_MANY_SHELLS, "This user is allowed a maximum number of 30 c
 
 @dataclass
 class Faults:
-    """Which are due. `released` lets go whatever hangs; it is set when the server ends."""
+    """Which are due. `released` lets go whatever hangs; it is set when the server ends. `held`: something hangs, and
+    whoever asked waits for it."""
 
     released: threading.Event = field(default_factory=threading.Event)
+    held: threading.Event = field(default_factory=threading.Event)
     struck: list[str] = field(default_factory=list)  # the actions that a fault has met
     _due: dict[str, list[Blow]] = field(default_factory=lambda: defaultdict(list))
     _garble: list[Garbling] = field(default_factory=list)
@@ -101,7 +104,9 @@ class Faults:
         return self._garble.pop(0)(output) if self._garble else output
 
     def hang(self) -> None:
-        self.released.wait(PATIENCE)
+        if not self.released.wait(ASLEEP):
+            self.held.set()
+            self.released.wait(PATIENCE)
 
 
 def of_another(output: bytes) -> bytes:

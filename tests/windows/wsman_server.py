@@ -165,6 +165,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         while not self.server.rig.faults.released.wait(0.01):
             self.wfile.write(b"<")
+            self.server.rig.faults.held.set()
 
     def _answer(self, status: int, body: bytes, sealed: bool, headers: list[tuple[str, str]] | None = None) -> None:
         kind, content = self.logon.sealed(body) if sealed else (XML, body)

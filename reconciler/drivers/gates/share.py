@@ -45,7 +45,7 @@ class ShareGate:
         name = self._context.name
         try:
             share = self._share()
-            left = self._look(share)
+            left = self._look(share, self._probe(window))
         except ReconcilerError as error:
             return reading(window, name, Outcome.ERROR, str(error))
         said: dict[str, Any] = {"samples": 1}
@@ -62,18 +62,18 @@ class ShareGate:
         found: Share = self._context.named("shares", self._settings.share)
         return found
 
-    def _look(self, share: Share) -> int:
+    def _look(self, share: Share, probe: str) -> int:
         """How many files are left in its queue."""
         deadline = min(self._settings.timeout, self._context.deadline)
         if share.machine is not None:
-            return there(share, self._probe(), partial(self._run, share.machine, deadline))
+            return there(share, probe, partial(self._run, share.machine, deadline))
         ends = self._clock.monotonic() + deadline
 
         def check() -> None:
             if self._clock.monotonic() > ends:
                 raise Unreachable(f"it cannot be looked at within {write(deadline)}")
 
-        return self._patience.ask(lambda: here(self._settings.share, share, self._probe(), check), deadline)
+        return self._patience.ask(lambda: here(self._settings.share, share, probe, check), deadline)
 
     def _run(self, machine: str, deadline: float, script: Script, said: Mapping[str, Any]) -> Mapping[str, Any]:
         if self._client is None:
@@ -81,9 +81,11 @@ class ShareGate:
             self._client = Client(self._context.named("machines", machine))
         return self._client.run(script, said, deadline)
 
-    def _probe(self) -> str:
-        """The name of our file: always the same, and nobody else's, so that one that was left is replaced."""
+    def _probe(self, window: Window) -> str:
+        """The name of our file: always the same, and nobody else's, so that one that was left is replaced. Whoever asks
+        by hand has another one: the loop may be looking at the same time."""
         whose = f"{self._context.journal}\n{self._context.environment}\n{self._context.name}"
+        whose += f"\n{window.transition}" if window.by_hand else ""
         return f".reconciler-{sha256(whose.encode()).hexdigest()[:16]}.tmp"
 
     def close(self) -> None:

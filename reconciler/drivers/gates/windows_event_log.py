@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Outcome, Stage
 from reconciler.core.reading import GateReading, Window
-from reconciler.drivers.event_log.scripts import Group, Marked, Place, marked, stands
+from reconciler.drivers.event_log.scripts import Group, Marked, Place, Run, Stand, marked, stands
 from reconciler.drivers.event_log.span import Span
 from reconciler.drivers.named import Name, Named
 from reconciler.drivers.protocols import GateContext, reading
@@ -31,6 +31,7 @@ from reconciler.errors import ReconcilerError, Refused
 from reconciler.spelling import clip, shown
 
 BEGINS = Stage.PREFLIGHT  # the mark must be taken before the newcomer has weight
+UNTOLD = ", so what was written since cannot be told from what was there before"
 NAMED = 4  # kinds of records that are named; the others are counted
 
 Log = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _./()-]{0,199}$")]
@@ -121,7 +122,7 @@ class WindowsEventLogGate:
         """Goes on where the look before ended, if that is still known here, else at the mark."""
         ends = self._clock.monotonic() + min(self._settings.timeout, self._context.deadline)
         notes = self._context.notes
-        span: Span | None = notes.read(window) if notes else None
+        span: Span | None = notes.read(window) if notes and not window.by_hand else None
 
         def run(script: Script, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
             left = ends - self._clock.monotonic()
@@ -130,10 +131,12 @@ class WindowsEventLogGate:
             return self._machine().run(script, arguments, left)
 
         try:
+            if window.by_hand:
+                return Seen(unmarked=self._where(run))
             if span is None and (mark := self._mark(run, window)) is not None:
                 span = Span.at(mark)
             if span is None:
-                return Seen(unmarked="there is no mark from before the newcomer had weight")
+                return Seen(unmarked=f"there is no mark from before the newcomer had weight{UNTOLD}")
             while True:
                 span = span.carried_on(stands(run, *zip(*span.after.items(), strict=True)), self._settings.wanted)
                 if notes:
@@ -143,17 +146,25 @@ class WindowsEventLogGate:
         except ReconcilerError as error:
             return Seen(span, str(error))
 
-    def _mark(self, run: Any, window: Window) -> Marked | None:
+    def _mark(self, run: Run, window: Window) -> Marked | None:
         """Where the logs stood before the newcomer had weight: taken once, and by whoever comes first."""
         key = self._key(window)
         found = marked(run, key)
         if found is None and not window.rung:
-            here = stands(run, self._settings.logs, [-1] * len(self._settings.logs))
+            here = self._here(run)
             places = {one.log: Place(record=one.newest, written=one.written, created=one.created) for one in here}
             found = marked(run, key, Marked(logs=places, of=f"{self._context.environment} {window.transition}"[:300]))
         if found is not None and set(found.logs) != set(self._settings.logs):
             raise Refused(f"the mark {key} on that machine is of other logs")
         return found
+
+    def _here(self, run: Run) -> tuple[Stand, ...]:
+        return stands(run, self._settings.logs, [-1] * len(self._settings.logs))
+
+    def _where(self, run: Run) -> str:
+        """For somebody who asks by hand: that the logs can be read, and how far they are. Writes nothing there."""
+        newest = ", ".join(f"{one.log} {one.newest}" for one in self._here(run))
+        return f"asked by hand: a mark is taken by a transition only; the newest records now: {newest}"
 
     def _key(self, window: Window) -> str:
         """For people, and no two alike: of another journal, another transition or other logs is another mark."""
@@ -179,8 +190,7 @@ class WindowsEventLogGate:
         if seen.problem:
             return Outcome.ERROR, seen.problem
         if span is None:
-            why = f"{seen.unmarked}, so what was written since cannot be told from what was there before"
-            return Outcome.INCONCLUSIVE, why
+            return Outcome.INCONCLUSIVE, seen.unmarked
         if span.lost:
             return Outcome.ERROR, "; ".join(span.lost)
         return Outcome.SUCCESSFUL, self._story(span)

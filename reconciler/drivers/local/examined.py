@@ -25,7 +25,9 @@ def program(what: str, find: Callable[[], Path], flag: str, deadline: float) -> 
         done = subprocess.run(
             [str(path), flag], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=deadline, check=False
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return unknown(what, f"{path} does not answer in time", f"try by hand: {path} {flag}")
+    except OSError as error:
         return failed(what, f"{path} cannot be run: {type(error).__name__}", f"try by hand: {path} {flag}")
     found = _VERSION.search(done.stdout)
     if done.returncode or not found:

@@ -123,6 +123,11 @@ class Machine(BaseModel):
     def file(self, name: str) -> Path:
         return (self.base / name).absolute()
 
+    def files(self) -> dict[str, Path]:
+        """Key -> the file that it names: whoever asks this machine must be able to read it."""
+        named = {key: getattr(self, key) for key in ("password_file", "ca", "certificate", "key")}
+        return {key: self.file(name) for key, name in named.items() if name}
+
     def password(self, environ: Mapping[str, str] = os.environ) -> str:
         """Read anew for every connection, so that it can be changed while the loop runs; empty where none is needed.
         Raises InvalidConfiguration naming the variable or the file, never what it holds."""
