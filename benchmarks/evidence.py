@@ -33,31 +33,47 @@ from reconciler.demo.follow import Follower
 from reconciler.demo.place import ENVIRONMENT, Place
 from reconciler.demo.processes import Processes
 from reconciler.drivers.protocols import Sample
-from reconciler.evidence.pack.account import account
+from reconciler.evidence.pack.account import Ledger
+from reconciler.evidence.pack.manifest import digest
+from reconciler.evidence.pack.material import CLOSE
 from reconciler.evidence.pack.requests import Told, record
+from reconciler.evidence.pack.series import Gatherer
 from reconciler.evidence.pack.stream import Stream, read
+from reconciler.evidence.pack.watch import Watching
 
 FLUSHED = 4_000  # records; a real recorder flushes once a second
 TAIL = 10.0  # seconds
+RATE = 300  # requests a second
+WALL = 1_795_000_000.0  # seconds since 1970, when the first was sent
 
 
 def write(path: Path, count: int) -> None:
     """As the recorder does: one record after the other, flushed now and then."""
     stream = Stream(path)
-    stream.write({"life": "a", "at": 0.0})
+    stream.write({"life": "a", "at": WALL})
     for number in range(count):
         latency = 0.002 + (number * 7919 % 10_007) / 1e6
-        sample = Sample(number, "users", "search", number / 300, latency, 200, True, slot="green")
-        stream.write(record(Told("journey", "run", number, sample), 1_795_000_000.0))
+        sample = Sample(number, "users", "search", number / RATE, latency, 200, True, slot="green")
+        stream.write(record(Told("journey", "run", number, sample), WALL))
         if number % FLUSHED == 0:
             stream.flush()
-    stream.write({"over": True, "at": 0.0})
+    stream.write({"over": True, "at": WALL + count / RATE})
     stream.close()
 
 
-def verify(path: Path) -> dict[str, object]:
-    """One pass over the raw records."""
-    found = account(read(path))
+def verify(path: Path, count: int) -> dict[str, object]:
+    """What `reconcile evidence verify` does with the requests of a pack: its digest, and one pass over the records for
+    account, watch, and both of the report's pictures."""
+    began, ended = WALL, WALL + count / RATE
+    ledger, watching = Ledger(began, ended, began, ended), Watching(began, ended)
+    pictures = Gatherer(began, ended), Gatherer(began, ended, CLOSE, steps=False)
+    digest(path)
+    for one in read(path):
+        ledger.take(one)
+        watching.request(one)
+        for picture in pictures:
+            picture.request(one)
+    found = ledger.account()
     assert found.users is not None
     return {"sent": found.users.sent, "p95": found.users.p95, "missing": found.missing}
 
@@ -72,7 +88,7 @@ def _apart(what: str, path: Path, count: int) -> dict[str, object]:
 
 def _here(what: str, path: Path, count: int) -> None:
     began = time.perf_counter()
-    found = verify(path) if what == "verify" else write(path, count)
+    found = verify(path, count) if what == "verify" else write(path, count)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": time.perf_counter() - began, "peakMiB": peak, "found": found}))
 

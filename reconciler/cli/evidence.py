@@ -7,7 +7,7 @@ import shutil
 import sys
 import webbrowser
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -126,8 +126,7 @@ def verify_(config: str | None, which: tuple[str, ...], url: str | None, output:
 
     Without WHICH, every pack there is. Exit code 1 when anything is not what was written, or does not follow; 3 when
     nothing of that is so, and a part was written by another version, which this one cannot check, or the journal cannot
-    be read. A transition that is
-    under way has no finished pack yet: it is told, and is wrong only where it was named.
+    be read. A transition that is under way has no finished pack yet: it is told, and is wrong only where it was named.
     """
     results: list[tuple[Pack, Verified]] = []
     for one in which or (str(load(Path(config) if config else None).evidence_path),):
@@ -146,23 +145,31 @@ def _checked(config: str | None, which: str, url: str | None) -> list[tuple[Pack
     try:
         with _packs(config, which, latest=False) as found:
             alone = len(found) == 1 and found[0].transition in (which, Path(which).absolute().name)
-            seals = _seals(config, found[-1], url)
-            return [(pack, _under_way(pack) if not alone and is_fresh(pack) else verify(pack, seals)) for pack in found]
+            with _seals(config, found[-1], url) as seals:
+                return [
+                    (pack, _under_way(pack) if not alone and is_fresh(pack) else verify(pack, seals)) for pack in found
+                ]
     except EvidenceBroken as error:  # a zip file of which nothing can be told but that
         return [(Pack(Path(which).absolute()), Verified((Finding(Path(which).name, _without(which, error)),)))]
 
 
-def _seals(config: str | None, pack: Pack, url: str | None) -> Seals | None:
-    """Of the journal that was named, else of ours, for a pack that lies where ours do."""
-    if url is None:
-        try:
-            found = load(Path(config) if config else None)
-        except InvalidConfiguration:
-            return None  # an auditor has none, and whatever lies about here is not his
-        if not pack.folder.absolute().is_relative_to(found.evidence_path.absolute()):
-            return None
-        url = found.journal_url
-    return Seals(open_journal(url, read_only=True))
+@contextmanager
+def _seals(config: str | None, pack: Pack, url: str | None) -> Iterator[Seals | None]:
+    """Of the journal that was named, else of ours."""
+    if (url := url or _ours(config, pack)) is None:
+        yield None
+        return
+    with closing(open_journal(url, read_only=True)) as journal:
+        yield Seals(journal)
+
+
+def _ours(config: str | None, pack: Pack) -> str | None:
+    """Our journal, for a pack that lies where ours do."""
+    try:
+        found = load(Path(config) if config else None)
+    except InvalidConfiguration:
+        return None  # an auditor has none, and whatever lies about here is not his
+    return found.journal_url if pack.folder.absolute().is_relative_to(found.evidence_path.absolute()) else None
 
 
 def _under_way(pack: Pack) -> Verified:

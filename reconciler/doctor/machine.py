@@ -35,7 +35,10 @@ def interpreter() -> Iterator[Finding]:
 def git() -> Iterator[Finding]:
     try:
         said = _run("git", "--version").stdout
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        yield unknown("git", f"it has not answered within {SECONDS:g} s", "try by hand: git --version")
+        return
+    except OSError as error:
         yield failed("git", f"it cannot be run: {type(error).__name__}", "install git: apt-get install git")
         return
     found = re.search(r"(\d+)\.(\d+)[\w.]*", said)

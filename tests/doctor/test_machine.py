@@ -58,6 +58,16 @@ def test_without_git_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.M
     assert (found.grade, "install git" in found.cure) == (Grade.FAILED, True)
 
 
+def test_a_git_that_does_not_answer_in_time_is_unknown_and_has_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool(tmp_path, "git", "exec sleep 60")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.defpath}")
+    monkeypatch.setattr(machine, "SECONDS", 0.2)
+    (found,) = machine.git()
+    assert found.grade is Grade.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("now", "newest", "grade"),
     [

@@ -49,14 +49,6 @@ def room(size: int | None) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Recorded]:
-    found = Recorded(tmp_path)
-    found.begin()
-    yield found
-    found.close()
-
-
 def halves(pack: Pack) -> list[str]:
     return [path.name for path in pack.folder.iterdir() if path.name.startswith(".")]
 

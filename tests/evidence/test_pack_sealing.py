@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +21,6 @@ from reconciler.evidence.pack.stream import Stream, read
 from reconciler.evidence.pack.verify import verify
 from reconciler.journal.lock import RunLock
 from reconciler.journal.sqlite import open_journal
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Recorded]:
-    found = Recorded(tmp_path)
-    found.begin()
-    yield found
-    found.close()
 
 
 def seals(made: Recorded) -> list[EvidenceSealed]:
