@@ -16,8 +16,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background j
 # Hundreds of processes are started: what they import is compiled once, not in each of them.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 4
-os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 3000 * WORKER}-{22999 + 3000 * WORKER}"  # or two would take the same
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 1500 * WORKER}-{21499 + 1500 * WORKER}"  # or two would take the same
 
 TOLD = "told"
 ALONE = ("e2e", "examples")  # long ones that share nothing: each by itself, and first
