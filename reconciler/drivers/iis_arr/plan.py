@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,11 @@ class Plan:
         return tuple(Behind(f"{self.map}.{members[0]}", tuple(members), Pair(*pair)) for pair, members in found.items())
 
     @property
+    def outbound(self) -> str:
+        """The rule that says in a probe's answer where it was sent."""
+        return f"{self.map}.upstream"
+
+    @property
     def digest(self) -> str:
         """Of all that must not differ between what was set up there and what we ask for."""
         return hashlib.sha256(json.dumps(self._parts(), sort_keys=True).encode()).hexdigest()[:12]
@@ -101,7 +106,7 @@ class Plan:
             "cookie": self.cookie,
             "farms": [{"name": one.name, "servers": [_server(one, slot) for slot in Slot]} for one in self.farms],
             "rules": self.rules(),
-            "outbound": {"name": f"{self.map}.upstream", "variable": ANSWERED, "input": f"{{{UPSTREAM}}}"},
+            "outbound": {"name": self.outbound, "variable": ANSWERED, "input": f"{{{UPSTREAM}}}"},
             "variables": [ROAD, UPSTREAM, ANSWERED],
         }
 
@@ -143,9 +148,9 @@ class Plan:
             "to": to,
         }
 
-    def names(self) -> Iterable[str]:
+    def names(self) -> Sequence[str]:
         """Of all rules, by which it is seen that they are there."""
-        return (str(one["name"]) for one in self.rules())
+        return [*(str(one["name"]) for one in self.rules()), self.outbound]
 
 
 def _server(behind: Behind, slot: Slot) -> dict[str, Any]:
