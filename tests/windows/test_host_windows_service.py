@@ -377,7 +377,8 @@ def test_without_a_path_to_ask_the_version_is_that_of_the_folder_it_runs_from(ma
     service = world.service()
     service.line = world.life().line = service.line.replace("1.1", "1.0")
     world.record().write_text(world.record().read_text().replace(r"releases\\\\1.1", r"releases\\\\1.0"))
-    assert host.read(BLUE).status is UNREADY
+    found = host.read(BLUE)
+    assert (found.status, found.version) == (UNREADY, "1.0")
 
 
 def test_one_look_is_for_both_slots_and_for_nothing_that_came_after_a_change(make: Make) -> None:
@@ -434,7 +435,6 @@ def test_what_is_wrong_there_is_found_beforehand_with_a_cure(make: Make) -> None
     world.services.administrator = False
     world.service(BLUE).mode = "Manual"
     world.record(GREEN).unlink()
-    world.services.drives = {}
     found = {one.what: one for one in host.examine()}
     assert found["rights"].cure == r"net localgroup Administrators CORP\reconcile /add there, with the user's own name"
     assert found["service blue"].grade is Grade.WARNING

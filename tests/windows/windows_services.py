@@ -31,7 +31,7 @@ SOON = [
     5.0,
     15.0,
     60.0,
-]  # seconds until it is started again after it has ended by failure, as `sc.exe failure` was told
+]  # seconds from an end by failure to the next start, as `sc.exe failure` was told
 
 
 @dataclass
