@@ -29,6 +29,8 @@ class Operator(Protocol):
 
     def problem(self, section: str, name: str) -> str: ...
 
+    def member_problem(self, section: str, name: str, *, weighted: bool, standby: bool) -> str: ...
+
     def dump_problem(self, name: str, *, dumps: bool) -> str: ...
 
     def signers_problem(self) -> str: ...
@@ -115,6 +117,9 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
         for index, member in enumerate(one.members):
             app = getattr(member.settings, "app", None)
             asks = {"weighted": member.prefix is not None, "standby": member.standby}
+            for path, section, name in names(member.settings):
+                if text := operator.member_problem(section, name, **asks):
+                    yield one.problem(("spec", "members", index, "host", *path), text)
             if isinstance(app, str) and (text := operator.app_problem(app, **asks)):
                 yield one.problem(("spec", "members", index, "host", "app"), text)
 

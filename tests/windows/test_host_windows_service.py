@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -376,9 +377,9 @@ def test_without_a_path_to_ask_the_version_is_that_of_the_folder_it_runs_from(ma
     assert host.read(BLUE) == MemberReading(READY, world.other.label)
     service = world.service()
     service.line = world.life().line = service.line.replace("1.1", "1.0")
-    world.record().write_text(world.record().read_text().replace(r"releases\\\\1.1", r"releases\\\\1.0"))
+    world.record().write_text(json.dumps({**json.loads(world.record().read_text()), "line": service.line}))
     found = host.read(BLUE)
-    assert (found.status, found.version) == (UNREADY, "1.0")
+    assert (found.status, found.version, found.detail) == (UNREADY, "1.0", "it runs from the folder of version 1.0")
 
 
 def test_one_look_is_for_both_slots_and_for_nothing_that_came_after_a_change(make: Make) -> None:

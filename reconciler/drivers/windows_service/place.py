@@ -37,6 +37,7 @@ class Place:
 
     def address(self, slot: Slot) -> str | None:
         host = self.service.address or self.host
+        host = f"[{host}]" if ":" in host else host
         return f"{host}:{self.service.ports.of(slot)}" if self.service.ports else None
 
     def ports(self, slot: Slot) -> Sequence[int]:

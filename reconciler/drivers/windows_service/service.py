@@ -105,6 +105,11 @@ class Service(BaseModel):
             raise ValueError("{ownership} is used, but the service does not say `standby = true`")
         return self
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """Hosts that must be allowed, beside its machine's."""
+        return (self.address,) if self.address else ()
+
     def misfit(self, name: str, *, weighted: bool, standby: bool) -> str:
         """Why such a member may not be this service; empty when it may."""
         if weighted and self.ports is None:
