@@ -39,6 +39,8 @@ TABLES = {
     "machines": Table("machine", "windows.machine", "Machine"),
     "shares": Table("share", "shares.share", "Share"),
     "farms": Table("farm", "iis_arr.farm", "Farm"),
+    "sites": Table("site", "iis.site", "Site"),
+    "services": Table("service", "windows_service.service", "Service"),
 }
 
 

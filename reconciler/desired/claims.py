@@ -29,6 +29,8 @@ class Operator(Protocol):
 
     def problem(self, section: str, name: str) -> str: ...
 
+    def member_problem(self, section: str, name: str, *, weighted: bool, standby: bool) -> str: ...
+
     def dump_problem(self, name: str, *, dumps: bool) -> str: ...
 
     def signers_problem(self) -> str: ...
@@ -115,6 +117,9 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
         for index, member in enumerate(one.members):
             app = getattr(member.settings, "app", None)
             asks = {"weighted": member.prefix is not None, "standby": member.standby}
+            for path, section, name in names(member.settings):
+                if text := operator.member_problem(section, name, **asks):
+                    yield one.problem(("spec", "members", index, "host", *path), text)
             if isinstance(app, str) and (text := operator.app_problem(app, **asks)):
                 yield one.problem(("spec", "members", index, "host", "app"), text)
 
@@ -131,6 +136,7 @@ def _signed(manifest: Manifest) -> Path | None:
 def _named(manifest: Manifest) -> Iterator[tuple[Path, str, str]]:
     """What a manifest names of the operator's file: where, in which section, and the name."""
     places: list[tuple[Path, BaseModel]] = [(("spec", "gateway"), manifest.gateway.settings)]
+    places += [(("spec", "members", at, "host"), one.settings) for at, one in enumerate(manifest.members)]
     places += [(gate.path, gate.settings) for gate in manifest.gates]
     places += [(("spec", "snapshot"), manifest.snapshot)] if manifest.snapshot else []
     places += [(("spec", "migrate"), manifest.migrate)] if manifest.migrate else []

@@ -167,9 +167,9 @@ class MemberHost(Protocol):
 class Typed:
     """How a person does a host's work for it, as far as that may be told: no secret stands there."""
 
-    stop: str  # a line of POSIX shell
+    stop: str  # a line of POSIX shell; for another machine, of PowerShell, and where it is typed
     start: str  # in words
-    let_go: str = ""  # of one that can stand by, lines of POSIX shell: it owns no more,
+    let_go: str = ""  # of one that can stand by, likewise lines: it owns no more,
     role: str = ""  # what it says of itself, in JSON,
     own: str = ""  # and it owns, by the next number
 
@@ -309,6 +309,7 @@ class HostContext:
     deadline: float = 2.0
     standby: bool = False  # the manifest says that this member can stand by
     named: Callable[[str, str], Any] | None = None  # see `GateContext.named`
+    exclusive: bool = False  # one owner at a time, which owns as long as it lives: never both slots' at once
 
 
 @dataclass(frozen=True, slots=True)
