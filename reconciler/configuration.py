@@ -158,6 +158,7 @@ class Configuration(Section):
     shares: Tables = {}
     sites: Tables = {}
     services: Tables = {}
+    farms: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
