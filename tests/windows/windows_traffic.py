@@ -8,14 +8,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
+import json
 import random
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import unquote
 
 from windows_arr import AVAILABLE, DRAINS, Arr, Configuration, Farm, Runtime, Server, Worker
@@ -121,9 +124,9 @@ class Gateway(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, arr: Arr, port: int = 0) -> None:
+    def __init__(self, arr: Arr, port: int = 0, log: TextIO | None = None) -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.arr = arr
+        self.arr, self.log = arr, log
         self.port: int = self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -165,9 +168,11 @@ class Handler(BaseHTTPRequestHandler):
         said = [(_answered(one["variable"]), one["input"].strip("{}")) for one in configuration.outbound]
         more = [(name, found.variables[variable]) for name, variable in said if found.variables.get(variable)]
         farm = configuration.farms.get(place)
+        began = time.time()
         if farm is None:
             host, _, port = place.rpartition(":")
-            self._ask(host, int(port), f"/{path}", found.headers, body, more)
+            status = self._ask(host, int(port), f"/{path}", found.headers, body, more)
+            self._log(began, place, status, "probe/forced")
             return
         with self.server.arr.lock:
             chosen = drawn(worker, farm, found.headers.get("cookie", ""))
@@ -176,11 +181,12 @@ class Handler(BaseHTTPRequestHandler):
                 chosen.known.current += 1
         if chosen is None:
             self._said(503, more)
+            self._log(began, "-", 503)
             return
         if chosen.cookie:
             more.append(("Set-Cookie", f"{chosen.cookie};Path=/;Domain=portal.corp.example"))
         host = self.server.arr.hosts.get(chosen.server.address, chosen.server.address)
-        good = False
+        good, status = False, 0
         try:
             status = self._ask(host, chosen.server.port, f"/{path}", found.headers, body, more)
             good = status < 500 or (status != 502 and not self.server.arr.counts_errors)
@@ -188,6 +194,14 @@ class Handler(BaseHTTPRequestHandler):
             with self.server.arr.lock:
                 chosen.known.failed += not good
                 chosen.known.current -= 1
+            self._log(began, f"{host}:{chosen.server.port}", status)
+
+    def _log(self, began: float, upstream: str, status: int, route: str = "") -> None:
+        if self.server.log is not None:
+            start = datetime.fromtimestamp(began, UTC).isoformat(timespec="milliseconds")
+            took = round((time.time() - began) * 1000)
+            said = {"start": start, "id": self.headers.get("x-request-id", ""), "status": status, "route": route}
+            self.server.log.write(json.dumps({**said, "upstream": upstream, "milliseconds": took}) + "\n")
 
     def _ask(
         self, host: str, port: int, path: str, headers: dict[str, str], body: bytes, more: list[tuple[str, str]]
@@ -258,8 +272,9 @@ def _answered(variable: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(arr: Arr, port: int = 0) -> Iterator[Gateway]:
-    gateway = Gateway(arr, port)
+def serving(arr: Arr, port: int = 0, log: TextIO | None = None) -> Iterator[Gateway]:
+    """`log`: where a line of JSON is written for each request, in the words of `evidence.access`."""
+    gateway = Gateway(arr, port, log)
     thread = threading.Thread(target=gateway.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
