@@ -279,6 +279,14 @@ class Gate(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Patient(Protocol):
+    """A gate that may have nothing to say, however long it is asked."""
+
+    def silent(self, window: Window) -> bool:
+        """Can it never answer about this window, which somebody asks about by hand? Then nobody waits for it."""
+
+
 def reading(window: Window, name: str, outcome: Outcome, reason: str, **shown: Any) -> GateReading:
     """A gate's answer; `shown` may hold value, limit and samples."""
     return GateReading(name, outcome, window, reason=reason, **shown)

@@ -7,15 +7,16 @@ playground's folder, and what members share in the playground's data.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from e2e_playground import Playground
+from e2e_playground import Playground, Run
 
 sys.path += [str(Path(__file__).parents[1] / room) for room in ("windows", "evidence")]
 import windows_traffic
@@ -80,6 +81,7 @@ class WindowsGround(Playground):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root, warm=WARM)
+        self.house: House | None = None  # while it stands
         self.disk = root / "disk"
         (self.disk / "D").mkdir(parents=True)
         (self.disk / "D" / "releases").symlink_to(root / "releases")
@@ -87,6 +89,15 @@ class WindowsGround(Playground):
 
     def commit_file(self, path: str, text: str) -> str:
         return super().commit_file(path, on_windows(text))
+
+    def run(self, environ: Mapping[str, str] = os.environ) -> Run:
+        """Before the first time an administrator sets the gateway up: he runs what `reconcile gateway` prints."""
+        assert self.house is not None
+        if not self.house.arr.configuration.rules:
+            printed = self.reconcile("gateway", ENVIRONMENT)
+            assert printed.returncode == 0, printed.stderr
+            self.house.arr.set_up(printed.stdout)
+        return super().run(environ)
 
     def release(self, version: str, schema: int = 0, **misbehave: Any) -> None:
         """For commands of this machine, and as IIS and the service control manager find it."""
@@ -121,7 +132,7 @@ class House:
 
 @contextmanager
 def house(ground: WindowsGround) -> Iterator[House]:
-    """It stands, an administrator has set the gateway up, and the operator's file names all of it."""
+    """It stands, and the operator's file names all of it. At the end the loop ends first."""
     wsman_logon.users(ground.root / "ntlm-users")
     windows = Windows(clock="")
     with listening("credssp", "ntlm", windows=windows) as rig:
@@ -134,17 +145,13 @@ def house(ground: WindowsGround) -> Iterator[House]:
         )  # fmt: skip
         _defined(ground, rig, built.share.unc)
         with _logged(ground) as log, windows_traffic.serving(built.arr, ground.place.port, log):
+            ground.house = built
             try:
                 yield built
             finally:
+                ground.end_runs()
+                ground.house = None
                 processes.down()
-
-
-def set_up(ground: WindowsGround, built: House) -> None:
-    """As the administrator does it, once a manifest is committed: run what `reconcile gateway` prints."""
-    printed = ground.reconcile("gateway", ENVIRONMENT)
-    assert printed.returncode == 0, printed.stderr
-    built.arr.set_up(printed.stdout)
 
 
 def _site(name: str, place: Place, _variables: Any, port: int, disk: Path) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from e2e_account import assert_jobs_done_once
 from e2e_laws import assert_lawful, changes
 from e2e_users import assert_nothing_lost
-from e2e_windows_house import House, WindowsGround, house, set_up
+from e2e_windows_house import House, WindowsGround, house
 
 pytestmark = pytest.mark.real
 
@@ -33,19 +33,11 @@ def built(ground: WindowsGround) -> Iterator[House]:
     with house(ground) as found:
         ground.release("1.0.0")
         ground.release("1.1.0")
-        ground.commit("blue", "1.0.0", "1.1.0", **WISHES)
-        set_up(ground, found)
         yield found
-        ground.end_runs()  # or it would start again what ends with the machine
-
-
-def serving(ground: WindowsGround) -> None:
-    ground.run()
-    ground.until(lambda state: state.warm.green == "1.1.0")
 
 
 def test_a_commit_switches_the_slot_on_windows_and_nothing_is_lost(ground: WindowsGround, built: House) -> None:
-    serving(ground)
+    ground.serving(**WISHES)
     users = ground.users(rate=20)
     ground.commit("green", "1.0.0", "1.1.0", **WISHES)
     ground.until_stable("green", "1.1.0")
