@@ -98,7 +98,7 @@ spec:
 
 
 def judged(tables: str, manifest: str = MANIFEST) -> Manifest | Invalid:
-    found = read(manifest, "environments/production.yaml")
+    found = read(manifest.encode(), "environments/production.yaml")
     return judge_one(found, configuration(tables))
 
 

@@ -148,7 +148,7 @@ function Write-Config {
     [void][IO.Directory]::CreateDirectory([IO.Path]::GetDirectoryName($ConfigFile))
     $draft = $ConfigFile + '.' + [Guid]::NewGuid().ToString('N')
     [IO.File]::WriteAllText($draft, $Config)
-    if ([IO.File]::Exists($ConfigFile)) { [IO.File]::Replace($draft, $ConfigFile, $null) }
+    if ([IO.File]::Exists($ConfigFile)) { [IO.File]::Replace($draft, $ConfigFile, [NullString]::Value) }
     else { [IO.File]::Move($draft, $ConfigFile) }
 }
 
