@@ -38,7 +38,6 @@ class Capabilities:
     drain_proof: bool  # requests in flight per slot can be read
     managed: bool  # a write starts it when it is down; `close_listener` stops it
     lasting: bool = True  # weights and seal survive its restart
-    fallback: bool = True  # the other slot stands in at once for one that dies; else its users fail until we act
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,6 @@ class MemberHost(Protocol):
 class Typed:
     """How a person does a host's work for it, as far as that may be told: no secret stands there."""
 
-    stop: str  # a line of POSIX shell; for another machine, of PowerShell, and where it is typed
     stop: str  # a line of POSIX shell; of another machine, of PowerShell, which says where
     start: str  # in words
     let_go: str = ""  # of one that can stand by, likewise lines: it owns no more,
@@ -278,14 +276,6 @@ class Gate(Protocol):
         data is Inconclusive. Bounded in time and memory whatever the other side sends."""
 
     def close(self) -> None: ...
-
-
-@runtime_checkable
-class Patient(Protocol):
-    """A gate that may have nothing to say, however long it is asked."""
-
-    def silent(self, window: Window) -> bool:
-        """Can it never answer about this window, which somebody asks about by hand? Then nobody waits for it."""
 
 
 def reading(window: Window, name: str, outcome: Outcome, reason: str, **shown: Any) -> GateReading:

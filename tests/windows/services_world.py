@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from reconciler.drivers.protocols import HostContext
 from reconciler.drivers.windows_service import service
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample" / "sample.py"
-DEADLINE = 6.0  # of which a member that does not answer takes half
+DEADLINE = 30.0  # nobody waits for it but who asks a member that is frozen
+SHORT = 4.0
 FOLDER = r"C:\ProgramData\reconciler\services"
 
 
@@ -42,10 +44,9 @@ class World:
     missing, liar = Pin("7.7"), Pin("6.6")
     secret = "hunter2-password"
     exclusive = False
-    patience = DEADLINE
 
     def __init__(self, rig: Rig, folder: Path, member: str = "api", **changes: Any) -> None:
-        self.rig, self.folder, self.member = rig, folder, member
+        self.rig, self.folder, self.member, self.patience = rig, folder, member, DEADLINE
         rig.windows.clock = ""
         self.processes = Processes(rig.windows)
         run = [sys.executable, str(SAMPLE), member]
@@ -65,7 +66,11 @@ class World:
 
     def named(self, section: str, name: str) -> Any:
         assert name in ("web1", "shop")
-        return service.Service.model_validate(self.table) if section == "services" else machine(self.rig, self.folder)
+        return (
+            service.Service.model_validate(self.table)
+            if section == "services"
+            else machine(self.rig, self.folder, deadline="60s")
+        )
 
     def open(self) -> WindowsServiceHost:
         standby = self.table.get("standby", False)
@@ -100,6 +105,10 @@ class World:
         return files, services, [one.pid for one in self.processes.running()]
 
     def freeze(self, slot: Slot) -> None:
+        """Who asks it from now on has less patience."""
+        self.patience = SHORT
+        for host in self.opened:
+            host.context = replace(host.context, deadline=SHORT)
         pid = self.life(slot).pid
         os.kill(pid, signal.SIGSTOP)
         while psutil.Process(pid).status() != psutil.STATUS_STOPPED:  # the signal takes its time
@@ -119,8 +128,6 @@ class World:
 
 class Warm(World):
     """With the sample's worker, which stands by."""
-
-    patience = 3.0
 
     def __init__(self, rig: Rig, folder: Path, **changes: Any) -> None:
         words = [r"{release}\member.exe", "--port", "{port}", "--version", "{version}", "--release", "{release}"]

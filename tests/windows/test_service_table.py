@@ -24,7 +24,7 @@ GOOD: dict[str, Any] = {"machine": "web1", "command": [PROGRAM, "--slot", "{slot
 PORTS = {"blue": 8081, "green": 8082}
 STANDS_BY = {"command": [PROGRAM, "{slot}", "{ownership}"], "standby": True, "ready": "/healthz", "ports": PORTS}
 
-word = st.text(st.characters(codec="utf-8", exclude_characters="%", exclude_categories=["Cc", "Cs"]), max_size=12)
+word = st.text("abc/-=:\u00e4\u20ac\U0001f600 '&^|", max_size=12)
 tricky = st.text('a \\"', max_size=8)
 
 

@@ -32,7 +32,7 @@ from reconciler.drivers.windows_service.place import CONFIG, Place
 from reconciler.drivers.windows_service.record import Asked, Record
 from reconciler.drivers.windows_service.service import Service
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Refused, Unreachable
+from reconciler.errors import ReconcilerError, Refused, Unreachable
 
 STOPPED, UNREADY, STOPPING = MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.STOPPING
 LOOKING = 1.5  # of our deadline, for a look at both slots
@@ -79,7 +79,7 @@ class WindowsServiceHost:
         return self._judge(slot, look, self._record(slot, look))
 
     def stage(self, slot: Slot, pin: Pin) -> None:
-        if lacking := self.lacking(slot, pin):
+        if lacking := self._lacking(slot, pin):
             raise Refused(lacking)
 
     def start(self, slot: Slot, pin: Pin) -> None:
@@ -145,8 +145,10 @@ class WindowsServiceHost:
             looking.stop(self._act, seen.name, seen.processes)
 
     def lacking(self, slot: Slot, pin: Pin) -> str:
-        paths = self.place.needed(self.place.values(slot, pin))
-        return self.place.lacking(pin, paths, self._look(paths=paths).there)
+        try:
+            return self._lacking(slot, pin)
+        except ReconcilerError as error:
+            return str(error)
 
     def examine(self) -> Sequence[Finding]:
         return examined.examined(self.name, self.service, self.place, self._act)
@@ -157,6 +159,10 @@ class WindowsServiceHost:
     def close(self) -> None:
         self._client.close()
         self._http.close()
+
+    def _lacking(self, slot: Slot, pin: Pin) -> str:
+        paths = self.place.needed(self.place.values(slot, pin))
+        return self.place.lacking(pin, paths, self._look(paths=paths).there)
 
     # ---- looking -----------------------------------------------------------------------------------------------------
 

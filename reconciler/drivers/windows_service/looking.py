@@ -16,7 +16,6 @@ LOOK, FILES, START, STOP = (
     load(Path(__file__).with_name(f"service_{name}.ps1")) for name in ("look", "files", "start", "stop")
 )
 NEVER_STARTED = 1077  # since the machine was started; of a service that starts with it: it will be
-ALREADY = "*"  # a file's expected text: whatever it holds
 
 Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]
 Number = Annotated[int, Field(ge=0, lt=1 << 63, strict=True)]
