@@ -156,6 +156,7 @@ class Configuration(Section):
     logs: Tables = {}
     machines: Tables = {}
     shares: Tables = {}
+    farms: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 

@@ -121,9 +121,9 @@ class Includable(Protocol):
     def configuration(self) -> str:
         """That part: no weight stands in it, and no secret. Raises Refused."""
 
-    def check(self) -> None:
-        """Let the product itself, where it is installed on this machine, read that part. Raises Refused saying what is
-        wrong."""
+    def check(self) -> str:
+        """What the product itself makes of that part, in a few words: where it is installed on this machine it reads
+        it, and one elsewhere is asked whether it has it. Raises Refused saying what is wrong, and Unreachable."""
 
 
 # ---- hosts ----------------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Mapping, Sequence
+from time import sleep as wait
 from typing import Any
 from urllib.parse import unquote
 
@@ -97,12 +97,13 @@ class IisArr:
     def configuration(self) -> str:
         return self._plan.text()
 
-    def check(self) -> None:
+    def check(self) -> str:
         """From afar: what an administrator ran there is there."""
         run = self._run(self._deadline("checking what is set up"))
         self._check_set_up(look(run, self._plan))
         if lacking := installed(run, self._plan).lacking:
             raise Refused(f"the site {self._plan.farm.site} lacks the rules {', '.join(lacking)}; {self._cure()}")
+        return f"{self._plan.farm.machine} has it"
 
     def examine(self) -> Sequence[Finding]:
         from reconciler.drivers.iis_arr.examined import examined
@@ -163,14 +164,17 @@ class IisArr:
         """By the process that serves users: its own rules say which entry it goes by. Raises Unreachable."""
         http, url = http_client(self._clock), f"{self._plan.farm.users}/"
         headers = {ROAD_HEADER: f"{secret}-{STAMP}"}
+        said = "does not answer"
         try:
-            while True:
-                answer = http.ask("GET", url, headers=headers, deadline=deadline.check(), max_bytes=LARGEST)
+            while (left := deadline.left()) > 0:
+                answer = http.ask("GET", url, headers=headers, deadline=left, max_bytes=LARGEST)
                 if unquote(answer.headers.get("location", "")).endswith(STAMP_PATH + unquote(entry.dump())):
                     return
-                time.sleep(min(ACKNOWLEDGEMENT, max(deadline.left(), 0.0)))
+                said = f"answers {answer.status}, and does not go by it"
+                wait(min(ACKNOWLEDGEMENT, max(deadline.left(), 0.0)))
         finally:
             http.close()
+        raise Unreachable(f"{deadline.what}: it is written, but within {deadline.seconds:g} s {url} {said}")
 
     def seal(self, generation: int) -> None:
         self._own()

@@ -46,6 +46,12 @@ function Get-Digest([string]$Text) {
     [BitConverter]::ToString($sha.ComputeHash([Text.Encoding]::UTF8.GetBytes($Text))).Replace('-', '').ToLowerInvariant()
 }
 
+# Whether the roads are ours can be told so, and nobody learns them.
+function Get-RoadsDigest([string[]]$Lines) {
+    [Array]::Sort($Lines, [StringComparer]::Ordinal)
+    Get-Digest ($Lines -join "`n")
+}
+
 function Get-RewriteMap($Configuration, [string]$Name) {
     $section = Get-Section $Configuration 'system.webServer/rewrite/rewriteMaps' $Site 'URL Rewrite'
     Find-One $section.GetCollection() 'name' $Name
@@ -157,11 +163,10 @@ function Get-Stand {
         '' + $farm.name + '|' + $farm.enabled + '|' + $farm.algorithm
         foreach ($one in $farm.servers) { '' + $farm.name + '|' + $one.address + '|' + $one.port + '|' + $one.enabled + '|' + $one.weight }
     })
-    [string[]]$values = @(foreach ($key in $forced.Keys) { $key + '|' + $forced[$key] })
-    [Array]::Sort($values, [StringComparer]::Ordinal)
+    $values = @(foreach ($key in $forced.Keys) { $key + '|' + $forced[$key] })
     [pscustomobject]@{
         entry = [string]$said['routing']; setup = [string]$said['setup']
-        roads = (Get-Digest ($values -join "`n")); print = (Get-Digest ($lines -join "`n"))
+        roads = (Get-RoadsDigest $values); print = (Get-Digest ($lines -join "`n"))
         site = $state.site; pool = $state.pool; worker = $worker; farms = $found; conflict = $false; ended = @()
     }
 }
@@ -177,6 +182,7 @@ function Get-Processes {
 }
 
 function Test-Wanted($Stand) {
+    if ($Roads.Count -gt 0 -and $Stand.roads -ne (Get-RoadsDigest $Roads.Clone())) { return $false }
     foreach ($line in $Servers) {
         $farm, $address, $enabled, $weight, $state = $line.Split('|')
         $there = $Stand.farms | Where-Object { $_.name -eq $farm }
