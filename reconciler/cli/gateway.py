@@ -13,9 +13,7 @@ from reconciler.world import gateway_for
 
 @click.command("gateway")
 @click.argument("environment")
-@click.option(
-    "--check", is_flag=True, help="Let HAProxy on this machine read it, or ask IIS whether it has it."
-)
+@click.option("--check", is_flag=True, help="Let HAProxy on this machine read it, or ask IIS whether it has it.")
 @click.pass_obj
 def command(config: str | None, environment: str, check: bool) -> int:
     """Print what a gateway of your own needs for an environment, from the manifest at the branch's head.

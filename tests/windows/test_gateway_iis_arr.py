@@ -29,3 +29,5 @@ class TestSessions(SessionsExam):
 
 class TestUsers(UsersExam):
     """What users meet while members die and weights change."""
+
+    SWITCHES = 15  # each is four PowerShells
