@@ -34,7 +34,7 @@ from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, G
 from reconciler.drivers.roads import ROAD_HEADER, road
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Conflict, Refused, Unreachable
+from reconciler.errors import Conflict, InvalidConfiguration, Refused, Unreachable
 
 __all__ = ["IisArr", "Settings", "open"]
 
@@ -123,12 +123,12 @@ class IisArr:
             wanted = Change(entry.dump(), list(force.servers(self._plan, routing)))
             after = self._change(run, seen, secret, wanted, generation)
             self._acknowledged(entry, secret, deadline)
-            if not self._drains(after, routing):  # there was no process yet that could be told
+            if not self._in_force(after, routing):  # there was no process yet that could be told
                 after = self._change(run, after, secret, wanted, generation)
-            if not self._drains(after, routing):
+            if not self._in_force(after, routing):
                 raise Unreachable(f"{deadline.what}: it is written, but the process that serves does not take it")
 
-    def _drains(self, stand: Stand, routing: Routing) -> bool:
+    def _in_force(self, stand: Stand, routing: Routing) -> bool:
         now = self._reading(stand)
         return (now.weights, now.admission) == (routing.weights, routing.admission)
 
@@ -258,7 +258,10 @@ class IisArr:
 
     def _run(self, deadline: Deadline) -> Run:
         def run(script: Script, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-            return self._machine().run(script, arguments, deadline.check())
+            try:
+                return self._machine().run(script, arguments, deadline.check())
+            except InvalidConfiguration as error:  # a password or a certificate that cannot be read now
+                raise Refused(str(error)) from error
 
         return run
 
