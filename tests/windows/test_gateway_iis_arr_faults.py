@@ -102,6 +102,9 @@ def test_a_change_that_the_process_never_takes_is_not_acknowledged(rig: ArrRig) 
     rig.arr.lags = True
     with pytest.raises(Unreachable):
         gateway.write(Routing(all_on(GREEN)), before, 1)
+    if rig.arr.configuration.maps[MAP]["routing"].startswith("0/100/"):  # in time for the commit at least
+        with pytest.raises(Unreachable, match="is written, but within"):
+            gateway.read()
     rig.arr.catch_up()
     put(rig.open(), Routing(share(GREEN, 99)))
 

@@ -42,6 +42,7 @@ log = logging.getLogger("reconciler.iis-arr")
 
 NAME = re.compile(r"[A-Za-z0-9-]+")
 ALGORITHM = "WeightedRoundRobin"
+GRACE = 2.0  # seconds in which what is configured comes into force, for one who only looks
 LARGEST = 65536  # bytes of the answer by which a change is acknowledged
 TRIES = 3  # of a seal, each on what was found by the one before
 ACKNOWLEDGEMENT = 0.02  # seconds between two questions whether a change is in force
@@ -86,6 +87,9 @@ class IisArr:
         except Refused as error:  # it answers, but it is not (yet) set up for us: nobody knows what users get
             raise Unreachable(f"{deadline.what}: {error}") from error
         self._check_serving(stand)
+        secret = self._folder.secret()
+        if stand.entry and stand.worker and secret and stand.roads == roads_digest(secret):
+            self._acknowledged(stand.entry, secret, Deadline(self._clock, min(GRACE, deadline.check()), deadline.what))
         return self._reading(stand)
 
     def address(self, slot: Slot) -> Road:
@@ -122,7 +126,7 @@ class IisArr:
         if entry != _entry(seen.entry) or seen.roads != roads_digest(secret):
             wanted = Change(entry.dump(), list(force.servers(self._plan, routing)))
             after = self._change(run, seen, secret, wanted, generation)
-            self._acknowledged(entry, secret, deadline)
+            self._acknowledged(entry.dump(), secret, deadline)
             if not self._in_force(after, routing):  # there was no process yet that could be told
                 after = self._change(run, after, secret, wanted, generation)
             if not self._in_force(after, routing):
@@ -160,21 +164,22 @@ class IisArr:
             raise Conflict("the gateway was changed by somebody else while this write was under way")
         return after
 
-    def _acknowledged(self, entry: Entry, secret: str, deadline: Deadline) -> None:
-        """By the process that serves users: its own rules say which entry it goes by. Raises Unreachable."""
+    def _acknowledged(self, entry: str, secret: str, deadline: Deadline) -> None:
+        """By the process that serves users: its own rules say which entry it goes by. What is configured and not so is
+        not in force. Raises Unreachable."""
         http, url = http_client(self._clock), f"{self._plan.farm.users}/"
         headers = {ROAD_HEADER: f"{secret}-{STAMP}"}
         said = "does not answer"
         try:
             while (left := deadline.left()) > 0:
                 answer = http.ask("GET", url, headers=headers, deadline=left, max_bytes=LARGEST)
-                if unquote(answer.headers.get("location", "")).endswith(STAMP_PATH + unquote(entry.dump())):
+                if unquote(answer.headers.get("location", "")).endswith(STAMP_PATH + unquote(entry)):
                     return
                 said = f"answers {answer.status}, and does not go by it"
                 wait(min(ACKNOWLEDGEMENT, max(deadline.left(), 0.0)))
         finally:
             http.close()
-        raise Unreachable(f"{deadline.what}: it is written, but within {deadline.seconds:g} s {url} {said}")
+        raise Unreachable(f"{deadline.what}: {entry[:40]} is written, but within {deadline.seconds:g} s {url} {said}")
 
     def seal(self, generation: int) -> None:
         self._own()
