@@ -39,6 +39,7 @@ TABLES = {
     "machines": Table("machine", "windows.machine", "Machine"),
     "shares": Table("share", "shares.share", "Share"),
     "farms": Table("farm", "iis_arr.farm", "Farm"),
+    "sites": Table("site", "iis.site", "Site"),
 }
 
 
