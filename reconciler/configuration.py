@@ -156,6 +156,7 @@ class Configuration(Section):
     logs: Tables = {}
     machines: Tables = {}
     shares: Tables = {}
+    farms: Tables = {}
     sites: Tables = {}
     services: Tables = {}
     farms: Tables = {}

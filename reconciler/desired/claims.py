@@ -17,6 +17,7 @@ from reconciler.errors import Problem
 Read = Manifest | Invalid
 T = TypeVar("T")
 _LISTEN: Path = ("spec", "gateway", "listen")
+_FARM: Path = ("spec", "gateway", "farm")
 _ANY = {"0.0.0.0", "::", "*", ""}
 
 
@@ -59,7 +60,8 @@ def judge_one(found: Read, operator: Operator | None) -> Read:
 
 def _objections(found: list[Read], operator: Operator | None) -> dict[str, list[Problem]]:
     objections: dict[str, list[Problem]] = {}
-    for problem in (*_same_name(found), *_same_address(found), *(_by_operator(found, operator) if operator else ())):
+    beside = _by_operator(found, operator) if operator else ()
+    for problem in (*_same_name(found), *_same_address(found), *_same_farm(found), *beside):
         objections.setdefault(problem.file, []).append(problem)
     return objections
 
@@ -98,6 +100,20 @@ def _same_address(found: list[Read]) -> Iterator[Problem]:
             if other is not None:
                 text = f"the gateway address {_address(one)} is also claimed by '{other.name}' in {_at(other, _LISTEN)}"
                 yield one.problem(_LISTEN, f"{text}; give one another address")
+
+
+def _same_farm(found: list[Read]) -> Iterator[Problem]:
+    """A gateway of the operator's that has one site: the rules of two environments there would meet."""
+    claimants: dict[str, list[Read]] = {}
+    for one in found:
+        farm = getattr(one.gateway.settings, "farm", None) if isinstance(one, Manifest) else None
+        if isinstance(farm, str):
+            claimants.setdefault(farm, []).append(one)
+    for farm, each in claimants.items():
+        for one, other in _both_ways(each):
+            if one.name != other.name:
+                text = f"the farm '{farm}' is also claimed by '{other.name}' in {_at(other, _FARM)}"
+                yield one.problem(_FARM, f"{text}; give one another site, and a [farms] of its own")
 
 
 def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:

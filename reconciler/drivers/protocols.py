@@ -120,9 +120,9 @@ class Includable(Protocol):
     def configuration(self) -> str:
         """That part: no weight stands in it, and no secret. Raises Refused."""
 
-    def check(self) -> None:
-        """Let the product itself, where it is installed on this machine, read that part. Raises Refused saying what is
-        wrong."""
+    def check(self) -> str:
+        """What the product itself makes of that part, in a few words: where it is installed on this machine it reads
+        it, and one elsewhere is asked whether it has it. Raises Refused saying what is wrong, and Unreachable."""
 
 
 # ---- hosts ----------------------------------------------------------------------------------------------------------
@@ -276,6 +276,14 @@ class Gate(Protocol):
         data is Inconclusive. Bounded in time and memory whatever the other side sends."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A gate that may have nothing to say, however long it is asked."""
+
+    def silent(self, window: Window) -> bool:
+        """Can it never answer about this window, which somebody asks about by hand? Then nobody waits for it."""
 
 
 def reading(window: Window, name: str, outcome: Outcome, reason: str, **shown: Any) -> GateReading:

@@ -110,11 +110,13 @@ class SessionsExam:
 
 
 class UsersExam:
+    SWITCHES = 50
+
     def test_fifty_switches_lose_no_request(self, rig: UsersRig) -> None:
         gateway = rig.open()
         put(gateway, Routing(all_on(BLUE)))
         with Load(gateway.users()) as load:
-            for number in range(50):
+            for number in range(self.SWITCHES):
                 weight = (10, 50, 100, 50, 0)[number % 5]
                 put(gateway, Routing(share(GREEN, weight), fallback=BLUE if weight else None))
                 load.wait_for(5)

@@ -268,6 +268,9 @@ class Arr:
                     self.worker.of(farm, address).state = int(state)
 
     def _as_wanted(self, said: dict[str, Any]) -> bool:
+        roads = self.configuration.maps.get(said["Map"] + ".roads", {})
+        if said["Roads"] and dict(one.split("|") for one in said["Roads"]) != roads:
+            return False
         for line in said["Servers"]:
             farm, address, enabled, weight, _ = line.split("|")
             server = self.configuration.farms[farm].server(address) if farm in self.configuration.farms else None

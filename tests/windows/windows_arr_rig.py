@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from gateway_exam import BLUE, GREEN, JOURNAL
 from gateway_upstream import Upstream
 from windows_arr import Arr
 from windows_calls import machine
 from windows_faults import Hang
-from windows_traffic import Gateway
+from windows_traffic import Gateway, serving
 from wsman_logon import PASSWORD
 from wsman_server import Rig
 
@@ -105,3 +106,13 @@ class ArrRig:
     def end(self) -> None:
         for gateway in self._open:
             gateway.close()
+
+
+@pytest.fixture
+def rig(plain: Rig, shared_apps: dict[tuple[str, Slot], Upstream], tmp_path: Path, password: Path) -> Iterator[ArrRig]:
+    plain.windows.clock = ""  # as ours
+    arr = Arr(plain.windows)
+    with serving(arr) as traffic:
+        found = ArrRig(plain, arr, traffic, dict(shared_apps), tmp_path, password)
+        yield found
+        found.end()

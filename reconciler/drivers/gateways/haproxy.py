@@ -102,13 +102,14 @@ class HAProxy:
         the forced roads if there is none yet."""
         return sections.sections(self._plan())
 
-    def check(self) -> None:
+    def check(self) -> str:
         with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
             file = Path(folder) / "included.cfg"
             map_ = Path(folder) / names.map_file(self._context.environment)
             map_.touch()  # the real one may be on another machine
             file.write_text(sections.sections(replace(self._plan(), map_=map_)), encoding="utf-8")
             process.check(file, self._deadline("checking the configuration"))
+        return "HAProxy accepts it"
 
     # ---- changing ----
 

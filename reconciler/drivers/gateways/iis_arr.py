@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Routing, Slot
 from reconciler.core.reading import GatewayReading, Stamp
 from reconciler.drivers.by_hand.script import Words
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
-from reconciler.drivers.entry import STRANGE, Entry, parse
+from reconciler.drivers.entry import STRANGE, Entry
 from reconciler.drivers.examining import Finding
-from reconciler.drivers.http import Client as http_client
 from reconciler.drivers.iis_arr import by_hand, force
 from reconciler.drivers.iis_arr.farm import Farm
-from reconciler.drivers.iis_arr.plan import STAMP, STAMP_PATH, Plan
+from reconciler.drivers.iis_arr.plan import Plan
 from reconciler.drivers.iis_arr.scripts import Change, Run, Stand, change, installed, look, roads_digest
+from reconciler.drivers.iis_arr.served import served
+from reconciler.drivers.iis_arr.set_up import check_serving, check_set_up, check_there
 from reconciler.drivers.iis_arr.settings import Settings
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.folder import Folder
@@ -34,17 +33,15 @@ from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, G
 from reconciler.drivers.roads import ROAD_HEADER, road
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Conflict, Refused, Unreachable
+from reconciler.errors import Conflict, InvalidConfiguration, Refused, Unreachable
 
 __all__ = ["IisArr", "Settings", "open"]
 
 log = logging.getLogger("reconciler.iis-arr")
 
 NAME = re.compile(r"[A-Za-z0-9-]+")
-ALGORITHM = "WeightedRoundRobin"
-LARGEST = 65536  # bytes of the answer by which a change is acknowledged
+GRACE = 2.0  # seconds in which what is configured comes into force, for one who only looks
 TRIES = 3  # of a seal, each on what was found by the one before
-ACKNOWLEDGEMENT = 0.02  # seconds between two questions whether a change is in force
 
 
 def open(context: GatewayContext, settings: Settings) -> Gateway:
@@ -82,11 +79,14 @@ class IisArr:
         deadline = self._deadline("reading the gateway")
         try:
             stand = look(self._run(deadline), self._plan)
-            self._check_there(stand)
+            check_there(self._plan, stand)
         except Refused as error:  # it answers, but it is not (yet) set up for us: nobody knows what users get
             raise Unreachable(f"{deadline.what}: {error}") from error
-        self._check_serving(stand)
-        return self._reading(stand)
+        check_serving(self._plan, stand)
+        secret = self._folder.secret()
+        if stand.entry and stand.worker and secret and stand.roads == roads_digest(secret):
+            served(self._plan, secret, stand.entry, self._within(min(GRACE, deadline.check()), deadline.what))
+        return force.reading(self._plan, stand)
 
     def address(self, slot: Slot) -> Road:
         return Road(self.users().url, {ROAD_HEADER: road(self._secret(), slot)})
@@ -97,12 +97,13 @@ class IisArr:
     def configuration(self) -> str:
         return self._plan.text()
 
-    def check(self) -> None:
+    def check(self) -> str:
         """From afar: what an administrator ran there is there."""
         run = self._run(self._deadline("checking what is set up"))
-        self._check_set_up(look(run, self._plan))
+        check_set_up(self._plan, look(run, self._plan))
         if lacking := installed(run, self._plan).lacking:
-            raise Refused(f"the site {self._plan.farm.site} lacks the rules {', '.join(lacking)}; {self._cure()}")
+            raise Refused(f"the site {self._plan.farm.site} lacks the rules {', '.join(lacking)}; {self._plan.cure}")
+        return f"{self._plan.farm.machine} has it"
 
     def examine(self) -> Sequence[Finding]:
         from reconciler.drivers.iis_arr.examined import examined
@@ -118,26 +119,26 @@ class IisArr:
         run, secret = self._run(deadline), self._folder.make_secret()
         seen = look(run, self._plan)
         entry = self._next(seen, routing, expected, generation)
-        if entry != _entry(seen.entry) or seen.roads != roads_digest(secret):
+        if entry != force.entry(seen.entry) or seen.roads != roads_digest(secret):
             wanted = Change(entry.dump(), list(force.servers(self._plan, routing)))
             after = self._change(run, seen, secret, wanted, generation)
-            self._acknowledged(entry, secret, deadline)
-            if not self._drains(after, routing):  # there was no process yet that could be told
+            served(self._plan, secret, entry.dump(), deadline)
+            if not self._in_force(after, routing):  # there was no process yet that could be told
                 after = self._change(run, after, secret, wanted, generation)
-            if not self._drains(after, routing):
+            if not self._in_force(after, routing):
                 raise Unreachable(f"{deadline.what}: it is written, but the process that serves does not take it")
 
-    def _drains(self, stand: Stand, routing: Routing) -> bool:
-        now = self._reading(stand)
+    def _in_force(self, stand: Stand, routing: Routing) -> bool:
+        now = force.reading(self._plan, stand)
         return (now.weights, now.admission) == (routing.weights, routing.admission)
 
     def _next(self, seen: Stand, routing: Routing, expected: GatewayReading, generation: int) -> Entry:
         """The entry to be written; the one that is there, if it says the same already and is in force. Raises Fenced,
         Conflict, Refused."""
-        found = _entry(seen.entry) or Entry()
+        found = force.entry(seen.entry) or Entry()
         check_fence(self._context.environment, found.sealed, generation)
-        self._check_set_up(seen)
-        now = self._reading(seen)
+        check_set_up(self._plan, seen)
+        now = force.reading(self._plan, seen)
         check_same(now, expected)
         by = (found.stamp.journal, found.stamp.generation) if found.stamp and not found.stamp.by_hand else None
         same = Routing(now.weights, now.admission, now.fallback) == routing if now.weights else False
@@ -154,23 +155,10 @@ class IisArr:
                 self._plan.farm.machine, ", ".join(after.ended),
             )  # fmt: skip
         if after.conflict:
-            now = _entry(after.entry)
+            now = force.entry(after.entry)
             check_fence(self._context.environment, now.sealed if now else 0, generation)
             raise Conflict("the gateway was changed by somebody else while this write was under way")
         return after
-
-    def _acknowledged(self, entry: Entry, secret: str, deadline: Deadline) -> None:
-        """By the process that serves users: its own rules say which entry it goes by. Raises Unreachable."""
-        http, url = http_client(self._clock), f"{self._plan.farm.users}/"
-        headers = {ROAD_HEADER: f"{secret}-{STAMP}"}
-        try:
-            while True:
-                answer = http.ask("GET", url, headers=headers, deadline=deadline.check(), max_bytes=LARGEST)
-                if unquote(answer.headers.get("location", "")).endswith(STAMP_PATH + unquote(entry.dump())):
-                    return
-                time.sleep(min(ACKNOWLEDGEMENT, max(deadline.left(), 0.0)))
-        finally:
-            http.close()
 
     def seal(self, generation: int) -> None:
         self._own()
@@ -178,12 +166,12 @@ class IisArr:
         run, secret = self._run(deadline), self._folder.make_secret()
         seen = look(run, self._plan)
         for _ in range(TRIES):
-            found = _entry(seen.entry) or Entry()
+            found = force.entry(seen.entry) or Entry()
             check_fence(self._context.environment, found.sealed, generation)
             text = seen.entry if found is STRANGE else found.seal(generation).dump()
             if text == seen.entry and seen.roads == roads_digest(secret):
                 return
-            self._check_there(seen)
+            check_there(self._plan, seen)
             seen = change(run, self._plan, seen, secret, Change(text))
             if not seen.conflict:
                 return
@@ -198,63 +186,14 @@ class IisArr:
         host = self._context.named("machines", self._plan.farm.machine).host
         return by_hand.scripts(self._context, self._plan, slot, Words(title, undone, starts), host)
 
-    # ---- one look ----
-
-    def _reading(self, stand: Stand) -> GatewayReading:
-        found = _entry(stand.entry) or Entry()
-        weights = force.weights(self._plan, stand)
-        if found.routing is None and weights == force.SPLIT:
-            return GatewayReading(True, None, incarnation=stand.worker)
-        routing = found.routing or Routing(weights)
-        return GatewayReading(
-            up=True,
-            weights=weights,
-            admission=force.admission(self._plan, stand, routing.admission),
-            fallback=routing.fallback,
-            incarnation=stand.worker,
-            stamp=found.stamp,
-            counters=force.counters(self._plan, stand),
-            ejected=force.ejected(self._plan, stand),
-        )
-
-    def _check_serving(self, stand: Stand) -> None:
-        """Raises Unreachable."""
-        farm = self._plan.farm
-        for what, name, state in (("pool", farm.pool, stand.pool), ("site", farm.site, stand.site)):
-            if state != "Started":
-                start = "Start-WebAppPool" if what == "pool" else "Start-Website"
-                raise Unreachable(f"the {what} {name} of the gateway is {state.lower()[:40]}; {start} '{name}' there")
-
-    def _check_there(self, stand: Stand) -> None:
-        """Raises Refused for farms that nobody has set up."""
-        for one in stand.farms:
-            if not one.there:
-                raise Refused(f"there is no server farm {one.name} on {self._plan.farm.machine}; {self._cure()}")
-
-    def _check_set_up(self, stand: Stand) -> None:
-        """Raises Refused for what is not as we ask for it, and is not ours to change under traffic."""
-        self._check_there(stand)
-        for one in stand.farms:
-            if one.algorithm != ALGORITHM:
-                said = f"{one.algorithm[:40] or 'no algorithm'}, by which weights do not count"
-                raise Refused(f"the server farm {one.name} is balanced by {said}; expected {ALGORITHM}: {self._cure()}")
-            if one.cookie != self._plan.cookie:
-                what = f"has the cookie {one.cookie[:40]}" if one.cookie else "has no cookie"
-                raise Refused(
-                    f"the server farm {one.name} {what}, and sessions are {self._settings.sessions}; {self._cure()}"
-                )
-        if stand.setup != self._plan.digest:
-            what = "was set up with other members, addresses or sessions" if stand.setup else "was not set up"
-            raise Refused(f"the gateway of '{self._context.environment}' {what}; {self._cure()}")
-
-    def _cure(self) -> str:
-        return f"run there what `reconcile gateway {self._context.environment}` prints"
-
     # ---- who asks, and in what time ----
 
     def _run(self, deadline: Deadline) -> Run:
         def run(script: Script, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-            return self._machine().run(script, arguments, deadline.check())
+            try:
+                return self._machine().run(script, arguments, deadline.check())
+            except InvalidConfiguration as error:  # a password or a certificate that cannot be read now
+                raise Refused(str(error)) from error
 
         return run
 
@@ -280,15 +219,10 @@ class IisArr:
             self._client.close()
 
     def _deadline(self, what: str) -> Deadline:
-        return Deadline(self._clock, self._settings.timeout, f"{what} of '{self._context.environment}'")
+        return self._within(self._settings.timeout, f"{what} of '{self._context.environment}'")
 
-
-def _entry(text: str) -> Entry | None:
-    """None: never written. What was changed by hand past recognition equals nothing that we ever wrote."""
-    try:
-        return parse(text) if text else None
-    except ValueError:
-        return STRANGE
+    def _within(self, seconds: float, what: str) -> Deadline:
+        return Deadline(self._clock, seconds, what)
 
 
 def _check_names(context: GatewayContext) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.drivers.examining import Finding, failed, ok, split, warning
 from reconciler.drivers.iis_arr.plan import Plan
 from reconciler.drivers.iis_arr.scripts import Installed, Run, installed, look
+from reconciler.drivers.iis_arr.set_up import check_serving, check_set_up
 from reconciler.drivers.windows.examined import answers
 from reconciler.drivers.windows.examined import examined as machine
 from reconciler.errors import ReconcilerError
@@ -85,21 +86,12 @@ def _members(there: Installed) -> Finding:
 
 
 def _farms(plan: Plan, run: Run, there: Installed) -> Finding:
-    cure = "run there what `reconcile gateway ENV` prints"
     try:
         stand = look(run, plan)
+        check_set_up(plan, stand)
+        check_serving(plan, stand)
     except ReconcilerError as error:
         return failed("farms", *split(error))
-    for one in stand.farms:
-        if not one.there:
-            return failed("farms", f"there is no server farm {one.name}", cure)
-        if one.algorithm != "WeightedRoundRobin":
-            return failed("farms", f"{one.name} is balanced by {one.algorithm[:40]}: weights do not count", cure)
     if there.lacking:
-        return failed("farms", f"the site {plan.farm.site} lacks the rules {', '.join(there.lacking)}", cure)
-    if stand.setup != plan.digest:
-        return failed("farms", "they were set up with other members, addresses or sessions", cure)
-    if "Started" not in stand.site or "Started" not in stand.pool:
-        what = f"the site is {stand.site[:40]}, its pool {stand.pool[:40]}"
-        return failed("farms", what, f"Start-WebAppPool '{plan.farm.pool}'; Start-Website '{plan.farm.site}'")
+        return failed("farms", f"the site {plan.farm.site} lacks the rules {', '.join(there.lacking)}", plan.cure)
     return ok("farms", f"{', '.join(one.name for one in stand.farms)}: set up as we ask for it")

@@ -23,14 +23,21 @@ function Open-Manager {
     New-Object Microsoft.Web.Administration.ServerManager
 }
 
+# An error of Windows' for want of rights, also where IIS tells it as a number, in every language.
+function Stop-Denied($Problem) {
+    $base = $Problem.Exception.GetBaseException()
+    if ($base -is [UnauthorizedAccessException] -or $base.HResult -eq -2147024891) {
+        Write-Error -Message $base.Message.Trim() -Category PermissionDenied -ErrorAction Stop
+    }
+}
+
 # A section of applicationHost.config; which of them are known is a matter of what is installed.
 function Get-Section($Configuration, [string]$Path, [string]$Of, [string]$Product) {
     try {
         if ($Of -eq '') { return $Configuration.GetSection($Path) }
         return $Configuration.GetSection($Path, $Of)
     } catch {
-        $base = $_.Exception.GetBaseException()
-        if ($base -is [UnauthorizedAccessException]) { Write-Error -ErrorRecord $_ -ErrorAction Stop }
+        Stop-Denied $_
         throw ($Product + ' is not installed there: its configuration knows no ' + $Path + '.')
     }
 }
@@ -44,6 +51,12 @@ function Find-One($Collection, [string]$Attribute, [string]$Value) {
 function Get-Digest([string]$Text) {
     $sha = [Security.Cryptography.SHA256]::Create()
     [BitConverter]::ToString($sha.ComputeHash([Text.Encoding]::UTF8.GetBytes($Text))).Replace('-', '').ToLowerInvariant()
+}
+
+# Whether the roads are ours can be told so, and nobody learns them.
+function Get-RoadsDigest([string[]]$Lines) {
+    [Array]::Sort($Lines, [StringComparer]::Ordinal)
+    Get-Digest ($Lines -join "`n")
 }
 
 function Get-RewriteMap($Configuration, [string]$Name) {
@@ -100,6 +113,14 @@ function Get-Worker($Manager) {
     '' + $found.Id + '@' + $found.StartTime.ToUniversalTime().ToString('o', [Globalization.CultureInfo]::InvariantCulture)
 }
 
+# As SetState counts: whatever is neither available nor draining gets nobody.
+function Get-State($Value) {
+    if ($Value -isnot [string]) { return [int]$Value }
+    if ($Value -eq 'Available') { return 0 }
+    if ($Value -like 'Drain*') { return 1 }
+    2
+}
+
 function Get-Server($Server, [bool]$Counted) {
     $arr = $Server.GetChildElement('applicationRequestRouting')
     $state = $null; $healthy = $null; $total = $null; $failed = $null; $current = $null
@@ -113,7 +134,7 @@ function Get-Server($Server, [bool]$Counted) {
         $sockets = Read-Counter $counters 'currentWebSocketRequests'
         if ($null -ne $current -and $null -ne $sockets) { $current = [long]$current + [long]$sockets }
     }
-    if ($null -ne $state) { $state = [int]$state }
+    if ($null -ne $state) { $state = Get-State $state }
     if ($null -ne $healthy) { $healthy = [bool]$healthy }
     [pscustomobject]@{
         address = [string]$Server.GetAttributeValue('address'); port = [int]$arr.GetAttributeValue('httpPort')
@@ -157,11 +178,10 @@ function Get-Stand {
         '' + $farm.name + '|' + $farm.enabled + '|' + $farm.algorithm
         foreach ($one in $farm.servers) { '' + $farm.name + '|' + $one.address + '|' + $one.port + '|' + $one.enabled + '|' + $one.weight }
     })
-    [string[]]$values = @(foreach ($key in $forced.Keys) { $key + '|' + $forced[$key] })
-    [Array]::Sort($values, [StringComparer]::Ordinal)
+    $values = @(foreach ($key in $forced.Keys) { $key + '|' + $forced[$key] })
     [pscustomobject]@{
         entry = [string]$said['routing']; setup = [string]$said['setup']
-        roads = (Get-Digest ($values -join "`n")); print = (Get-Digest ($lines -join "`n"))
+        roads = (Get-RoadsDigest $values); print = (Get-Digest ($lines -join "`n"))
         site = $state.site; pool = $state.pool; worker = $worker; farms = $found; conflict = $false; ended = @()
     }
 }
@@ -177,6 +197,7 @@ function Get-Processes {
 }
 
 function Test-Wanted($Stand) {
+    if ($Roads.Count -gt 0 -and $Stand.roads -ne (Get-RoadsDigest $Roads.Clone())) { return $false }
     foreach ($line in $Servers) {
         $farm, $address, $enabled, $weight, $state = $line.Split('|')
         $there = $Stand.farms | Where-Object { $_.name -eq $farm }
@@ -210,8 +231,9 @@ function Set-Configuration([string]$File) {
         $manager.CommitChanges()
     } catch {
         # ServerManager itself refuses where somebody has written the file since it read it.
-        if ([IO.File]::GetLastWriteTimeUtc($File) -eq $opened) { Write-Error -ErrorRecord $_ -ErrorAction Stop }
-        return $false
+        if ([IO.File]::GetLastWriteTimeUtc($File) -ne $opened) { return $false }
+        Stop-Denied $_
+        Write-Error -ErrorRecord $_ -ErrorAction Stop
     }
     $true
 }
@@ -227,7 +249,8 @@ function Set-States {
         $there = (Find-One $every 'name' $farm).GetCollection()
         $arr = (Find-One $there 'address' $address).GetChildElement('applicationRequestRouting')
         $counters = $arr.GetChildElement('counters')
-        if ([int](Read-Counter $counters 'state') -eq [int]$state) { continue }
+        $told = Read-Counter $counters 'state'
+        if ($null -ne $told -and (Get-State $told) -eq [int]$state) { continue }
         $call = $arr.Methods['SetState'].CreateInstance()
         $call.Input.Attributes[0].Value = [int]$state
         $call.Execute()

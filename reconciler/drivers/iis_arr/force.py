@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.core.model import Admission, Pair, Routing, Slot, Weights
-from reconciler.core.reading import Counters
-from reconciler.drivers.iis_arr.plan import Behind, Plan
+from reconciler.core.reading import Counters, GatewayReading
+from reconciler.drivers.entry import STRANGE, Entry, parse
+from reconciler.drivers.iis_arr.plan import ALGORITHM, Behind, Plan
 from reconciler.drivers.iis_arr.scripts import FarmStand, Server, Stand
 
 AVAILABLE, DRAINS = 0, 1
@@ -32,6 +33,32 @@ def _wanted(routing: Routing, slot: Slot, *, sticky: bool) -> tuple[bool, int, i
     return False, LEAST, AVAILABLE
 
 
+def entry(text: str) -> Entry | None:
+    """None: never written. What was changed by hand past recognition equals nothing that we ever wrote."""
+    try:
+        return parse(text) if text else None
+    except ValueError:
+        return STRANGE
+
+
+def reading(plan: Plan, stand: Stand) -> GatewayReading:
+    """The map is asked for stamp and fallback only, and for what a slot without weight is to be."""
+    found, now = entry(stand.entry) or Entry(), weights(plan, stand)
+    if found.routing is None and now == SPLIT:
+        return GatewayReading(True, None, incarnation=stand.worker)
+    routing = found.routing or Routing(now)
+    return GatewayReading(
+        up=True,
+        weights=now,
+        admission=admission(plan, stand, routing.admission),
+        fallback=routing.fallback,
+        incarnation=stand.worker,
+        stamp=found.stamp,
+        counters=counters(plan, stand),
+        ejected=ejected(plan, stand),
+    )
+
+
 def weights(plan: Plan, stand: Stand) -> Weights:
     """By which users are drawn now: of enabled and available servers, in all farms alike."""
     found = {_share(behind, one) for behind, one in _farms(plan, stand)}
@@ -41,7 +68,8 @@ def weights(plan: Plan, stand: Stand) -> Weights:
 def _share(behind: Behind, stand: FarmStand) -> Weights:
     each = Pair(*(_weight(_server(behind, stand, slot)) for slot in Slot))
     whole = each.blue + each.green
-    if not (stand.there and stand.enabled and whole):
+    drawn_by_weight = stand.algorithm == ALGORITHM or not (each.blue and each.green)
+    if not (stand.there and stand.enabled and whole and drawn_by_weight):
         return SPLIT
     green = round(100 * each.green / whole)
     green = min(max(green, 1 if each.green else 0), 99 if each.blue else 100)  # a small share is no share of none

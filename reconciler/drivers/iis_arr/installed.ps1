@@ -24,7 +24,9 @@ function Read-Section([string]$Path, [string]$Of) {
         return $configuration.GetSection($Path, $Of)
     } catch {
         $base = $_.Exception.GetBaseException()
-        if ($base -is [UnauthorizedAccessException]) { Write-Error -ErrorRecord $_ -ErrorAction Stop }
+        if ($base -is [UnauthorizedAccessException] -or $base.HResult -eq -2147024891) {
+            Write-Error -Message $base.Message.Trim() -Category PermissionDenied -ErrorAction Stop
+        }
     }
 }
 

@@ -23,6 +23,7 @@ from reconciler.drivers.roads import ROAD_HEADER, STICKY_COOKIE, UPSTREAM_HEADER
 
 SETUP = Path(__file__).with_name("setup.ps1")
 MARK = "#@ plan"  # the line of it that the plan takes
+ALGORITHM = "WeightedRoundRobin"  # the only one by which weights count
 SETUP_KEY = "setup"  # in the map, beside the entry: which plan was set up
 STAMP = "stamp"  # in place of a slot's name: the road on which the entry is told that is in force
 STAMP_PATH = "/reconciler/"
@@ -63,6 +64,10 @@ class Plan:
     def roads(self) -> str:
         """The map of the values that force a slot."""
         return f"{self.map}.roads"
+
+    @property
+    def cure(self) -> str:
+        return f"run there what `reconcile gateway {self.environment}` prints"
 
     @property
     def cookie(self) -> str:
