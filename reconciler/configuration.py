@@ -159,7 +159,6 @@ class Configuration(Section):
     farms: Tables = {}
     sites: Tables = {}
     services: Tables = {}
-    farms: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 

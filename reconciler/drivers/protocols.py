@@ -38,6 +38,7 @@ class Capabilities:
     drain_proof: bool  # requests in flight per slot can be read
     managed: bool  # a write starts it when it is down; `close_listener` stops it
     lasting: bool = True  # weights and seal survive its restart
+    fallback: bool = True  # the other slot stands in at once for one that dies; else its users fail until we act
 
 
 @dataclass(frozen=True, slots=True)

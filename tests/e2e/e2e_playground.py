@@ -58,7 +58,6 @@ class Playground:
         self.sticky = False
         self._ports = {self.place.port: ENVIRONMENT}  # whose gateway listens there
         self._asked: set[str] = set()  # environments that had users
-        self.logged = True  # False: the gateway is somebody else's, and its access log is not ours
         self._states: dict[str, State] = {}
         self._entries: dict[str, list[Entry]] = {}
 
@@ -326,7 +325,7 @@ class Playground:
         until(lambda: not self.data_plane(), "the end of the data plane", lambda: str(self.data_plane()))
         left = _working_in(self.root)
         assert not left, f"processes that nobody has on record: {left}"
-        troubles += objections(self.place.config, self._asked if self.logged else (), sticky=self.sticky)
+        troubles += objections(self.place.config, self._asked, sticky=self.sticky)
         assert not troubles, "\n".join(troubles)
 
 

@@ -18,11 +18,13 @@ from e2e_manifest import SEARCH
 from e2e_playground import ALL
 from e2e_users import assert_nothing_lost, lost, served_by
 from e2e_windows_house import House, WindowsGround, house
+from windows_arr import Configuration
 from windows_eventlog import ERROR, WARNING
 from windows_faults import SHELLS, Blow, Cut, Hang, LoseShell, Said
 
 from reconciler.core.events import Ended, Judged, RollbackBegan
 from reconciler.core.model import Outcome
+from reconciler.demo.place import ENVIRONMENT
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
@@ -80,6 +82,12 @@ class Storm:
         return blow
 
 
+def meddled(found: Configuration) -> None:
+    """By somebody in IIS Manager, right behind a change of ours."""
+    for server in (server for one in found.farms.values() for server in one.servers):
+        server.weight = 3
+
+
 def test_whatever_befalls_the_connection_the_switch_ends_and_nothing_is_lost(
     ground: WindowsGround, built: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,10 +98,13 @@ def test_whatever_befalls_the_connection_the_switch_ends_and_nothing_is_lost(
     ground.commit("green", "1.0.0", "1.1.0", **WISHES)
     ground.until(lambda state: state.transition and state.transition.rung == 50)
     built.computer.logs["Application"].write(WARNING, "worker", 1001, times=2)
+    built.arr.afterwards = lambda: built.arr.change(meddled)
     ground.ask("promote")
     ground.until_stable("green", "1.1.0")
     requests = users.stop()
     assert len(storm.struck) >= 4, storm.struck
+    servers = [server for one in built.arr.configuration.farms.values() for server in one.servers]
+    assert sorted((server.enabled, server.weight) for server in servers) == [(False, 1)] * 2 + [(True, 100)] * 2
     assert_nothing_lost(requests)
     assert_jobs_done_once(ground, requests)
     assert changes(ground.entries()) == [(100, 0), (50, 50), (0, 100)]
@@ -102,6 +113,11 @@ def test_whatever_befalls_the_connection_the_switch_ends_and_nothing_is_lost(
 
 def test_an_error_in_the_event_log_leads_back_and_nothing_is_lost(ground: WindowsGround, built: House) -> None:
     parked_at_half(ground)
+    shown = " ".join(ground.reconcile("--once").stdout.split())
+    assert "cannot fence: a foreign write is seen only afterwards" in shown
+    assert "nobody stands in for a newcomer that dies" in shown
+    checked = ground.reconcile("gateway", ENVIRONMENT, "--check")
+    assert (checked.returncode, checked.stdout) == (0, f"{ENVIRONMENT}: web1 has it\n")
     users = ground.users(rate=20)
     built.computer.logs["Application"].write(ERROR, "api", 1000)
     ground.until_stable("blue", "1.0.0")
