@@ -131,6 +131,19 @@ def test_one_that_somebody_stopped_there_reads_as_stopped_and_can_be_started(mak
     ready(host, BLUE, world.good)
 
 
+def test_what_could_not_be_started_with_the_machine_is_stopped_and_can_be_started(make: Make) -> None:
+    """Windows does not try that again: its account could not log on, as the domain was not there yet."""
+    world = make()
+    host = world.open()
+    ready(host, BLUE, world.good)
+    world.services.no_logon = {r"NT AUTHORITY\LocalService"}
+    world.rig.windows.reboot()
+    found = host.read(BLUE)
+    assert (found.status, found.detail) == (STOPPED, "its account may not log on as a service (1069)")
+    world.services.no_logon = set()
+    ready(host, BLUE, world.good)
+
+
 class Alone(World):
     exclusive = True
 
