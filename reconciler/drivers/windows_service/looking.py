@@ -16,8 +16,8 @@ LOOK, FILES, START, STOP = (
     load(Path(__file__).with_name(f"service_{name}.ps1")) for name in ("look", "files", "start", "stop")
 )
 NEVER_STARTED = 1077  # since the machine was started; of a service that starts with it: it will be
-# It could not even be started: its program or its folder is not there, it did not answer, another service is missing, or
-# its account could not log on, as after a reboot without the domain. That is no failure that Windows would act on.
+# It could not even be started: its program or its folder is not there, it did not answer, another service is missing,
+# or its account could not log on, as after a reboot without the domain. That is no failure that Windows would act on.
 NOT_EVEN_STARTED = (2, 3, 1053, 1068, 1069)
 
 Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]
