@@ -132,4 +132,5 @@ class Warm(World):
     def __init__(self, rig: Rig, folder: Path, **changes: Any) -> None:
         words = [r"{release}\member.exe", "--port", "{port}", "--version", "{version}", "--release", "{release}"]
         words += ["--slot", "{slot}", "--data", r"D:\data", "--ownership", "{ownership}"]
-        super().__init__(rig, folder, "worker", command=words, standby=True, stop_timeout="500ms", **changes)
+        said = {"command": words, "standby": True, "stop_timeout": "500ms", **changes}
+        super().__init__(rig, folder, "worker", **said)

@@ -131,6 +131,19 @@ def test_one_that_somebody_stopped_there_reads_as_stopped_and_can_be_started(mak
     ready(host, BLUE, world.good)
 
 
+def test_what_could_not_be_started_with_the_machine_is_stopped_and_can_be_started(make: Make) -> None:
+    """Windows does not try that again: its account could not log on, as the domain was not there yet."""
+    world = make()
+    host = world.open()
+    ready(host, BLUE, world.good)
+    world.services.no_logon = {r"NT AUTHORITY\LocalService"}
+    world.rig.windows.reboot()
+    found = host.read(BLUE)
+    assert (found.status, found.detail) == (STOPPED, "its account may not log on as a service (1069)")
+    world.services.no_logon = set()
+    ready(host, BLUE, world.good)
+
+
 class Alone(World):
     exclusive = True
 
@@ -391,7 +404,9 @@ def test_one_look_is_for_both_slots_and_for_nothing_that_came_after_a_change(mak
     host.read(BLUE)
     host.read(GREEN)
     assert [name for name, _ in world.rig.windows.ran] == ["service_look.ps1"]
-    host.read(BLUE)
+    for _ in range(2):  # the same slot again is looked at again
+        host.read(BLUE)
+    assert len(world.rig.windows.ran) == 3
     host.start(GREEN, world.good)
     assert host.read(GREEN).status is not STOPPED
 
@@ -403,6 +418,21 @@ def test_an_unasked_start_of_the_same_owner_owns_on_by_the_number_that_it_has(ma
     owning(host, BLUE, world.good, 3)
     world.rig.windows.reboot()
     until(host, BLUE, lambda found: found.status is READY)
+
+
+def test_that_it_was_to_let_go_once_does_not_end_it_when_it_owns_again(make: Make) -> None:
+    world = make(Warm, stop_timeout="30s")
+    host = world.open()
+    owning(host, BLUE, world.good, 3)
+    kept = json.loads(world.record().read_text())
+    asked = {"at": world.services.uptime - 29, "of": f"{world.life().pid}@{world.life().started}"}
+    world.record().write_text(json.dumps({**kept, "release": asked}))
+    host.grant(BLUE, 5)
+    assert json.loads(world.record().read_text())["release"] is None
+    world.services.ahead += 10
+    until(host, BLUE, lambda found: found.status is READY)
+    host.release(BLUE, 6)
+    until(host, BLUE, lambda found: found.status is MemberStatus.STANDBY)
 
 
 # ---- by hand, and beforehand -----------------------------------------------------------------------------------------

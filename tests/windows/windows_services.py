@@ -238,7 +238,7 @@ class Services:
                 raise Throw(f"{rival.name} is {rival.state}; of these two only one may run.")
             self._change(f"a change of the service {name}" if service else f"the new service {name}")
             if rival:
-                rival.mode = "Disabled"
+                rival.mode = "Disabled"  # nothing can have started it meanwhile: we hold the lock
             service = self.all.setdefault(name.lower(), Service(name, line, account))
             service.line, service.account, service.mode = line, account, "Auto"
             service.variables = arguments["Variables"]

@@ -16,6 +16,9 @@ LOOK, FILES, START, STOP = (
     load(Path(__file__).with_name(f"service_{name}.ps1")) for name in ("look", "files", "start", "stop")
 )
 NEVER_STARTED = 1077  # since the machine was started; of a service that starts with it: it will be
+# It could not even be started: its program or its folder is not there, it did not answer, another service is missing,
+# or its account could not log on, as after a reboot without the domain. That is no failure that Windows would act on.
+NOT_EVEN_STARTED = (2, 3, 1053, 1068, 1069)
 
 Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]
 Number = Annotated[int, Field(ge=0, lt=1 << 63, strict=True)]
@@ -68,7 +71,7 @@ class Seen(Said):
     def comes_back(self) -> bool:
         """It is stopped, and Windows may start it by itself in a moment: after a failure, or after a start of the
         machine, with which a delayed one waits two minutes."""
-        if not (self.there and self.stopped):
+        if not (self.there and self.stopped) or self.code in NOT_EVEN_STARTED:
             return False
         return self.code != 0 if self.mode == "Auto" else self.mode == "Manual" and self.code not in (0, NEVER_STARTED)
 

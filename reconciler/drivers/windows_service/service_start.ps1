@@ -49,6 +49,9 @@ if ($Other -ne '') { $rival = Find-Service $Other }
 if ($null -ne $rival) {
     if ($rival.State -ne 'Stopped') { throw ($Other + ' is ' + $rival.State + '; of these two only one may run.') }
     if ($rival.StartMode -ne 'Disabled') { Set-Settings $rival @{ StartMode = 'Disabled' } }
+    # From here on nothing starts it; Windows may have done so just before.
+    $rival = Find-Service $Other
+    if ($rival.State -ne 'Stopped') { throw ($Other + ' is ' + $rival.State + '; of these two only one may run.') }
 }
 
 $settings = @{ PathName = $Line; StartMode = 'Disabled'; StartName = $Account }
