@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import socket
 import ssl
 from pathlib import Path
 
@@ -99,12 +100,10 @@ def _name(text: str) -> x509.GeneralName:
 
 def shown(port: int, users: ssl.SSLContext) -> str:
     """The serial number that a new connection is shown."""
-    import socket
-
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as plain:
-        with users.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
-            found = secured.getpeercert() or {}
-            return str(found["serialNumber"]).lstrip("0")
+    plain = socket.create_connection(("127.0.0.1", port), timeout=30)
+    with plain, users.wrap_socket(plain, server_hostname="127.0.0.1") as secured:
+        found = secured.getpeercert() or {}
+        return str(found["serialNumber"]).lstrip("0")
 
 
 def keys(certificate: Certificate | None) -> list[str]:

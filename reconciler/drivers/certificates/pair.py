@@ -10,14 +10,14 @@ import re
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha1, sha256
 from pathlib import Path
 from typing import Any
 
-from reconciler.drivers.certificates.certificate import DAY, Certificate
+from reconciler.drivers.certificates.certificate import Certificate
 from reconciler.errors import Refused
+from reconciler.wording import day
 
 LARGEST = 1 << 20  # bytes of a file that are read at all
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/=\s:,-]+?-----END \1-----")
@@ -74,17 +74,6 @@ def leaf(text: str) -> str:
 def chain(text: str) -> str:
     """Every certificate of a text, and nothing else."""
     return "".join(block for kind, block in _blocks(text) if kind == "CERTIFICATE")
-
-
-def day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def left(ends: float, now: float) -> str:
-    """How long until then, for people."""
-    days = int(abs(ends - now) // DAY)
-    told = f"{days} day{'' if days == 1 else 's'}" if days else "less than a day"
-    return f"{told} left" if now < ends else f"it ended {told} ago"
 
 
 def read(certificate: Certificate) -> Pair:
@@ -178,9 +167,8 @@ def _shown(certificate: Certificate, server: ssl.SSLContext, found: str) -> dict
         cure = f"put the certificates in between behind it in {certificate.chain_file}, or name its authority as `ca`"
         raise Refused(f"{certificate.chain_file} is not vouched for: {error.verify_message}; {cure}") from error
     except (ssl.SSLError, OSError) as error:
-        what = (
-            f"{certificate.chain_file} cannot be shown to a client ({error.strerror or ' '.join(map(str, error.args))})"
-        )
+        why = error.strerror or " ".join(map(str, error.args))
+        what = f"{certificate.chain_file} cannot be shown to a client ({why})"
         raise Refused(f"{what}; see `certificate`, `key` and `ca`") from error
 
 

@@ -19,7 +19,8 @@ from reconciler.drivers.examining import Finding, failed, ok, split, warning
 from reconciler.drivers.local import durable
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.protocols import GatewayContext
-from reconciler.errors import ReconcilerError, Refused
+from reconciler.errors import Refused, Unreachable
+from reconciler.wording import ending
 
 AGAIN = 60.0  # seconds after which the product is asked again, although nothing has changed that we know of
 SETTLING = 5.0  # seconds in which files that were just written are nobody's mistake yet
@@ -64,6 +65,7 @@ class Shown:
         self._now, self._before = folder / "shown.pem", folder / "shown-before.pem"
         self._offer: tuple[Signature, Pair | Refused] | None = None
         self._seen: tuple[Signature, str, float, CertificateReading] | None = None
+        self._declined: tuple[Signature, str] | None = None  # by the product, and why: not tried again
 
     @property
     def trust(self) -> tuple[str, ...]:
@@ -115,8 +117,12 @@ class Shown:
             if served is not None and self._current(self._pair(), served):
                 return self._told(served), True
             self.offered()
-        except ReconcilerError as error:
+        except Unreachable:
+            return self._told(None), False
+        except Refused as error:
             return self._told(served, problem="" if self._settling() else str(error)), False
+        if self._declined and self._declined[0] == signature(self.certificate.files()):
+            return self._told(served, problem=self._declined[1]), False
         return self._told(served, newer=bool(life)), False
 
     def _told(self, served: Served | None, problem: str = "", *, newer: bool = False) -> CertificateReading:
@@ -151,9 +157,17 @@ class Shown:
             return False
         self._believe(pair)
         if self._product:
-            self._product.show(pair, deadline)
+            self._show(self._product, pair, deadline)
         self._seen = None
         return True
+
+    def _show(self, product: Product, pair: Pair, deadline: Deadline) -> None:
+        found = signature(self.certificate.files())
+        try:
+            product.show(pair, deadline)
+        except Refused as error:
+            self._declined = found, str(error)
+            raise
 
     def begin(self) -> None:
         """Before a start: it begins with what was shown last, which the product is known to take, and `renew` follows;
@@ -193,8 +207,7 @@ class Shown:
         except Refused as error:
             yield failed(what, f"{place}: {split(error)[0]}", split(error)[1])
             return
-        left = pairs.left(pair.ends, self._wall)
-        told = f"{self.name} for {', '.join(pair.names[:3])}, until {pairs.day(pair.ends)} ({left})"
+        told = f"{self.name} for {', '.join(pair.names[:3])}, {ending(pair.ends, self._wall)}"
         if pair.ends - self._wall < self.certificate.warn_before:
             yield warning(what, told, f"put a new pair where {place} points")
         elif exposed(self.certificate.key_file):
