@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
-from gateway_certificates import keys
+from corp import keys
 from gateway_exam import BLUE, GREEN, JOURNAL
 from gateway_load import free_port, listens, until
 from gateway_upstream import Upstream

@@ -19,7 +19,7 @@ import pytest
 
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load")
 
-from gateway_certificates import keys  # noqa: E402
+from corp import keys  # noqa: E402
 from gateway_exam import BLUE, GREEN, JOURNAL, GatewayExam, ask, put  # noqa: E402
 from gateway_load import download, free_port, listens, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402

@@ -15,7 +15,7 @@ import pytest
 
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load", "gateway_haproxy_rig")
 
-from gateway_certificates import DAY, Corp, keys, shown  # noqa: E402
+from corp import DAY, Corp, keys, shown  # noqa: E402
 from gateway_exam import BLUE, GREEN, GatewayExam, ask, put  # noqa: E402
 from gateway_haproxy_rig import External, Managed, needed  # noqa: E402
 from gateway_load import Load  # noqa: E402
