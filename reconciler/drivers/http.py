@@ -62,7 +62,7 @@ class Client:
         self._backend.ends = started + deadline
         try:
             said = {"accept-encoding": "identity", **(headers or {})}
-            response = self._by(trust).handle_request(httpx.Request(method, url, headers=said, content=body))
+            response = self._answered(httpx.Request(method, url, headers=said, content=body), trust)
             try:
                 content, whole = _read(response, max_bytes)
             finally:
@@ -71,6 +71,15 @@ class Client:
             raise Unreachable(_complaint(url, error, deadline)) from error
         spent = self._clock.monotonic() - started
         return Answer(response.status_code, dict(response.headers), content, whole, spent)
+
+    def _answered(self, request: httpx.Request, trust: tuple[str, ...]) -> httpx.Response:
+        by = self._by(trust)
+        try:
+            return by.handle_request(request)
+        except httpx.ConnectError:
+            if (now := self._by(trust)) is by:
+                raise
+            return now.handle_request(request)  # renewed in this very moment, and nothing was sent yet
 
     def _by(self, trust: tuple[str, ...]) -> _Transport:
         """Raises Refused when there is nobody to be believed."""

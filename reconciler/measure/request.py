@@ -190,9 +190,18 @@ class _Exchange(http.client.HTTPConnection):
         if self.trust is None:
             self.sock = _Connection(fileno=plain.detach())
             return
+        context = trusting(self.trust, _Secured)
+        try:
+            self.sock = self._secured(plain, context)
+        except ssl.SSLCertVerificationError:
+            if trusting(self.trust, _Secured) is context:
+                raise
+            self.connect()  # it was renewed in this very moment, and nothing was sent yet
+
+    def _secured(self, plain: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
         try:
             plain.settimeout(max(0.001, self.ends - SYSTEM.monotonic()))
-            self.sock = trusting(self.trust, _Secured).wrap_socket(plain, server_hostname=self.host)
+            return context.wrap_socket(plain, server_hostname=self.host)
         except BaseException:
             plain.close()
             raise

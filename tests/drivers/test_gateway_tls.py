@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,9 +95,9 @@ def reading(gateway: Gateway) -> CertificateReading:
     return found
 
 
-def settled(corp: Corp) -> None:
+def settled(corp: Corp, *names: str) -> None:
     """The files were written a while ago: what is wrong with them now is nobody's renewal under way."""
-    for name in ("chain.pem", "key.pem"):
+    for name in names or ("chain.pem", "key.pem"):
         os.utime(corp.folder / name, (1e9, 1e9))
 
 
@@ -245,6 +246,28 @@ class TestWay:
             Client().ask("GET", road.url, deadline=30, max_bytes=100, trust=road.trust)
         assert Client().ask("GET", road.url, deadline=30, max_bytes=999, trust=gateway.users().trust).status == 200
 
+    def test_who_looked_just_before_a_renewal_looks_again(
+        self, rig: Rig, corp: Corp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two renewals between the look at whom to believe and the handshake."""
+        gateway = rig.open()
+        put(gateway, Routing(all_on(BLUE)))
+        road, renewals = gateway.users(), [corp.made() for _ in range(4)]
+        context = ssl.SSLContext.wrap_socket
+
+        def late(self: ssl.SSLContext, *given: Any, **named: Any) -> ssl.SSLSocket:
+            while len(renewals) % 2 or len(renewals) == pending[0]:
+                renewals.pop().put(corp.folder)
+                renewing(gateway).renew(1)
+            return context(self, *given, **named)
+
+        monkeypatch.setattr(ssl.SSLContext, "wrap_socket", late)
+        pending = [4]
+        assert send(Step("look", "GET", "/"), road, 30.0).error == ""
+        pending = [2]
+        assert Client().ask("GET", road.url, deadline=30, max_bytes=999, trust=road.trust).status == 200
+        assert renewals == []
+
     def test_apps_and_browsers_know_that_it_is_https(self, rig: Rig, corp: Corp) -> None:
         gateway = rig.open(sessions="sticky")
         put(gateway, Routing(all_on(BLUE)))
@@ -286,10 +309,17 @@ class TestOperatorsOwn:
             new.put(corp.folder)
             (corp.folder / "key.pem").rename(corp.folder / "chain.pem.key")
             assert ask(gateway.users()).slot == BLUE, "he shows the old one until he reloads"
+            assert reading(gateway).newer
             assert renewing(gateway).renew(1)
+            assert not renewing(gateway).renew(1)
+            settled(corp, "chain.pem", "chain.pem.key")
+            told = reading(gateway)
+            assert (told.serial, told.newer) == (first.serial, False)
+            assert told.problem.endswith("reload it")
             assert ask(gateway.users()).slot == BLUE
             rig.reload()
             assert shown(rig.port, corp.users()) == new.serial
+            assert (reading(gateway).serial, reading(gateway).problem) == (new.serial, "")
             assert ask(gateway.users()).slot == BLUE
         finally:
             rig.end()

@@ -4,7 +4,7 @@ own requests, then taken by the product while it serves. A half-renewed pair goe
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +23,7 @@ from reconciler.errors import Refused, Unreachable
 from reconciler.wording import ending
 
 AGAIN = 60.0  # seconds after which the product is asked again, although nothing has changed that we know of
+RELOAD = "your own HAProxy shows another certificate than its file holds; reload it"
 SETTLING = 5.0  # seconds in which files that were just written are nobody's mistake yet
 
 
@@ -36,7 +37,10 @@ class Served:
 
 
 class Product(Protocol):
-    """A gateway's side of it."""
+    """A gateway's side of it. Not `ours`: somebody else renews it, and it is only looked at."""
+
+    @property
+    def ours(self) -> bool: ...
 
     def mark(self, pair: Pair) -> str:
         """By which `served` would tell it."""
@@ -56,11 +60,9 @@ class Product(Protocol):
 
 
 class Shown:
-    """`folder`: where it is written down whom we believe. `product` None: somebody else's gateway, renewed by him."""
+    """`folder`: where it is written down whom we believe."""
 
-    def __init__(
-        self, name: str, certificate: Certificate, folder: Path, product: Product | None, clock: Clock
-    ) -> None:
+    def __init__(self, name: str, certificate: Certificate, folder: Path, product: Product, clock: Clock) -> None:
         self.name, self.certificate, self._product, self._clock = name, certificate, product, clock
         self._now, self._before = folder / "shown.pem", folder / "shown-before.pem"
         self._offer: tuple[Signature, Pair | Refused] | None = None
@@ -70,7 +72,7 @@ class Shown:
     @property
     def trust(self) -> tuple[str, ...]:
         """Files whose first certificates our own requests believe: while one is renewed, the old and the new one."""
-        own = () if self._product else (str(self.certificate.chain_file),)
+        own = () if self._product.ours else (str(self.certificate.chain_file),)
         return (*own, str(self._now), str(self._before))
 
     def offered(self) -> Pair:
@@ -116,7 +118,9 @@ class Shown:
             served = self._served(deadline) if life else None
             if served is not None and self._current(self._pair(), served):
                 return self._told(served), True
-            self.offered()
+            pair = self.offered()
+            if not self._product.ours and self._believed(pair):
+                raise Refused(RELOAD)
         except Unreachable:
             return self._told(None), False
         except Refused as error:
@@ -130,17 +134,21 @@ class Shown:
         return CertificateReading(self.name, serial, ends, self.certificate.warn_before, problem, newer)
 
     def _served(self, deadline: Deadline) -> Served | None:
-        if self._product:
-            return self._product.served(deadline)
-        pair = self._pair()  # somebody else's: he shows what he has loaded last, which may be an older one
-        return Served(pair.digest, pair.serial, pair.ends)
+        """Of somebody else's that does not tell, such as one on another machine: what he would load now."""
+        found = self._product.served(deadline)
+        if found is not None or self._product.ours:
+            return found
+        pair = self._pair()
+        return Served(self._product.mark(pair), pair.serial, pair.ends)
 
     def _current(self, pair: Pair, served: Served) -> bool:
         """Shown, begun with, and believed."""
-        if pairs.leaf(_text(self._now)) != pair.leaf:
-            return False
         product = self._product
-        return product is None or (served.mark == product.mark(pair) and product.kept() == pair.chain)
+        kept = not product.ours or product.kept() == pair.chain
+        return kept and served.mark == product.mark(pair) and self._believed(pair)
+
+    def _believed(self, pair: Pair) -> bool:
+        return pairs.leaf(_text(self._now)) == pair.leaf
 
     def _settling(self) -> bool:
         """Two files are not written at once."""
@@ -155,16 +163,18 @@ class Shown:
         pair, served = self.offered(), self._served(deadline)
         if served is not None and self._current(pair, served):
             return False
+        if not self._product.ours and self._believed(pair):
+            return False
         self._believe(pair)
-        if self._product:
-            self._show(self._product, pair, deadline)
+        if self._product.ours:
+            self._show(pair, deadline)
         self._seen = None
         return True
 
-    def _show(self, product: Product, pair: Pair, deadline: Deadline) -> None:
+    def _show(self, pair: Pair, deadline: Deadline) -> None:
         found = signature(self.certificate.files())
         try:
-            product.show(pair, deadline)
+            self._product.show(pair, deadline)
         except Refused as error:
             self._declined = found, str(error)
             raise
@@ -172,7 +182,6 @@ class Shown:
     def begin(self) -> None:
         """Before a start: it begins with what was shown last, which the product is known to take, and `renew` follows;
         where there is none, or it is over, with the operator's pair. Raises Refused when there is neither."""
-        assert self._product is not None
         kept = self._product.kept()
         if kept and self._lasts(kept):
             return
@@ -193,7 +202,7 @@ class Shown:
 
     def _believe(self, pair: Pair) -> None:
         """The new one, and the one that is shown until it is taken: whoever asks meanwhile may meet either."""
-        before = pairs.leaf(self._product.kept() if self._product else _text(self._now))
+        before = pairs.leaf(self._product.kept() if self._product.ours else _text(self._now))
         if before and before != pair.leaf:
             durable.write(self._before, before)
         durable.write(self._now, f"{self.name} {pair.ends:.0f}\n{pair.leaf}")
@@ -218,7 +227,7 @@ class Shown:
 
 
 def shown(
-    context: GatewayContext, name: str | None, folder: Path, product: Product | None, clock: Clock
+    context: GatewayContext, name: str | None, folder: Path, product: Callable[[Certificate], Product], clock: Clock
 ) -> Shown | None:
     """Of the certificate that a manifest names; None: it names none. Raises InvalidConfiguration, Refused."""
     if name is None:
@@ -226,7 +235,7 @@ def shown(
     defined = context.named("certificates", name) if context.named else None
     if not isinstance(defined, Certificate):
         raise Refused(f"the operator's file defines no certificate '{name}'")
-    return Shown(name, defined, folder, product, clock)
+    return Shown(name, defined, folder, product(defined), clock)
 
 
 def exposed(key: Path) -> bool:

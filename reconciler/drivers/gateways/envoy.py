@@ -55,7 +55,7 @@ class Envoy:
         running = Process(self._folder)
         self._server = Server(self._folder, self._plan(settings), settings.workers, running)
         secret = Secret(self._folder, running)
-        self._shown = shown(context, settings.certificate, self._folder.path, secret, clock)
+        self._shown = shown(context, settings.certificate, self._folder.path, lambda _: secret, clock)
         self._lock = OwnerLock(self._folder.lock, f"the gateway of environment '{context.environment}'")
         sticky = settings.sessions == "sticky"
         self._cookie = STICKY_COOKIE + re.sub(r"[^A-Za-z0-9_-]", "_", context.environment) if sticky else None

@@ -17,6 +17,7 @@ from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.by_hand.script import Words
+from reconciler.drivers.certificates.certificate import Certificate
 from reconciler.drivers.certificates.shown import shown
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
 from reconciler.drivers.examining import Finding, failed, ok
@@ -66,8 +67,7 @@ class HAProxy:
         runtime = Runtime(self._socket)
         members = [endpoint.member for endpoint in context.endpoints]
         self._live = Live(context.environment, members, runtime, Table(file, maps))
-        bundle = Bundle(self._folder, self._live.connect) if self._server else None
-        self._shown = shown(context, settings.certificate, self._folder.path, bundle, clock)
+        self._shown = shown(context, settings.certificate, self._folder.path, self._bundle, clock)
         self.capabilities = Capabilities(
             Fence.COMMIT,
             fine_weights=True,
@@ -264,13 +264,17 @@ class HAProxy:
             secret=self._secret(),
             cookie=f"{STICKY_COOKIE}{environment}" if sticky else None,
             log=log if self._settings.access_log else None,
-            certificate=self._bundle() if self._shown else None,
+            certificate=self._crt(),
         )
 
-    def _bundle(self) -> Path:
+    def _bundle(self, defined: Certificate) -> Bundle:
+        ours = self._server is not None
+        return Bundle(self._folder.certificate if ours else defined.chain_file, self._live.connect, ours=ours)
+
+    def _crt(self) -> Path | None:
         """Chain and key in one file; an HAProxy of somebody else's finds the key also beside it. Raises Refused."""
         if self._server is not None or self._shown is None:
-            return self._folder.certificate
+            return self._folder.certificate if self._shown else None
         chain, key = self._shown.certificate.chain_file, self._shown.certificate.key_file
         if key not in (chain, Path(f"{chain}.key")):
             cure = f"name it so: ln -s {key} {chain}.key, and `key` in [certificates.{self._shown.name}]"

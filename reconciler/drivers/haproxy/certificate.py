@@ -1,4 +1,5 @@
-"""The certificate that an HAProxy of ours shows: one file with chain and key, exchanged by a transaction."""
+"""The certificate that HAProxy shows: of ours one file with chain and key, exchanged by a transaction; of an operator's
+own it is only looked at."""
 
 from __future__ import annotations
 
@@ -6,24 +7,27 @@ import re
 import ssl
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from reconciler.drivers.certificates import pair as pairs
 from reconciler.drivers.certificates.pair import Pair
 from reconciler.drivers.certificates.shown import Served
-from reconciler.drivers.haproxy.files import Folder
 from reconciler.drivers.haproxy.runtime import Connection, quoted
 from reconciler.drivers.local import durable
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.errors import Refused, Unreachable
 
+LONGEST = 15_500  # bytes of chain and key; a command of HAProxy's, with all behind it, has 16 KiB
 TOLD = re.compile(r"^(Serial|notAfter|SHA1 FingerPrint): (.+)$", re.MULTILINE)
+
+Connect = Callable[[Deadline], AbstractContextManager[Connection]]
 
 
 class Bundle:
-    """Implements `drivers.certificates.shown.Product`. What is shown is told by its SHA-1."""
+    """Implements `drivers.certificates.shown.Product`, and tells what is shown by its SHA-1. `file`: HAProxy's own."""
 
-    def __init__(self, folder: Folder, connect: Callable[[Deadline], AbstractContextManager[Connection]]) -> None:
-        self._file, self._connect = folder.certificate, connect
+    def __init__(self, file: Path, connect: Connect, *, ours: bool) -> None:
+        self._file, self._connect, self.ours = file, connect, ours
 
     def mark(self, pair: Pair) -> str:
         return pair.fingerprint
@@ -52,6 +56,9 @@ class Bundle:
 
     def show(self, pair: Pair, deadline: Deadline) -> None:
         """Committed first, and kept then: a start never begins with what HAProxy has refused."""
+        if len(pair.chain) + len(pair.key) > LONGEST:
+            what = f"HAProxy takes no more than {LONGEST} bytes of chain and key while it runs"
+            raise Refused(f"{what}, and shows the former one; leave the root out of the chain")
         with self._connect(deadline) as connection:
             said = connection.ask(f"set ssl cert {self._at} <<\n{pair.chain}{pair.key}", f"commit ssl cert {self._at}")
             if "Success" not in said[1]:
