@@ -157,6 +157,7 @@ class Configuration(Section):
     logs: Tables = {}
     machines: Tables = {}
     shares: Tables = {}
+    sites: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
@@ -272,6 +273,9 @@ class Configuration(Section):
         if name in known:
             from reconciler.drivers.named import names
 
+            for host in getattr(known[name], "asks", ()):
+                if problem := self._out_of_reach(host):
+                    return problem
             return next((one for _, other, inner in names(known[name]) if (one := self.problem(other, inner))), "")
         return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
 

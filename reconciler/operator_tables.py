@@ -39,6 +39,7 @@ TABLES = {
     "logs": Table("log", "logs.destination", "Destination"),
     "machines": Table("machine", "windows.machine", "Machine"),
     "shares": Table("share", "shares.share", "Share"),
+    "sites": Table("site", "iis.site", "Site"),
 }
 
 

@@ -131,6 +131,7 @@ def _signed(manifest: Manifest) -> Path | None:
 def _named(manifest: Manifest) -> Iterator[tuple[Path, str, str]]:
     """What a manifest names of the operator's file: where, in which section, and the name."""
     places: list[tuple[Path, BaseModel]] = [(("spec", "gateway"), manifest.gateway.settings)]
+    places += [(("spec", "members", at, "host"), one.settings) for at, one in enumerate(manifest.members)]
     places += [(gate.path, gate.settings) for gate in manifest.gates]
     places += [(("spec", "snapshot"), manifest.snapshot)] if manifest.snapshot else []
     places += [(("spec", "migrate"), manifest.migrate)] if manifest.migrate else []

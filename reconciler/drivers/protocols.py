@@ -180,7 +180,7 @@ class MemberHost(Protocol):
 class Typed:
     """How a person does a host's work for it, as far as that may be told: no secret stands there."""
 
-    stop: str  # a line of POSIX shell
+    stop: str  # a line of POSIX shell; of another machine, of PowerShell, which says where
     start: str  # in words
     let_go: str = ""  # of one that can stand by, lines of POSIX shell: it owns no more,
     role: str = ""  # what it says of itself, in JSON,

@@ -31,6 +31,7 @@ from reconciler.core.model import Release, Slot
 from reconciler.core.state import State
 from reconciler.demo.place import APP, ENVIRONMENT, MEMBERS, Place, build, free_ports, sample
 from reconciler.drivers.identity import Identity
+from reconciler.errors import ReconcilerError
 from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal
 
@@ -75,8 +76,14 @@ class Playground:
         file = self.place.repository / path
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
-        self.place.git("add", path)
-        self.place.git("commit", "--quiet", "-m", f"change {path}")
+        for attempt in range(1, 6):
+            try:
+                self.place.git("add", path)
+                self.place.git("commit", "--quiet", "-m", f"change {path}")
+                break
+            except ReconcilerError as error:  # the reconciler puts a file back at the same moment: a person tries again
+                if "lock" not in str(error) or attempt == 5:
+                    raise
         return self.place.git("rev-parse", "HEAD")
 
     def release(self, version: str, schema: int = 0, **misbehave: Any) -> None:
