@@ -20,10 +20,10 @@ import pytest
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load")
 
 from corp import keys  # noqa: E402
-from gateway_exam import BLUE, GREEN, JOURNAL, GatewayExam, ask, put  # noqa: E402
+from gateway_exam import BLUE, GREEN, JOURNAL, ByHandExam, GatewayExam, ask, put  # noqa: E402
 from gateway_load import Load, download, free_port, listens, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
-from gateway_users_exam import CLOSED, OPEN, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
+from gateway_users_exam import CLOSED, OPEN, FallbackExam, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
 
 from reconciler.core.model import Pair, Routing, Slot, all_on, share  # noqa: E402
 from reconciler.core.reading import Counters, GatewayReading, Stamp  # noqa: E402
@@ -137,7 +137,7 @@ def rig(
 
 
 @pytest.mark.real
-class TestEnvoy(GatewayExam):
+class TestEnvoy(GatewayExam, ByHandExam):
     """The exam that every gateway driver passes."""
 
 
@@ -147,7 +147,7 @@ class TestEnvoySessions(SessionsExam):
 
 
 @pytest.mark.real
-class TestEnvoyUsers(UsersExam):
+class TestEnvoyUsers(UsersExam, FallbackExam):
     """What users meet while members die and weights change."""
 
     def test_to_try_a_dead_newcomer_again_costs_as_little_as_to_give_it_up(

@@ -17,7 +17,7 @@ import pytest
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load", "gateway_haproxy_rig")
 
 from corp import DAY, Corp, keys, shown  # noqa: E402
-from gateway_exam import BLUE, GREEN, GatewayExam, ask, put  # noqa: E402
+from gateway_exam import BLUE, GREEN, ByHandExam, GatewayExam, ask, put  # noqa: E402
 from gateway_haproxy_rig import External, Managed, needed  # noqa: E402
 from gateway_load import Load  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
@@ -76,8 +76,8 @@ class TestExam:
     test_no_message_and_no_reading_holds_a_secret = GatewayExam.test_no_message_and_no_reading_holds_a_secret
     test_the_forced_road_leads_to_its_slot = GatewayExam.test_the_forced_road_leads_to_its_slot_whatever_the_weights
     test_users_are_counted_and_probes_are_not = GatewayExam.test_users_are_counted_and_probes_are_not
-    test_no_script_holds_a_secret = GatewayExam.test_no_script_holds_a_secret_and_making_one_touches_nothing
-    test_a_person_moves_all = GatewayExam.test_a_person_moves_all_traffic_without_us_and_the_gateway_says_so
+    test_no_script_holds_a_secret = ByHandExam.test_no_script_holds_a_secret_and_making_one_touches_nothing
+    test_a_person_moves_all = ByHandExam.test_a_person_moves_all_traffic_without_us_and_the_gateway_says_so
     test_being_examined_finds_nothing_wrong = (
         GatewayExam.test_being_examined_changes_nothing_and_finds_nothing_wrong_where_it_serves
     )

@@ -203,6 +203,10 @@ class Playground:
         self.until(lambda state: state.warm.green == green)
         return self
 
+    def end_runs(self) -> None:
+        for run in self.runs:
+            _end(run)
+
     # ---- what is on record -------------------------------------------------------------------------------------------
 
     def state(self, name: str = ENVIRONMENT) -> State:
@@ -319,8 +323,7 @@ class Playground:
     def tear_down(self) -> None:
         """End everything, by what is on record; then nobody may be left, and the judge has the last word."""
         troubles = [said for users in self._users if (said := _trouble(users))]
-        for run in self.runs:
-            _end(run)
+        self.end_runs()
         if self._users:
             time.sleep(0.3)  # the gateway writes its access log five times a second
         for identity in self.data_plane().values():

@@ -61,6 +61,10 @@ class WindowsEventLogGate:
         }
         return reading(window, self._context.name, outcome, reason, **said)
 
+    def silent(self, window: Window) -> bool:
+        """There is no mark but a transition's."""
+        return window.by_hand
+
     # ---- looking -----------------------------------------------------------------------------------------------------
 
     def _look(self, window: Window) -> Seen:

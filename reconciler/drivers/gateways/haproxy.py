@@ -20,11 +20,11 @@ from reconciler.drivers.by_hand.script import Words
 from reconciler.drivers.certificates.certificate import Certificate
 from reconciler.drivers.certificates.shown import shown
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
+from reconciler.drivers.entry import STRANGE, Entry
 from reconciler.drivers.examining import Finding, failed, ok
 from reconciler.drivers.haproxy import by_hand, names, process, sections
 from reconciler.drivers.haproxy.certificate import Bundle
 from reconciler.drivers.haproxy.counters import counters, ejected
-from reconciler.drivers.haproxy.entry import STRANGE, Entry
 from reconciler.drivers.haproxy.files import Folder, MapFile
 from reconciler.drivers.haproxy.live import Live, Look, entry
 from reconciler.drivers.haproxy.proxy import Proxy
@@ -111,13 +111,14 @@ class HAProxy:
         the forced roads if there is none yet."""
         return sections.sections(self._plan())
 
-    def check(self) -> None:
+    def check(self) -> str:
         with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
             file = Path(folder) / "included.cfg"
             map_ = Path(folder) / names.map_file(self._context.environment)
             map_.touch()  # the real one may be on another machine
             file.write_text(sections.sections(replace(self._plan(), map_=map_)), encoding="utf-8")
             process.check(file, self._deadline("checking the configuration"))
+        return "HAProxy accepts it"
 
     # ---- changing ----
 
