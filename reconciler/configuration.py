@@ -148,6 +148,7 @@ class Configuration(Section):
     evidence: EvidenceSection = EvidenceSection()
     apps: Tables = {}
     proxies: Tables = {}
+    certificates: Tables = {}
     commands: Tables = {}
     queries: Tables = {}
     folders: Tables = {}
@@ -357,6 +358,10 @@ def load(
     for key, beside in found.beside().items():
         refuse_missing(file, key, beside)
         refuse_tracked(beside)
+    for one in found.entries("certificates").values():
+        for beside in one.files():
+            if beside.parent.is_dir():  # whether they can be used is told elsewhere: they may just be renewed
+                refuse_tracked(beside)
     return found
 
 

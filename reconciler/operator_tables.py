@@ -31,6 +31,7 @@ class Table:
 TABLES = {
     "apps": Table("app", "process.app", "App"),
     "proxies": Table("proxy", "haproxy.proxy", "Proxy"),
+    "certificates": Table("certificate", "certificates.certificate", "Certificate"),
     "commands": Table("command", "commands.command", "Command"),
     "queries": Table("query", "figures.query", "Query"),
     "folders": Table("folder", "folders.folder", "Folder"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from reconciler.core.events import (
     Accepted,
     Admitted,
@@ -12,6 +14,9 @@ from reconciler.core.events import (
     Approved,
     Began,
     Bootstrapped,
+    CertificateEnding,
+    CertificateRefused,
+    CertificateShown,
     Created,
     DriftFound,
     DrillBegan,
@@ -89,6 +94,18 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     parts = [(hours, "h"), (minutes, "m"), (rest, "s")]
     return "".join(f"{value}{unit}" for value, unit in parts if value) or "0s"
+
+
+def day(seconds: float) -> str:
+    """Of a time stamp, seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def ending(ends: float, now: float) -> str:
+    """Until when something is good, and how long that is from `now`; both in seconds since 1970."""
+    days = int(abs(ends - now) // 86400)
+    span = f"{days} day{'' if days == 1 else 's'}" if days else "less than a day"
+    return f"until {day(ends)}, {span} left" if now < ends else f"it ended on {day(ends)}, {span} ago"
 
 
 def weights(found: Weights | None) -> str:
@@ -253,6 +270,12 @@ def _happened(what: Act | Event | StrategyStep) -> str:
             return f"recovery point {name} was put back{_because(detail)}"
         case EvidenceSealed(transition, digest):
             return f"the evidence of {transition} is complete (SHA-256 of its manifest: {digest[:12]})"
+        case CertificateShown(name, serial, ends):
+            return f"users are shown certificate '{name}', serial number {serial}, until {day(ends)}"
+        case CertificateRefused(name, reason):
+            return f"certificate '{name}' {'cannot be renewed' if reason else 'is a pair again'}{_because(reason)}"
+        case CertificateEnding(name, serial, ends, at):
+            return f"certificate '{name}', serial number {serial}: {ending(ends, at)}"
         case DrillBegan(kind, home, due=due):
             return f"drill begins: {kind}, with the version of {home}{f'; it was due at {due}' if due else ''}"
         case DrillEnded(phase, reason):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -15,6 +15,7 @@ from reconciler.configuration import Configuration
 from reconciler.core.model import Pair, Release, Slot
 from reconciler.core.steps import Migrate, TakeSnapshot, TryRestore
 from reconciler.desired.manifest import GateDriver, Manifest, MemberDriver
+from reconciler.drivers.certificates.trust import trusting
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.protocols import (
     Endpoint,
@@ -80,7 +81,9 @@ class World:
     def warm(self, slot: Slot) -> None:
         """First requests to each weighted member of a slot, by the forced road. Raises Unreachable until then."""
         road = self.gateway.address(slot)
-        with httpx.Client(base_url=road.url, headers=dict(road.headers), timeout=5.0, trust_env=False) as client:
+        verify = trusting(road.trust) if road.trust else True
+        said: dict[str, Any] = {"headers": dict(road.headers), "timeout": 5.0, "trust_env": False}
+        with httpx.Client(base_url=road.url, verify=verify, **said) as client:
             for endpoint in self.endpoints:
                 for _ in range(WARMING):
                     _answers(client, endpoint, slot)

@@ -10,13 +10,23 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.core.conditions import what_next
-from reconciler.core.events import ApprovalAsked, DriftFound, DrillEnded, DrillMissed, Ended, MovedByHand, Phase
+from reconciler.core.events import (
+    ApprovalAsked,
+    CertificateEnding,
+    CertificateRefused,
+    DriftFound,
+    DrillEnded,
+    DrillMissed,
+    Ended,
+    MovedByHand,
+    Phase,
+)
 from reconciler.core.model import share
 from reconciler.core.situation import Wait
 from reconciler.core.state import State, Transition
 from reconciler.drivers.alerts.recipient import Kind
 from reconciler.journal.entry import Entry
-from reconciler.wording import tried, weights
+from reconciler.wording import ending, tried, weights
 
 LONGEST = 2000  # characters of a body; what does not fit is in the journal
 REASON, TITLE = 1500, 200
@@ -24,6 +34,7 @@ CALM = 600.0  # watched seconds without a drift, before the next one is news aga
 LOOK = "reconcile status {env}"
 RETRY = "reconcile retry {env} -m WHY"
 HELD = f"{LOOK} says whether its file could be put back in git; then pin another version, or: {RETRY}"
+PAIR = "put certificate and key where [certificates.{}] of the operator's file points; reconcile doctor judges them"
 CHOSEN = frozenset(  # by a person, or told when it came so
     ("Paused", "Suspended", "Down", "Frozen", "RevisionHeld", "RestoreUnfinished")
 )
@@ -88,6 +99,13 @@ def alert(entry: Entry, before: State) -> Alert | None:
         case MovedByHand(found):
             why = f"with the script of a transition: found {weights(found)}; nothing is touched until somebody says so"
             return _of(entry, before, Kind.STALLED, "somebody moved all traffic by hand", why, LOOK, shared=False)
+        case CertificateRefused(name, reason) if reason:
+            title = f"certificate '{name}' cannot be renewed, the former one is shown on"
+            return _of(entry, before, Kind.STALLED, title, reason, PAIR.format(name), shared=False)
+        case CertificateEnding(name, serial, ends, found_at):
+            title = f"certificate '{name}' {'ends' if found_at < ends else 'has ended'}"
+            why = f"serial number {serial}: {ending(ends, found_at)}"
+            return _of(entry, before, Kind.STALLED, title, why, PAIR.format(name), shared=False)
         case _:
             return None
 

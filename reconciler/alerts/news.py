@@ -7,13 +7,22 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from reconciler.alerts.events import CALM, Alert, Mark, Stall, alert, stalled
-from reconciler.core.events import ApprovalAsked, DriftFound, DrillEnded, DrillMissed, Ended, MovedByHand
+from reconciler.core.events import (
+    ApprovalAsked,
+    CertificateEnding,
+    CertificateRefused,
+    DriftFound,
+    DrillEnded,
+    DrillMissed,
+    Ended,
+    MovedByHand,
+)
 from reconciler.core.history import fold
 from reconciler.core.state import State
 from reconciler.journal.entry import Entry
 from reconciler.journal.store import Journal
 
-WORTH = (ApprovalAsked, DriftFound, Ended, MovedByHand, DrillEnded, DrillMissed)
+WORTH = (ApprovalAsked, DriftFound, Ended, MovedByHand, DrillEnded, DrillMissed, CertificateRefused, CertificateEnding)
 
 
 @dataclass(frozen=True, slots=True)

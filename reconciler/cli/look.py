@@ -9,18 +9,19 @@ from reconciler.cli.ask import NOBODY
 from reconciler.cli.layout import broken, paint
 from reconciler.cli.rehearsals import as_json as drills
 from reconciler.cli.rehearsals import drill_lines
+from reconciler.clock import shown
 from reconciler.core.conditions import ERROR, Status, status, unpin, what_next
 from reconciler.core.events import Requested
 from reconciler.core.history import fold
 from reconciler.core.model import Desired
 from reconciler.core.plan import decide
-from reconciler.core.reading import Agenda, Observed
+from reconciler.core.reading import Agenda, CertificateReading, Observed
 from reconciler.core.situation import Wait
 from reconciler.core.state import State
 from reconciler.errors import ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.session import Session
-from reconciler.wording import duration, weights
+from reconciler.wording import duration, ending, weights
 
 OUTDATED = "the running loop has an older operator's file, which was changed since it started"
 AGAIN = "end the loop with Ctrl-C, and start it again: reconcile run"
@@ -37,6 +38,7 @@ class Look:
     error: str = ""
     attended: bool = True  # a loop works on this journal
     outdated: bool = False  # it has read the operator's file before that was changed
+    wall: float = 0.0  # when this was, seconds since 1970
     until: float | None = None  # watched seconds at which what is waited for ends by itself
 
     @property
@@ -66,7 +68,16 @@ def look(session: Session, name: str) -> Look:
         until = decision.answer.until if isinstance(decision.answer, Wait) else None
         mark = session.journal.mark()
         outdated = bool(mark) and mark != session.configuration.digest
-        return Look(name, found, state, observed, attended=mark is not None, outdated=outdated, until=until)
+        return Look(
+            name,
+            found,
+            state,
+            observed,
+            attended=mark is not None,
+            outdated=outdated,
+            wall=session.clock.now().timestamp(),
+            until=until,
+        )
     except ReconcilerError as error:
         return Look(name, None, State(), error=str(error))
 
@@ -83,6 +94,7 @@ def as_json(found: Look) -> dict[str, Any]:
         "refused": found.state.request_refused,
         "waits": _asked_since(found),
         "recoveryPoint": _saved(found),
+        "certificate": _shown(found),
         "attended": found.attended,
         "outdated": found.outdated,
         "error": found.error,
@@ -126,6 +138,7 @@ def lines(found: Look) -> list[str]:
         "last": _last(found) if not s.newcomer else "",
         "held": _held(found),
         "drill": drill_lines(found.state, _agenda(found)),
+        "https": _certificate(found),
         "why": _why(found, s),
         "asked": _on_record(found),
         "waits": _waits(found),
@@ -156,6 +169,34 @@ def _traffic(found: Look) -> str:
     if gateway is None:
         return f"unknown: {found.observed.detail}" if found.observed and found.observed.detail else "unknown"
     return weights(gateway.weights) if gateway.up else "none: the gateway is down"
+
+
+def _certified(found: Look) -> CertificateReading | None:
+    gateway = found.observed.gateway if found.observed else None
+    return gateway.certificate if gateway else None
+
+
+def _shown(found: Look) -> dict[str, Any] | None:
+    """`endsSoon`: from so long before its end on as the operator wants it told."""
+    one = _certified(found)
+    if one is None:
+        return None
+    soon = one.ends is not None and found.wall >= one.ends - one.warn_before
+    ends = None if one.ends is None else shown(one.ends)
+    said = {"name": one.name, "serial": one.serial, "notAfter": ends, "endsSoon": soon}
+    return {**said, "problem": one.problem, "newer": one.newer}
+
+
+def _certificate(found: Look) -> str:
+    one = _certified(found)
+    if one is None:
+        return ""
+    told = [f"certificate {one.name}, " + (ending(one.ends, found.wall) if one.ends is not None else "shown to nobody")]
+    if one.ends is not None and found.wall >= one.ends - one.warn_before:
+        told.append(f"put a new pair where [certificates.{one.name}] points")
+    told += [one.problem] if one.problem else []
+    told += ["a newer one lies there"] if one.newer else []
+    return paint("; ".join(told), "yellow") if len(told) > 1 else told[0]
 
 
 def _why(found: Look, s: Status) -> str:

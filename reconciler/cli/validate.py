@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from reconciler.alerts.addresses import misread
+from reconciler.clock import SYSTEM
 from reconciler.configuration import Configuration, load, partly
 from reconciler.desired.claims import judge
 from reconciler.desired.key_files import pgp_names, ssh_keys
@@ -20,7 +21,8 @@ from reconciler.desired.signatures import head_signers
 from reconciler.desired.snapshot import Desires, Snapshot
 from reconciler.desired.uncommitted import judged
 from reconciler.desired.uncommitted import staged as as_staged
-from reconciler.errors import InvalidConfiguration, Problem, UsageError
+from reconciler.drivers.certificates import pair as pairs
+from reconciler.errors import InvalidConfiguration, Problem, Refused, UsageError
 from reconciler.logs.collector import not_allowed
 
 Read = Manifest | Invalid
@@ -151,8 +153,19 @@ def _operator(config: str | None) -> tuple[Configuration | None, tuple[Problem, 
 
 def _misread(operator: Configuration | None) -> tuple[Problem, ...]:
     """Addresses that stand in the file, and that no alert, or no log, could be sent to."""
-    wrong = (*misread(operator), *not_allowed(operator)) if operator else ()
+    wrong = (*misread(operator), *not_allowed(operator), *_unfit(operator)) if operator else ()
     return tuple(Problem(str(operator and operator.file), 0, 0, line) for line in wrong)
+
+
+def _unfit(operator: Configuration) -> Iterator[str]:
+    """Certificates that no gateway could begin to show now. A loop that runs shows the former ones on."""
+    for name, one in operator.entries("certificates").items():
+        try:
+            wrong = pairs.read(one).outside(SYSTEM.now().timestamp())
+        except Refused as error:
+            wrong = str(error)
+        if wrong:
+            yield f"certificates.{name}: {wrong}"
 
 
 def _head(operator: Configuration) -> Snapshot:

@@ -442,6 +442,33 @@ class EvidenceSealed:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateShown:
+    """Users are shown another certificate than the one on record. Told after it was done: a renewal moves nobody."""
+
+    name: str  # in the operator's file
+    serial: str
+    ends: float  # seconds since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRefused:
+    """What the operator's files hold cannot be shown; empty `reason`: it can be again."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateEnding:
+    """The one that users are shown ends soon, or has ended. `at`: when this was found, seconds since 1970."""
+
+    name: str
+    serial: str
+    ends: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """Time passed under our eyes, and nothing else happened. Keeps soak and deadlines across a crash. `tally`: what
     users got since the last one that told it; None: it does not."""
@@ -494,4 +521,7 @@ Event = (
     | RestoreGivenUp
     | Restored
     | EvidenceSealed
+    | CertificateShown
+    | CertificateRefused
+    | CertificateEnding
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from reconciler.core.agreeing import answered, unapproved, used_up
 from reconciler.core.bearing import migrated, noted, restored, restoring
+from reconciler.core.certifying import certified
 from reconciler.core.drilling import drill_began, drill_ended, drill_scheduled, restore_tried
 from reconciler.core.endings import ended, overtaken, since
 from reconciler.core.events import (
@@ -18,6 +19,9 @@ from reconciler.core.events import (
     Approved,
     Began,
     Bootstrapped,
+    CertificateEnding,
+    CertificateRefused,
+    CertificateShown,
     Created,
     DriftFound,
     DrillBegan,
@@ -129,6 +133,8 @@ def _fold(state: State, event: Event) -> State:
             return drill_scheduled(state, event)
         case Watched() | EvidenceSealed():
             return state
+        case CertificateShown() | CertificateRefused() | CertificateEnding():
+            return certified(state, event)
         case RestoreBegan():
             return restoring(state, event)
         case RestoreGivenUp():

@@ -30,6 +30,19 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateReading:
+    """What a gateway's users are shown, and how the operator's files stand to it. `ends` None: not known, or nobody is
+    shown anything."""
+
+    name: str  # in the operator's file
+    serial: str = ""  # hexadecimal
+    ends: float | None = None  # seconds since 1970, by the wall
+    warn_before: float = 0.0  # seconds before its end from which on it is told
+    problem: str = ""  # why what the files hold cannot be shown
+    newer: bool = False  # they hold another one, which can
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayReading:
     """The gateway as read back, never as remembered. `weights` None: no routes were ever written (not zero!)."""
 
@@ -41,6 +54,7 @@ class GatewayReading:
     stamp: Stamp | None = None
     counters: Pair[Counters | None] = Pair(None, None)
     ejected: Pair[bool] = Pair(False, False)  # the gateway itself found this slot dead
+    certificate: CertificateReading | None = field(default=None, compare=False)  # None: plain HTTP
 
 
 class MemberStatus(StrEnum):

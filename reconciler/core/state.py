@@ -250,6 +250,16 @@ class Duty:
         return f"{self.text}\nput back: {done}" if done else self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """What is on record of the certificate that users are shown. Times are by the wall, in seconds since 1970: nothing
+    is decided by them but who is told."""
+
+    serial: str = ""
+    refused: str = ""  # why what the operator's files hold cannot be shown
+    warned: tuple[str, float] | None = None  # of which serial number somebody was told last that it ends, and when
+
+
 Repeated = Start | Stop | Migrate | CloseGateway | PutBack | Note | TakeSnapshot | TryRestore
 NEITHER: Pair[str | None] = Pair(None, None)
 NEVER: Pair[float | None] = Pair(None, None)
@@ -305,6 +315,7 @@ class State:
     agenda: tuple[str, str] = ("", "")  # the schedule that is known, and the latest time of it that was dealt with
     missed: str = ""  # when a drill was due last, and why it did not begin
     restoring: RestoreBegan | None = None  # a recovery point was being put into its place, and that has not ended
+    certified: Certified = Certified()
 
     @property
     def in_charge(self) -> Release | None:

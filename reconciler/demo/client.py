@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import json
 import random
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -38,11 +39,23 @@ class Question:
 
 
 class Client:
-    """Not shared between threads. `run` makes its jobs' and files' names its own."""
+    """Not shared between threads. `run` makes its jobs' and files' names its own; with `trust` it comes by HTTPS."""
 
-    def __init__(self, number: int, address: str, run: str, clock: Clock, *, fresh: bool, timeout: float) -> None:
+    def __init__(
+        self,
+        number: int,
+        address: str,
+        run: str,
+        clock: Clock,
+        *,
+        fresh: bool,
+        timeout: float,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self.number, self.run, self.clock, self.fresh = number, run, clock, fresh
         self._connection = http.client.HTTPConnection(address, timeout=timeout)
+        if trust is not None:
+            self._connection = http.client.HTTPSConnection(address, timeout=timeout, context=trust)
         self._random = random.Random(f"{run}-{number}")
         self._count = 0
         self._uploaded: dict[str, bytes] = {}  # by name, as far as we know that it was stored

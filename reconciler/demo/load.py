@@ -14,6 +14,7 @@ import os
 import queue
 import secrets
 import signal
+import ssl
 import sys
 import threading
 from collections.abc import Sequence
@@ -52,14 +53,22 @@ class Load:
     """All clients, half of them on kept connections, half on a fresh one per request."""
 
     def __init__(
-        self, url: str, rate: float, clock: Clock = SYSTEM, clients: int = CLIENTS, timeout: float = 5.0
+        self,
+        url: str,
+        rate: float,
+        clock: Clock = SYSTEM,
+        clients: int = CLIENTS,
+        timeout: float = 5.0,
+        ca: Path | None = None,
     ) -> None:
+        trust = ssl.create_default_context(cafile=ca) if urlsplit(url).scheme == "https" else None
         address, run = urlsplit(url).netloc, secrets.token_hex(4)
         begin, period = clock.monotonic() + 0.05, clients / rate
         self.clock, self.stop = clock, threading.Event()
         self._sent: queue.SimpleQueue[Request] = queue.SimpleQueue()
         self._clients = [
-            Client(number, address, run, clock, fresh=bool(number % 2), timeout=timeout) for number in range(clients)
+            Client(number, address, run, clock, fresh=bool(number % 2), timeout=timeout, trust=trust)
+            for number in range(clients)
         ]
         self._schedules = [Schedule(begin + number / rate, period) for number in range(clients)]
         self._threads = [
@@ -103,12 +112,13 @@ class Load:
 
 def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Send the demo's users to the sample system.")
-    parser.add_argument("--url", required=True, help="http://host:port of the gateway")
+    parser.add_argument("--url", required=True, help="http://host:port of the gateway, or https://")
+    parser.add_argument("--ca", type=Path, help="https: PEM of the authority to believe (default: this machine's)")
     parser.add_argument("--out", required=True, type=Path, help="file for the records")
     parser.add_argument("--rate", type=float, default=60.0, help="requests per second, all clients together")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     given = parser.parse_args(words)
-    load = Load(given.url, given.rate, clients=given.clients)
+    load = Load(given.url, given.rate, clients=given.clients, ca=given.ca)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: load.stop.set())
     threading.Thread(target=_until_end_of_input, args=(load.stop,), daemon=True).start()

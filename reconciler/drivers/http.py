@@ -18,6 +18,7 @@ import httpcore
 import httpx
 
 from reconciler.clock import SYSTEM, Clock
+from reconciler.drivers.certificates.trust import trusting
 from reconciler.drivers.lookup import addresses
 from reconciler.errors import Unreachable
 
@@ -41,7 +42,7 @@ class Client:
     def __init__(self, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self._backend = _Backend(clock)
-        self._transport = _Transport(self._backend)
+        self._transports: dict[tuple[str, ...], tuple[ssl.SSLContext, _Transport]] = {}
 
     def ask(
         self,
@@ -52,14 +53,16 @@ class Client:
         body: bytes | None = None,
         deadline: float,
         max_bytes: int,
+        trust: tuple[str, ...] = (),
     ) -> Answer:
-        """Raises Unreachable when no complete answer came within `deadline` seconds: it may or may not have arrived.
+        """`trust`: as of a `Road`. Raises Unreachable when no complete answer came within `deadline` seconds: it may or
+        may not have arrived; Refused when nobody could be believed.
         The message names host and path, never a query or a header."""
         started = self._clock.monotonic()
         self._backend.ends = started + deadline
         try:
             said = {"accept-encoding": "identity", **(headers or {})}
-            response = self._transport.handle_request(httpx.Request(method, url, headers=said, content=body))
+            response = self._answered(httpx.Request(method, url, headers=said, content=body), trust)
             try:
                 content, whole = _read(response, max_bytes)
             finally:
@@ -69,9 +72,26 @@ class Client:
         spent = self._clock.monotonic() - started
         return Answer(response.status_code, dict(response.headers), content, whole, spent)
 
+    def _answered(self, request: httpx.Request, trust: tuple[str, ...]) -> httpx.Response:
+        by = self._by(trust)
+        try:
+            return by.handle_request(request)
+        except httpx.ConnectError:
+            if (now := self._by(trust)) is by:
+                raise
+            return now.handle_request(request)  # renewed in this very moment, and nothing was sent yet
+
+    def _by(self, trust: tuple[str, ...]) -> _Transport:
+        """Raises Refused when there is nobody to be believed."""
+        context, known = trusting(trust) if trust else _trust(), self._transports.get(trust)
+        if known is None or known[0] is not context:
+            known = self._transports[trust] = context, _Transport(self._backend, context)
+        return known[1]
+
     def close(self) -> None:
         """Twice is safe."""
-        self._transport.close()
+        for _, transport in list(self._transports.values()):
+            transport.close()
 
 
 def place(url: str) -> str:
@@ -109,11 +129,11 @@ def _trust() -> ssl.SSLContext:
 class _Transport(httpx.HTTPTransport):
     """httpx's own, over a pool that knows the deadline and keeps no connection: every request stands for itself."""
 
-    def __init__(self, backend: httpcore.NetworkBackend) -> None:
-        super().__init__(verify=_trust(), trust_env=False)
+    def __init__(self, backend: httpcore.NetworkBackend, trust: ssl.SSLContext) -> None:
+        super().__init__(verify=trust, trust_env=False)
         self._pool.close()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_trust(), max_connections=None, max_keepalive_connections=0, network_backend=backend
+            ssl_context=trust, max_connections=None, max_keepalive_connections=0, network_backend=backend
         )
 
 

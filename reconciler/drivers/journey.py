@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from reconciler.drivers.protocols import Road
 
@@ -59,6 +60,10 @@ class Journey:
         """The opposite of `line`."""
         found = json.loads(line)
         steps = tuple(Step(**step) for step in found["steps"])
-        roads = {name: Road(**road | {"expects": tuple(road["expects"])}) for name, road in found["roads"].items()}
+        roads = {name: _road(road) for name, road in found["roads"].items()}
         visits = Visits(**found["visits"]) if found["visits"] else None
         return Journey(steps, roads, float(found["rate"]), float(found["timeout"]), visits)
+
+
+def _road(road: dict[str, Any]) -> Road:
+    return Road(**road | {name: tuple(road[name]) for name in ("expects", "trust")})

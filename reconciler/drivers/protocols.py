@@ -49,9 +49,12 @@ class Road:
     gateway takes a probe for a user, and another slot may answer.
     """
 
-    url: str  # http://host:port, without a trailing slash
+    url: str  # http://host:port or https://host:port, without a trailing slash
     headers: Mapping[str, str] = field(default_factory=dict)
     expects: tuple[str, ...] = ()  # host:port of the members that it leads to; empty: whoever answers
+    trust: tuple[
+        str, ...
+    ] = ()  # https: files whose first certificates alone are believed; empty: whom this machine trusts
 
     def astray(self, upstream: str | None) -> str:
         """Why an answer with that `x-reconciler-upstream` is not this road's; empty when it is."""
@@ -124,6 +127,17 @@ class Includable(Protocol):
     def check(self) -> str:
         """What the product itself makes of that part, in a few words: where it is installed on this machine it reads
         it, and one elsewhere is asked whether it has it. Raises Refused saying what is wrong, and Unreachable."""
+
+
+@runtime_checkable
+class Renewing(Protocol):
+    """A gateway that can show users a certificate of the operator's."""
+
+    def renew(self, generation: int) -> bool:
+        """Show every new connection what the operator's files hold now; False: it is so already, or there is nothing
+        that could be shown. Connections that are open stay, and no request is lost. Changes no weight. Raises Fenced
+        when a later generation has sealed; Refused when it is no pair, or the gateway does not take it: then the former
+        one is shown on; Unreachable when nobody knows which is shown."""
 
 
 # ---- hosts ----------------------------------------------------------------------------------------------------------

@@ -55,7 +55,14 @@ def get(
     """What the newcomer answers at `path` by its forced road, or anybody at `url`. Raises Refused for a host that is
     not allowed, Unreachable when there is no answer, or somebody else's."""
     road = _road(context, window, url)
-    answer = client.ask("GET", road.url + (path or ""), headers=road.headers, deadline=deadline, max_bytes=max_bytes)
+    answer = client.ask(
+        "GET",
+        road.url + (path or ""),
+        headers=road.headers,
+        deadline=deadline,
+        max_bytes=max_bytes,
+        trust=road.trust,
+    )
     if astray := road.astray(answer.headers.get(UPSTREAM_HEADER)):
         raise Unreachable(f"the newcomer was not asked: {astray}")
     return answer

@@ -14,11 +14,12 @@ from reconciler.core.diff import standing
 from reconciler.core.events import Applied, Event, Requested, Watched
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Pair, Spec, Traffic
-from reconciler.core.reading import UNREAD, Agenda, Closed, GatewayReading, MemberStatus, Observed
+from reconciler.core.reading import UNREAD, Agenda, CertificateReading, Closed, GatewayReading, MemberStatus, Observed
 from reconciler.core.serving import service, tally
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Note, PutBack, Result, Route
 from reconciler.desired.manifest import Manifest
+from reconciler.drivers.protocols import Renewing
 from reconciler.errors import Fenced, InvalidDesired, JournalMoved, ReconcilerError
 from reconciler.evidence.pack.by_hand import scripts
 from reconciler.evidence.recorder import Nobody, Watcher
@@ -71,7 +72,7 @@ class Keeper:
         self._seal = ""  # of the last entry that we know of
         self.state = State()
         self.generation = 0
-        self.stopwatch, self.meter = Stopwatch(clock), Meter()
+        self.clock, self.stopwatch, self.meter = clock, Stopwatch(clock), Meter()
 
     # ---- memory ------------------------------------------------------------------------------------------------------
 
@@ -250,6 +251,21 @@ class Keeper:
         if isinstance(act, Route) and applied.result is Result.UNKNOWN:
             self._sealed = False  # it may still arrive: sealed again before the next look, it is shut out
         return applied
+
+    def renew(self) -> CertificateReading | None:
+        """Let the gateway show the certificate that the operator's files hold; what is shown then. None: that did not
+        work, and why is in the log. Raises Fenced."""
+        gateway = self._world.gateway if self._world else None
+        if not isinstance(gateway, Renewing):
+            return None
+        try:
+            gateway.renew(self.generation)
+            return gateway.read().certificate
+        except Fenced:
+            raise
+        except ReconcilerError as error:
+            log.warning("the certificate is not renewed: %s", error, extra={"environment": self.name})
+            return None
 
     def close(self) -> None:
         """Let go of handles; the data plane goes on."""

@@ -16,6 +16,7 @@ from reconciler.core.state import State
 from reconciler.core.steps import Result
 from reconciler.errors import JournalMoved
 from reconciler.evidence.pack.plan import Look
+from reconciler.loop.certifying import certify
 from reconciler.loop.keeper import Keeper
 
 log = logging.getLogger("reconciler.tick")
@@ -50,6 +51,7 @@ def tick(keeper: Keeper) -> Tick:
         found = _settle(keeper, desired, observed)
     except JournalMoved:  # somebody asked for something in the meantime: it counts first
         found = _look_again(keeper, desired, observed)
+    certify(keeper, observed)
     keeper.watcher.looked(Look(desired, observed, state, keeper.state, now, keeper.by_hand()))
     return found
 

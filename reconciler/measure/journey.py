@@ -27,6 +27,7 @@ from urllib.parse import urlsplit
 
 from reconciler.clock import SYSTEM
 from reconciler.drivers.journey import Journey
+from reconciler.drivers.protocols import Road
 from reconciler.measure.errand import Errand, Strangers
 from reconciler.measure.request import NotSent
 from reconciler.measure.visitor import Visitor
@@ -109,12 +110,18 @@ def _write(line: bytes) -> None:
         os._exit(0)  # nobody reads any more
 
 
+def _usable(road: Road) -> bool:
+    scheme = urlsplit(road.url).scheme
+    return scheme == "http" or (scheme == "https" and bool(road.trust))
+
+
 def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes our input
     journey = Journey.read(sys.stdin.readline())
-    strange = [name for name, road in journey.roads.items() if urlsplit(road.url).scheme != "http"]
+    strange = [name for name, road in journey.roads.items() if not _usable(road)]
     if strange:
-        say({"problem": f"the sampler speaks plain http only, and the road '{strange[0]}' is something else"})
+        what = "http, and https to a gateway whose certificate is known"
+        say({"problem": f"the sampler speaks {what}, and the road '{strange[0]}' is something else"})
         return 1
     stop = Event()
     begin = SYSTEM.monotonic() + 0.05

@@ -10,15 +10,18 @@ from __future__ import annotations
 import errno
 import http.client
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.clock import SYSTEM
+from reconciler.drivers.certificates.trust import trusting
 from reconciler.drivers.journey import MAX_BODY, Step
 from reconciler.drivers.protocols import Road
 from reconciler.drivers.roads import UPSTREAM_HEADER
+from reconciler.errors import Refused
 
 OURS = {errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
@@ -57,7 +60,9 @@ class Line:
     def __init__(self, road: Road) -> None:
         address = urlsplit(road.url)
         self._road = road
-        self._exchange = _Exchange(address.hostname or "", address.port or 80)
+        secure = address.scheme == "https"
+        self._exchange = _Exchange(address.hostname or "", address.port or (443 if secure else 80))
+        self._exchange.trust = road.trust if secure else None
 
     def ask(self, step: Step, timeout: float, look: Look, headers: Mapping[str, str]) -> Reply:
         """Takes `timeout` seconds at most, from here to the last byte. Raises NotSent."""
@@ -66,7 +71,7 @@ class Line:
         try:
             try:
                 response = self._answered(step, headers)
-            except ConnectionError:
+            except (ConnectionError, ssl.SSLEOFError):
                 if not kept:
                     raise
                 self.close()  # the other side had closed it meanwhile, which nobody can be blamed for
@@ -77,6 +82,8 @@ class Line:
                 if not response.isclosed():  # what is left unread would be taken for the next answer
                     self.close()
                 return found
+        except Refused as error:
+            raise NotSent(str(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
             if isinstance(error, OSError) and error.errno in OURS:
@@ -142,34 +149,66 @@ class _Connection(socket.socket):
     ends: float
 
     def recv_into(self, *arguments: Any, **named: Any) -> int:
-        self._hurry()
+        _hurry(self, self.ends)
         return super().recv_into(*arguments, **named)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        self._hurry()
+        _hurry(self, self.ends)
         super().sendall(data, flags)
 
-    def _hurry(self) -> None:
-        left = self.ends - SYSTEM.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self.settimeout(left)
+
+class _Secured(ssl.SSLSocket):
+    """Likewise, by TLS: there, what is sent whole is sent in pieces, and each of them waits for itself."""
+
+    ends: float
+
+    def recv_into(self, *arguments: Any, **named: Any) -> int:
+        _hurry(self, self.ends)
+        return super().recv_into(*arguments, **named)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        _hurry(self, self.ends)
+        return super().send(data, flags)
+
+
+def _hurry(connection: socket.socket, ends: float) -> None:
+    left = ends - SYSTEM.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(left)
 
 
 class _Exchange(http.client.HTTPConnection):
     """Requests and answers on connections that all end by `ends` (seconds, monotonic), which each request sets anew."""
 
     ends = 0.0
+    trust: tuple[str, ...] | None = None  # None: in the clear
 
     def connect(self) -> None:
         plain = socket.create_connection((self.host, self.port), max(0.001, self.ends - SYSTEM.monotonic()))
-        connection = _Connection(fileno=plain.detach())
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = connection
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.trust is None:
+            self.sock = _Connection(fileno=plain.detach())
+            return
+        context = trusting(self.trust, _Secured)
+        try:
+            self.sock = self._secured(plain, context)
+        except ssl.SSLCertVerificationError:
+            if trusting(self.trust, _Secured) is context:
+                raise
+            self.connect()  # it was renewed in this very moment, and nothing was sent yet
+
+    def _secured(self, plain: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
+        try:
+            plain.settimeout(max(0.001, self.ends - SYSTEM.monotonic()))
+            return context.wrap_socket(plain, server_hostname=self.host)
+        except BaseException:
+            plain.close()
+            raise
 
     def request(self, *said: Any, **named: Any) -> None:
         if self.sock is None:
             self.connect()
-        assert isinstance(self.sock, _Connection)
+        assert isinstance(self.sock, _Connection | _Secured)
         self.sock.ends = self.ends
         super().request(*said, **named)

@@ -50,6 +50,12 @@ FAMILIES: dict[str, Family] = {
     "reconciler_slot_errors_total": Family("counter", SLOT, "of these: answers 5xx, and none at all"),
     "reconciler_slot_refused_connections_total": Family("counter", SLOT, "connections that could not be made"),
     "reconciler_slot_requests_in_flight": Family("gauge", SLOT, "requests that are being answered"),
+    "reconciler_certificate_not_after_seconds": Family(
+        "gauge", (*ENV, "certificate"), "when what users are shown ends, since 1970; missing for plain HTTP"
+    ),
+    "reconciler_certificate_refused": Family(
+        "gauge", (*ENV, "certificate"), "1: what the operator's files hold cannot be shown, the former one is"
+    ),
     "reconciler_member_ready": Family("gauge", (*SLOT, "member"), "1: ready, or standing by; missing while unknown"),
     # ---- what the gates of a transition measure ----
     "reconciler_gate_outcome": Family("gauge", (*GATE, "outcome"), "1 for the latest: `Successful`, `Failed`, ..."),

@@ -8,7 +8,7 @@ from itertools import chain
 from reconciler.core.conditions import BLOCKED
 from reconciler.core.events import Phase
 from reconciler.core.model import Outcome, Slot, Spec
-from reconciler.core.reading import GateReading, GatewayReading, MemberStatus, Observed
+from reconciler.core.reading import CertificateReading, GateReading, GatewayReading, MemberStatus, Observed
 from reconciler.metrics.board import Seen
 from reconciler.metrics.families import FAMILIES, Sample
 
@@ -54,6 +54,7 @@ def _one_of(family: str, labels: tuple[str, ...], words: tuple[str, ...], presen
 
 def _gateway(name: str, gateway: GatewayReading) -> Iterator[Sample]:
     yield ("reconciler_gateway_up", (name,), gateway.up)
+    yield from _certificate(name, gateway.certificate) if gateway.certificate else ()
     for slot in Slot:
         if gateway.up and gateway.weights:
             yield ("reconciler_slot_weight_percent", (name, slot), gateway.weights[slot])
@@ -62,6 +63,12 @@ def _gateway(name: str, gateway: GatewayReading) -> Iterator[Sample]:
             yield ("reconciler_slot_errors_total", (name, slot), counted.errors)
             yield ("reconciler_slot_refused_connections_total", (name, slot), counted.refused)
             yield ("reconciler_slot_requests_in_flight", (name, slot), counted.in_flight)
+
+
+def _certificate(name: str, found: CertificateReading) -> Iterator[Sample]:
+    yield ("reconciler_certificate_refused", (name, found.name), bool(found.problem))
+    if found.ends is not None:
+        yield ("reconciler_certificate_not_after_seconds", (name, found.name), found.ends)
 
 
 def _members(name: str, spec: Spec, observed: Observed) -> Iterator[Sample]:

@@ -12,6 +12,9 @@ from reconciler.alerts.events import LONGEST, Stall, plain, stalled, stalls
 from reconciler.core.events import (
     Applied,
     Began,
+    CertificateEnding,
+    CertificateRefused,
+    CertificateShown,
     DrillBegan,
     DrillEnded,
     DrillMissed,
@@ -75,6 +78,23 @@ def test_a_move_by_hand_is_told_with_what_was_found(world: World) -> None:
     assert (title, kind) == ("production: somebody moved all traffic by hand", Kind.STALLED)
     assert "found blue 100 %, green 0 %; nothing is touched until somebody says so" in body
     assert body.endswith("next: reconcile status production")
+
+
+@pytest.mark.parametrize(("at", "title", "why"), [(5.0, "ends", "5 days left"), (11.0, "has ended", "1 day ago")])
+def test_the_end_of_a_certificate_is_told_with_what_to_do(world: World, at: float, title: str, why: str) -> None:
+    world.write(CertificateEnding("shop", "AB12", 10 * 86400.0, at * 86400.0))
+    told, body, kind = only(world)
+    assert (told, kind) == (f"production: certificate 'shop' {title}", Kind.STALLED)
+    assert why in body
+    assert "next: put certificate and key where [certificates.shop] of the operator's file points" in body
+
+
+def test_a_certificate_that_cannot_be_renewed_is_told_and_that_it_can_again_is_no_news(world: World) -> None:
+    world.write(CertificateShown("shop", "AB12", 4e9), CertificateRefused("shop", "k.pem is not the key of c.pem"))
+    world.write(CertificateRefused("shop", ""))
+    told, body, _ = only(world)
+    assert told == "production: certificate 'shop' cannot be renewed, the former one is shown on"
+    assert "why: k.pem is not the key of c.pem\n" in body
 
 
 def test_a_success_is_told(world: World) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from cli_folder import Folder, listing, until
+from corp import DAY, Corp
 
 from reconciler.doctor import memory
 from reconciler.journal.sqlite import SqliteJournal
@@ -96,6 +97,23 @@ def test_what_the_operators_file_names_is_looked_for(mine: Folder) -> None:
     assert failed == names
     assert all(found[name]["cure"] for name in names)
     assert (found["commands.there"]["grade"], found["logs.near"]["grade"]) == ("ok", "ok")
+
+
+def test_a_certificate_is_told_with_its_names_its_end_and_who_may_read_its_key(mine: Folder) -> None:
+    corp = Corp(mine.root.parent / "corp")
+    corp.made("shop.corp.example", ends=5 * DAY).put(corp.folder)
+    add(mine, '[certificates.shop]\ncertificate = "../corp/chain.pem"\nkey = "../corp/key.pem"\n')
+    mine.edit("environments/production.yaml", "kind: envoy,", "kind: envoy, certificate: shop,")
+    mine.commit()
+    soon = asked(mine)["production certificate"]
+    assert soon["grade"] == "warning"
+    assert "shop for shop.corp.example, until" in soon["found"]
+    corp.made("shop.corp.example").put(corp.folder)
+    assert asked(mine)["production certificate"]["grade"] == "ok"
+    (corp.folder / "key.pem").chmod(0o644)
+    assert asked(mine)["production certificate"]["cure"] == f"chmod 600 {mine.root}/../corp/key.pem"
+    corp.made().put(corp.folder, half=True)
+    assert asked(mine)["production certificate"]["grade"] == "failed"
 
 
 def test_secrets_that_others_may_read_are_warned_of_and_not_told(mine: Folder) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from cli_folder import Folder
+from corp import DAY, Corp
 
 FILE = "environments/production.yaml"
 KEY = "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43  # in the form of one; nobody has it
@@ -63,6 +64,42 @@ def test_the_operators_word_counts_for_apps_and_addresses(ready: Folder) -> None
     assert done.returncode == 1
     assert "did you mean 'production-wob'?" in done.stdout
     assert "listening on '127.0.0.1:8080' is not allowed" in done.stdout
+
+
+def test_a_certificate_is_judged_where_the_operator_names_it(ready: Folder) -> None:
+    corp = Corp(ready.root.parent / "corp")
+    corp.made(ends=-DAY / 2).put(corp.folder)
+    with (ready.root / "reconciler.toml").open("a") as file:
+        file.write('\n[certificates.shop]\ncertificate = "../corp/chain.pem"\nkey = "../corp/key.pem"\n')
+    ready.edit(FILE, "kind: envoy,", "kind: envoy, certificate: shop,")
+    ready.commit()
+    place = f"{ready.root / 'reconciler.toml'}: certificates.shop: "
+    assert f"{place}the certificate ended on" in ready.reconcile("validate").stdout
+    corp.made().put(corp.folder, half=True)
+    assert f"{place}{ready.root}/../corp/key.pem is not the key of" in ready.reconcile("validate").stdout
+    corp.made().put(corp.folder)
+    done = ready.reconcile("validate")
+    assert (done.returncode, done.stdout.splitlines()[-1].rpartition("; ")[2]) == (0, "good: production"), done.stdout
+
+
+def test_a_certificate_that_nobody_defined_is_told_at_its_place(ready: Folder) -> None:
+    ready.edit(FILE, "kind: envoy,", "kind: envoy, certificate: shop,")
+    ready.commit()
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert "unknown certificate 'shop'; expected none; define [certificates.shop] in" in done.stdout
+
+
+def test_a_key_in_git_is_refused(ready: Folder) -> None:
+    corp = Corp(ready.root / "corp")
+    corp.made().put(corp.folder)
+    with (ready.root / "reconciler.toml").open("a") as file:
+        file.write('\n[certificates.shop]\ncertificate = "corp/chain.pem"\nkey = "corp/key.pem"\n')
+    assert ready.reconcile("validate").returncode == 0
+    ready.git("add", "--force", "corp/key.pem")
+    done = ready.reconcile("validate")
+    assert done.returncode == 1
+    assert "key.pem: git tracks this file, but it must stay outside git" in done.stdout
 
 
 def test_every_mistake_in_the_operators_file_is_told(ready: Folder) -> None:

@@ -123,6 +123,9 @@ EVENTS = st.one_of(
     st.builds(events.DrillScheduled, TEXT, TEXT),
     st.builds(events.DrillMissed, TEXT, TEXT),
     st.builds(events.EvidenceSealed, TEXT, TEXT),
+    st.builds(events.CertificateShown, TEXT, TEXT, st.sampled_from([1e9, 2e9])),
+    st.builds(events.CertificateRefused, TEXT, TEXT),
+    st.builds(events.CertificateEnding, TEXT, TEXT, st.sampled_from([1e9, 2e9]), st.sampled_from([1e9, 2e9])),
     st.just(events.Watched()),
     st.builds(events.Watched, st.builds(Tally, st.floats(0, 9), st.floats(0, 9))),
 )

@@ -6,7 +6,6 @@ Beside it `ByHandExam`, where what a person would run can be run where the tests
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import re
@@ -19,10 +18,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 import pytest
-from gateway_load import until
+from gateway_load import connection, until
 
 from reconciler.core.model import Admission, Pair, Routing, Slot, all_on, share
 from reconciler.core.reading import GatewayReading, Stamp
@@ -69,15 +67,15 @@ class Answer:
 
 def ask(road: Road, path: str = "/", headers: dict[str, str] | None = None) -> Answer:
     """One request on a connection of its own."""
-    connection = http.client.HTTPConnection(urlsplit(road.url).netloc, timeout=30)
+    used = connection(road)
     try:
-        connection.request("GET", path, headers={**road.headers, **(headers or {})})
-        response = connection.getresponse()
+        used.request("GET", path, headers={**road.headers, **(headers or {})})
+        response = used.getresponse()
         text = response.read()
         found = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, found, json.loads(text) if text.startswith(b"{") else {})
     finally:
-        connection.close()
+        used.close()
 
 
 def draw(road: Road, number: int, path: str = "/") -> Counter[str]:

@@ -14,11 +14,13 @@ from typing import Any
 
 import psutil
 import pytest
+from corp import keys
 from gateway_exam import BLUE, GREEN, JOURNAL
 from gateway_load import free_port, listens, until
 from gateway_upstream import Upstream
 
 from reconciler.core.model import Pair, Routing, Slot
+from reconciler.drivers.certificates.certificate import Certificate
 from reconciler.drivers.gateways import haproxy
 from reconciler.drivers.haproxy import process
 from reconciler.drivers.haproxy.files import Folder
@@ -46,6 +48,7 @@ class Managed:
     def __init__(self, root: Path, apps: dict[tuple[str, Slot], Upstream], patch: pytest.MonkeyPatch) -> None:
         self.state, self.apps, self._patch = root / "gateway", apps, patch
         self.port = free_port()
+        self.certificate: Certificate | None = None  # plain HTTP
         self._open: list[Gateway] = []
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -55,7 +58,8 @@ class Managed:
         return Endpoint("api", "/api", address("api")), Endpoint("web", "/", address("web"))
 
     def context(self, **more: Any) -> GatewayContext:
-        given = {"deadline": 10.0, "journal": JOURNAL, **more}
+        named = lambda _section, _name: self.certificate  # noqa: E731
+        given = {"deadline": 10.0, "journal": JOURNAL, "named": named, **more}
         return GatewayContext(ENVIRONMENT, given.pop("journal"), self.state, self.endpoints(), **given)
 
     def open(
@@ -70,7 +74,8 @@ class Managed:
         return None
 
     def settings(self, **settings: Any) -> haproxy.Settings:
-        return haproxy.Settings(**{"listen": f"127.0.0.1:{self.port}", **settings})
+        tls = {"certificate": "corp"} if self.certificate else {}
+        return haproxy.Settings(**{"listen": f"127.0.0.1:{self.port}", **tls, **settings})
 
     # ---- its processes ----
 
@@ -125,7 +130,7 @@ class Managed:
         return [(str(path), (stat := path.stat()).st_mtime_ns, stat.st_ctime_ns, stat.st_size) for path in watched]
 
     def secrets(self) -> Iterable[str]:
-        return [(self.state / "road.secret").read_text()]
+        return [(self.state / "road.secret").read_text(), *keys(self.certificate)]
 
     # ---- its map ----
 

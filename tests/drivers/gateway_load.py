@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from gateway_upstream import Upstream
 
 from reconciler.core.reading import Counters
+from reconciler.drivers.certificates.trust import trusting
 from reconciler.drivers.protocols import Road
 
 
@@ -30,11 +32,19 @@ def until(so: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
+def connection(road: Road, users: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
+    """To a road's address, not made yet: as our own requests are, or as those of `users`, who believe an authority."""
+    scheme, _, address = road.url.partition("://")
+    if scheme == "http":
+        return http.client.HTTPConnection(address, timeout=30)
+    return http.client.HTTPSConnection(address, timeout=30, context=users or trusting(road.trust))
+
+
 class Load:
     """Clients that ask on and on, half of them on kept-alive connections; every request has an outcome."""
 
-    def __init__(self, road: Road, clients: int = 4) -> None:
-        self._host = road.url.removeprefix("http://")
+    def __init__(self, road: Road, clients: int = 4, users: ssl.SSLContext | None = None) -> None:
+        self._road, self._users = road, users
         self.outcomes: Counter[str] = Counter()
         self._over, self._lock = threading.Event(), threading.Lock()
         self._clients = [threading.Thread(target=self._run, args=(number % 2 == 0,)) for number in range(clients)]
@@ -58,14 +68,14 @@ class Load:
         return self.outcomes.total() - self.outcomes["blue"] - self.outcomes["green"]
 
     def _run(self, keep: bool) -> None:
-        connection = http.client.HTTPConnection(self._host, timeout=30)
+        kept = connection(self._road, self._users)
         while not self._over.wait(0.004):
-            outcome = self._once(connection)
+            outcome = self._once(kept)
             if not keep or outcome not in ("blue", "green"):
-                connection.close()
+                kept.close()
             with self._lock:
                 self.outcomes[outcome] += 1
-        connection.close()
+        kept.close()
 
     @staticmethod
     def _once(connection: http.client.HTTPConnection) -> str:
@@ -94,12 +104,12 @@ def listens(port: int) -> bool:
 @contextlib.contextmanager
 def download(road: Road, app: Upstream) -> Iterator[Callable[[], bytes]]:
     """A long answer under way; what it yields reads the rest of it."""
-    connection = http.client.HTTPConnection(road.url.removeprefix("http://"), timeout=30)
+    used = connection(road)
     try:
-        connection.request("GET", "/stream")
-        response = connection.getresponse()
+        used.request("GET", "/stream")
+        response = used.getresponse()
         assert app.streaming.wait(30)
         yield response.read
     finally:
         app.finish.set()
-        connection.close()
+        used.close()

@@ -19,6 +19,7 @@ import pytest
 
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load")
 
+from corp import keys  # noqa: E402
 from gateway_exam import BLUE, GREEN, JOURNAL, ByHandExam, GatewayExam, ask, put  # noqa: E402
 from gateway_load import Load, download, free_port, listens, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
@@ -26,6 +27,7 @@ from gateway_users_exam import CLOSED, OPEN, FallbackExam, SessionsExam, UsersEx
 
 from reconciler.core.model import Pair, Routing, Slot, all_on, share  # noqa: E402
 from reconciler.core.reading import Counters, GatewayReading, Stamp  # noqa: E402
+from reconciler.drivers.certificates.certificate import Certificate  # noqa: E402
 from reconciler.drivers.envoy import process, routes  # noqa: E402
 from reconciler.drivers.envoy.counters import counters  # noqa: E402
 from reconciler.drivers.envoy.folder import Folder  # noqa: E402
@@ -40,6 +42,7 @@ class EnvoyRig:
     def __init__(self, state: Path, apps: dict[tuple[str, Slot], Upstream], patch: pytest.MonkeyPatch) -> None:
         self.state, self.apps, self._patch = state, apps, patch
         self.port = free_port()
+        self.certificate: Certificate | None = None  # plain HTTP
         self._open: list[Gateway] = []
 
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -52,9 +55,16 @@ class EnvoyRig:
         self, *, read_only: bool = False, deadline: float = 10.0, journal: str = JOURNAL, **settings: Any
     ) -> Gateway:
         context = GatewayContext(
-            "production", journal, self.state, self.endpoints(), deadline=deadline, read_only=read_only
+            "production",
+            journal,
+            self.state,
+            self.endpoints(),
+            deadline=deadline,
+            read_only=read_only,
+            named=lambda _section, _name: self.certificate,
         )
-        settings = {"listen": f"127.0.0.1:{self.port}", **settings}
+        tls = {"certificate": "corp"} if self.certificate else {}
+        settings = {"listen": f"127.0.0.1:{self.port}", **tls, **settings}
         gateway = envoy.open(context, envoy.Settings(**settings))
         self._open.append(gateway)
         return gateway
@@ -102,7 +112,7 @@ class EnvoyRig:
         return [(str(path), (stat := path.stat()).st_mtime_ns, stat.st_ctime_ns, stat.st_size) for path in watched]
 
     def secrets(self) -> Iterable[str]:
-        return [(self.state / "road.secret").read_text()]
+        return [(self.state / "road.secret").read_text(), *keys(self.certificate)]
 
     def end(self) -> None:
         for gateway in self._open:

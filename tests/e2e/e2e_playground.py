@@ -113,6 +113,11 @@ class Playground:
         """Define a command in the operator's file."""
         self._write_in_config(f"\n[commands.{name}]\nargv = {json.dumps(argv)}\n")
 
+    def certificate(self, name: str, folder: Path) -> None:
+        """Define a certificate in the operator's file, as `corp.Corp` lays one down."""
+        files = f'certificate = "{folder}/chain.pem"\nkey = "{folder}/key.pem"\nca = "{folder}/ca.pem"\n'
+        self._write_in_config(f"\n[certificates.{name}]\n{files}")
+
     def _write_in_config(self, text: str) -> None:
         with self.place.config.open("a", encoding="utf-8") as file:
             file.write(text)
@@ -292,8 +297,9 @@ class Playground:
 
     # ---- users -------------------------------------------------------------------------------------------------------
 
-    def users(self, port: int = 0, rate: float = 60.0) -> Users:
-        users = Users(port or self.place.port, self.root / f"users-{len(self._users)}.jsonl", rate)
+    def users(self, port: int = 0, rate: float = 60.0, ca: Path | None = None) -> Users:
+        """`ca`: they come by HTTPS, and believe this authority."""
+        users = Users(port or self.place.port, self.root / f"users-{len(self._users)}.jsonl", rate, ca)
         self._users.append(users)
         self._asked.add(self._ports[port or self.place.port])
         until(lambda: len(users.so_far()) > rate / 2, "the first users", self.story)

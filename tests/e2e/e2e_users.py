@@ -13,11 +13,11 @@ from reconciler.demo.account import Outcome, Request, Totals, read, totals
 class Users:
     """They come at once, and until `stop`."""
 
-    def __init__(self, port: int, out: Path, rate: float) -> None:
+    def __init__(self, port: int, out: Path, rate: float, ca: Path | None = None) -> None:
         self.out = out
+        where = ["--url", f"https://127.0.0.1:{port}", "--ca", str(ca)] if ca else ["--url", f"http://127.0.0.1:{port}"]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler.demo.load", "--url", f"http://127.0.0.1:{port}", "--out", str(out),
-             "--rate", str(rate)],
+            [sys.executable, "-m", "reconciler.demo.load", *where, "--out", str(out), "--rate", str(rate)],
             stdin=subprocess.PIPE, cwd=out.parent, start_new_session=True,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from metrics_world import seen
 
 from reconciler.core.model import Pair
+from reconciler.core.reading import CertificateReading
 from reconciler.metrics.board import Board, Seen
 from reconciler.metrics.families import FAMILIES
 from reconciler.metrics.present import samples
@@ -54,6 +55,26 @@ def test_a_gateway_that_cannot_be_read_has_no_weight_not_weight_zero() -> None:
     found = numbers(seen(gateway=False))
     assert found[("reconciler_gateway_read", ("prod",))] == 0.0
     assert {name for name, _ in found} & {"reconciler_slot_weight_percent", "reconciler_gateway_up"} == set()
+
+
+def test_a_certificate_has_its_end_and_whether_it_can_be_renewed() -> None:
+    before = seen()
+    gateway = before.observed.gateway
+    assert gateway
+    assert "certificate" not in str(numbers(before)), "plain HTTP has none"
+
+    def found(shown: CertificateReading) -> dict[tuple[str, tuple[str, ...]], float]:
+        told = replace(before.observed, gateway=replace(gateway, certificate=shown))
+        return {key: value for key, value in numbers(replace(before, observed=told)).items() if "certificate" in key[0]}
+
+    labels = ("prod", "shop")
+    known = found(CertificateReading("shop", "AB12", 4e9))
+    assert known == {
+        ("reconciler_certificate_not_after_seconds", labels): 4e9,
+        ("reconciler_certificate_refused", labels): 0.0,
+    }
+    unknown = found(CertificateReading("shop", problem="not its key"))
+    assert unknown == {("reconciler_certificate_refused", labels): 1.0}
 
 
 def test_a_gateway_that_is_down_has_no_weight_either() -> None:

@@ -20,6 +20,8 @@ ROUTES = f"/config_dump?resource=dynamic_route_configs&name_regex=^{names.ROUTES
 UPDATES = rf"/stats?type=Counters&usedonly&filter=^http\.{names.LISTENER}\.rds\.{names.ROUTES}\.update_"
 ACTIVE = rf"/stats?type=Gauges&filter=^http\.{names.LISTENER}\.downstream_rq_active$"
 
+CERTIFICATE = rf"/stats?filter=^sds\.{names.CERTIFICATE}\.(version_text|update_rejected|update_failure)$"
+CERTIFICATES = "/certs"
 
 Clusters = list[Mapping[str, Any]]
 
@@ -76,6 +78,19 @@ class Admin:
         with understood(deadline):
             return int(self._ask("GET", ACTIVE, deadline).decode().rpartition(":")[2])
 
+    def certificate(self, deadline: Deadline) -> tuple[str, Mapping[str, Any] | None]:
+        """The version of the secret that is in force, and the certificate that new connections are shown."""
+        stats, certificates = self._ask_all("GET", (CERTIFICATE, CERTIFICATES), deadline)
+        with understood(deadline):
+            shown = [one["cert_chain"] for one in json.loads(certificates).get("certificates", [])]
+            return _stats(stats).get("version_text", "").strip('"'), shown[0][0] if shown and shown[0] else None
+
+    def certificates_refused(self, deadline: Deadline) -> int:
+        """How many secrets Envoy could not read, or did not accept, since it started."""
+        with understood(deadline):
+            found = _stats(self._ask("GET", CERTIFICATE, deadline))
+            return int(found.get("update_rejected", 0)) + int(found.get("update_failure", 0))
+
     def drain(self, deadline: Deadline) -> None:
         """Ask clients to leave, and stop listening when the drain time is over."""
         self._ask("POST", "/drain_listeners?graceful", deadline)
@@ -105,6 +120,14 @@ class Admin:
         finally:
             for connection in connections:
                 connection.close()
+
+
+def _stats(text: bytes) -> dict[str, str]:
+    """By the last part of their names."""
+    return {
+        name.rpartition(".")[2]: value
+        for name, _, value in (line.partition(": ") for line in text.decode().splitlines())
+    }
 
 
 def _routes(dump: dict[str, Any]) -> tuple[str, Mapping[str, Any]] | None:

@@ -31,6 +31,7 @@ class Plan:
     routes: Path
     access_log: Path | None
     idle_timeout: float
+    certificate: Path | None = None  # of the secret that is shown; None: plain HTTP
 
 
 def bootstrap(plan: Plan, admin: Path) -> Json:
@@ -47,7 +48,9 @@ def places(document: Mapping[str, Any]) -> Json:
     """What users can notice of a configuration: where it listens, and where each cluster leads."""
     resources = document["static_resources"]
     clusters = {one["name"]: one["load_assignment"]["endpoints"] for one in resources["clusters"] if "type" in one}
-    return {"listen": resources["listeners"][0]["address"], "clusters": clusters}
+    listener = resources["listeners"][0]
+    tls = "transport_socket" in listener["filter_chains"][0]
+    return {"listen": listener["address"], "tls": tls, "clusters": clusters}
 
 
 def _listener(plan: Plan) -> Json:
@@ -55,8 +58,22 @@ def _listener(plan: Plan) -> Json:
         "name": names.LISTENER,
         "address": _address(*plan.listen),
         "enable_reuse_port": False,  # or a second Envoy starts silently on the same port and takes a share
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": _connections(plan)}]}],
+        "filter_chains": [{**_tls(plan), "filters": [{"name": "http", "typed_config": _connections(plan)}]}],
     }
+
+
+def _tls(plan: Plan) -> Json:
+    """HTTP/1.1 only: what is proved of it, one request at a time on a connection, is not proved of HTTP/2."""
+    if plan.certificate is None:
+        return {}
+    shown = {"name": names.CERTIFICATE, "sds_config": _source(plan.certificate)}
+    common = {
+        "alpn_protocols": ["http/1.1"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "tls_certificate_sds_secret_configs": [shown],
+    }
+    kind = f"{TYPES}.transport_sockets.tls.v3.DownstreamTlsContext"
+    return {"transport_socket": {"name": "tls", "typed_config": {"@type": kind, "common_tls_context": common}}}
 
 
 def _connections(plan: Plan) -> Json:

@@ -22,9 +22,10 @@ def scripts(
     words: Words,
     folder: Folder,
     cookie: str | None,
+    secure: bool,
     command: Sequence[str],
 ) -> ByHand:
-    """`cookie` as in the routes; `command` starts Envoy."""
+    """`cookie` and `secure` as in the routes; `command` starts Envoy."""
     values = known(context, slot, words) | {
         "OTHER": str(slot.other),
         "JOURNAL": context.journal,
@@ -37,6 +38,6 @@ def scripts(
         "DUMP": admin.ROUTES,
         "START": in_background(command, folder.log),
     }
-    document = routes.document(back(slot), STAMP, routes.Map(context.endpoints, "$SECRET", cookie))
+    document = routes.document(back(slot), STAMP, routes.Map(context.endpoints, "$SECRET", cookie, secure))
     text = json.dumps(document).replace(f'"{routes.version(STAMP)}"', '"$VERSION"')
     return written(Path(__file__).parent, values, text)

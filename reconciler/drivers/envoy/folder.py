@@ -18,6 +18,7 @@ class Folder(folder.Folder):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "envoy", LONGEST_SOCKET)
         self.routes = self.path / "routes" / f"{names.ROUTES}.json"  # alone in its folder: that one is watched
+        self.certificate = self.path / "certificate" / f"{names.CERTIFICATE}.json"  # likewise
         self.bootstrap = self.path / "bootstrap.json"
         self._seal = self.path / "seal.json"
 

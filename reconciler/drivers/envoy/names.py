@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.core.model import Slot
 
 LISTENER = "users"  # the listener, and the prefix of its statistics
+CERTIFICATE = "certificate"  # the secret that the listener shows, and the file that holds it
 ROUTES = "routes"  # the route configuration, and the file that holds it
 
 

@@ -32,6 +32,7 @@ class Map:
     endpoints: tuple[Endpoint, ...]
     secret: str
     cookie: str | None
+    secure: bool = False  # users come by HTTPS, and so does the cookie
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def document(routing: Routing, stamp: Stamp, map_: Map) -> Json:
     """The whole file. Most special first: forced roads, then clients that belong to a slot, then the draw."""
     endpoints = sorted(map_.endpoints, key=lambda endpoint: len(endpoint.prefix), reverse=True)
     routes = [*_forced(endpoints, map_.secret), *_belonging(endpoints, routing, map_.cookie)]
-    routes += [_drawn(endpoint, routing, map_.cookie) for endpoint in endpoints]
+    routes += [_drawn(endpoint, routing, map_) for endpoint in endpoints]
     host = {
         "name": "users",
         "domains": ["*"],
@@ -104,18 +105,18 @@ def _belonging(endpoints: Iterable[Endpoint], routing: Routing, cookie: str | No
             }
 
 
-def _drawn(endpoint: Endpoint, routing: Routing, cookie: str | None) -> Json:
-    clusters = [_choice(endpoint, slot, routing, cookie) for slot in Slot]
+def _drawn(endpoint: Endpoint, routing: Routing, map_: Map) -> Json:
+    clusters = [_choice(endpoint, slot, routing, map_) for slot in Slot]
     return {
         **_route(f"users/{endpoint.member}", _path(endpoint)),
         "route": {"weighted_clusters": {"clusters": clusters}, "timeout": "0s"},  # no limit on a long answer
     }
 
 
-def _choice(endpoint: Endpoint, slot: Slot, routing: Routing, cookie: str | None) -> Json:
+def _choice(endpoint: Endpoint, slot: Slot, routing: Routing, map_: Map) -> Json:
     choice: Json = {"name": _cluster(endpoint, slot, routing), "weight": routing.weights[slot]}
-    if cookie is not None:
-        value = f"{cookie}={slot}; Path=/; HttpOnly; SameSite=Lax"
+    if map_.cookie is not None:
+        value = f"{map_.cookie}={slot}; Path=/; HttpOnly; SameSite=Lax{'; Secure' if map_.secure else ''}"
         choice["response_headers_to_add"] = [{"header": {"key": "set-cookie", "value": value}}]
     return choice
 

@@ -37,10 +37,9 @@ class Look:
 
 
 class Server:
-    def __init__(self, folder: Folder, plan: bootstrap.Plan, workers: int) -> None:
-        self._folder, self._plan, self._workers = folder, plan, workers
+    def __init__(self, folder: Folder, plan: bootstrap.Plan, workers: int, process: Process) -> None:
+        self._folder, self._plan, self._workers, self._process = folder, plan, workers, process
         self._members = [endpoint.member for endpoint in plan.endpoints]
-        self._process = Process(folder)
 
     def look(self, deadline: Deadline) -> Look:
         """Routes only. Raises Unreachable when Envoy runs and does not answer, or when nobody can tell what it would
@@ -128,7 +127,7 @@ class Server:
         try:
             found = self._admin().routes(deadline)
             written = routes.written(*found, self._members) if found else None
-            if written and written.stamp == stamp and written.holds(routing):
+            if written and written.stamp == stamp and written.holds(routing) and self._shows(wait, deadline):
                 return True
             refused = self._admin().failures(deadline) > wait.failures
         except Unreachable:
@@ -138,6 +137,17 @@ class Server:
             if wait.starting:
                 self._process.end(wait.identity, deadline)  # it would answer 404 to everybody
             raise Refused(f"Envoy rejected the routes: {why}")
+        return False
+
+    def _shows(self, wait: _Wait, deadline: Deadline) -> bool:
+        """Where it has only just been started it may have no certificate yet, and then lets nobody in. Raises
+        Refused when it does not take the one that it was started with."""
+        if not wait.starting or self._plan.certificate is None or self._admin().certificate(deadline)[0]:
+            return True
+        if self._admin().certificates_refused(deadline):
+            why = self._process.said(wait.log) or self._process.see_log
+            self._process.end(wait.identity, deadline)
+            raise Refused(f"Envoy does not take the certificate: {why}")
         return False
 
     def _check_alive(self, wait: _Wait, deadline: Deadline) -> bool:

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.by_hand.script import Words
+from reconciler.drivers.certificates.shown import shown
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
 from reconciler.drivers.envoy import by_hand, process
 from reconciler.drivers.envoy.bootstrap import Plan
+from reconciler.drivers.envoy.certificate import Secret
 from reconciler.drivers.envoy.folder import Folder
+from reconciler.drivers.envoy.process import Process
 from reconciler.drivers.envoy.routes import Map
 from reconciler.drivers.envoy.server import GENTLE, Look, Server
 from reconciler.drivers.envoy.settings import Settings
@@ -48,7 +52,10 @@ class Envoy:
         self._context, self._clock = context, clock
         self._folder = Folder(context.state)
         self._listen = host_and_port(settings.listen)
-        self._server = Server(self._folder, self._plan(settings), settings.workers)
+        running = Process(self._folder)
+        self._server = Server(self._folder, self._plan(settings), settings.workers, running)
+        secret = Secret(self._folder, running)
+        self._shown = shown(context, settings.certificate, self._folder.path, lambda _: secret, clock)
         self._lock = OwnerLock(self._folder.lock, f"the gateway of environment '{context.environment}'")
         sticky = settings.sessions == "sticky"
         self._cookie = STICKY_COOKIE + re.sub(r"[^A-Za-z0-9_-]", "_", context.environment) if sticky else None
@@ -64,12 +71,15 @@ class Envoy:
             routes=self._folder.routes,
             access_log=self._folder.access_log if settings.access_log else None,
             idle_timeout=settings.idle_timeout,
+            certificate=self._folder.certificate if settings.certificate else None,
         )
 
     # ---- looking ----
 
     def read(self) -> GatewayReading:
-        return _reading(*self._server.look_and_count(self._deadline("reading the gateway")))
+        deadline = self._deadline("reading the gateway")
+        found = _reading(*self._server.look_and_count(deadline))
+        return replace(found, certificate=self._shown.reading(found.incarnation, deadline)) if self._shown else found
 
     def address(self, slot: Slot) -> Road:
         secret = self._folder.secret()
@@ -77,10 +87,12 @@ class Envoy:
             raise Refused(
                 f"the gateway of '{self._context.environment}' was never written, so it has no road to a slot"
             )
-        return Road(self.users().url, {ROAD_HEADER: road(secret or self._folder.make_secret(), slot)})
+        return replace(self.users(), headers={ROAD_HEADER: road(secret or self._folder.make_secret(), slot)})
 
     def users(self) -> Road:
-        return Road(url(*self._listen))
+        if self._shown is None:
+            return Road(url(*self._listen))
+        return Road(url(*self._listen, "https"), trust=self._shown.trust)
 
     # ---- changing ----
 
@@ -95,8 +107,17 @@ class Envoy:
         check_same(_reading(look), expected)
         if not self._done_already(look, routing, generation):
             stamp = Stamp(self._context.journal, generation, self._last_sequence(look) + 1)
-            map_ = Map(self._context.endpoints, self._folder.make_secret(), self._cookie)
+            map_ = Map(self._context.endpoints, self._folder.make_secret(), self._cookie, self._shown is not None)
+            if self._shown and look.identity is None:
+                self._shown.begin()
             self._server.publish(routing, stamp, map_, look, deadline)
+
+    def renew(self, generation: int) -> bool:
+        if self._shown is None or self._server.running() is None:
+            return False
+        self._own()
+        self._check_fence(generation)
+        return self._shown.renew(self._deadline("renewing the gateway's certificate"))
 
     def seal(self, generation: int) -> None:
         self._own()
@@ -125,13 +146,14 @@ class Envoy:
         return max(look.written.stamp.sequence if look.written and look.written.stamp else 0, self._folder.sequence())
 
     def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
-        words = Words(title, undone, starts)
-        return by_hand.scripts(self._context, slot, words, self._folder, self._cookie, self._server.command())
+        words, secure = Words(title, undone, starts), self._shown is not None
+        return by_hand.scripts(self._context, slot, words, self._folder, self._cookie, secure, self._server.command())
 
     def examine(self) -> Sequence[Finding]:
         return (
             examined.program("envoy", process.program, "--version", self._context.deadline),
             examined.listener("listen", *self._listen, self._server.running()),
+            *(self._shown.examine() if self._shown else ()),
         )
 
     # ---- the end ----

@@ -17,10 +17,13 @@ from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.by_hand.script import Words
+from reconciler.drivers.certificates.certificate import Certificate
+from reconciler.drivers.certificates.shown import shown
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
 from reconciler.drivers.entry import STRANGE, Entry
 from reconciler.drivers.examining import Finding, failed, ok
 from reconciler.drivers.haproxy import by_hand, names, process, sections
+from reconciler.drivers.haproxy.certificate import Bundle
 from reconciler.drivers.haproxy.counters import counters, ejected
 from reconciler.drivers.haproxy.files import Folder, MapFile
 from reconciler.drivers.haproxy.live import Live, Look, entry
@@ -64,6 +67,7 @@ class HAProxy:
         runtime = Runtime(self._socket)
         members = [endpoint.member for endpoint in context.endpoints]
         self._live = Live(context.environment, members, runtime, Table(file, maps))
+        self._shown = shown(context, settings.certificate, self._folder.path, self._bundle, clock)
         self.capabilities = Capabilities(
             Fence.COMMIT,
             fine_weights=True,
@@ -83,6 +87,10 @@ class HAProxy:
 
     def read(self) -> GatewayReading:
         deadline = self._deadline("reading the gateway")
+        found = self._read(deadline)
+        return replace(found, certificate=self._shown.reading(found.incarnation, deadline)) if self._shown else found
+
+    def _read(self, deadline: Deadline) -> GatewayReading:
         if self._server is not None and self._server.found() is None:
             return self._reading(self._asleep())
         try:
@@ -92,10 +100,11 @@ class HAProxy:
             raise Unreachable(f"{deadline.what}: {error}") from error
 
     def address(self, slot: Slot) -> Road:
-        return Road(self.users().url, {ROAD_HEADER: road(self._secret(), slot)})
+        return replace(self.users(), headers={ROAD_HEADER: road(self._secret(), slot)})
 
     def users(self) -> Road:
-        return Road(url(*host_and_port(self._settings.listen)))
+        listen = host_and_port(self._settings.listen)
+        return Road(url(*listen, "https"), trust=self._shown.trust) if self._shown else Road(url(*listen))
 
     def configuration(self) -> str:
         """What the operator's own HAProxy must include; of one of ours, what it is started with. Makes the secret of
@@ -157,8 +166,20 @@ class HAProxy:
             if not down:
                 return False  # somebody else has started it: the write compares
             new = self._next(self._asleep(), routing, expected, generation)
+            if self._shown:
+                self._shown.begin()
             self._server.start(self._plan(), new, self._live, deadline)
         return True
+
+    def renew(self, generation: int) -> bool:
+        if self._shown is None or self._down():
+            return False
+        self._own()
+        deadline = self._deadline("renewing the gateway's certificate")
+        with self._live.connect(deadline) as connection:
+            found = self._live.look(connection).entry
+        check_fence(self._context.environment, found.sealed if found else 0, generation)
+        return self._shown.renew(deadline)
 
     def seal(self, generation: int) -> None:
         self._own()
@@ -244,7 +265,22 @@ class HAProxy:
             secret=self._secret(),
             cookie=f"{STICKY_COOKIE}{environment}" if sticky else None,
             log=log if self._settings.access_log else None,
+            certificate=self._crt(),
         )
+
+    def _bundle(self, defined: Certificate) -> Bundle:
+        ours = self._server is not None
+        return Bundle(self._folder.certificate if ours else defined.chain_file, self._live.connect, ours=ours)
+
+    def _crt(self) -> Path | None:
+        """Chain and key in one file; an HAProxy of somebody else's finds the key also beside it. Raises Refused."""
+        if self._server is not None or self._shown is None:
+            return self._folder.certificate if self._shown else None
+        chain, key = self._shown.certificate.chain_file, self._shown.certificate.key_file
+        if key not in (chain, Path(f"{chain}.key")):
+            cure = f"name it so: ln -s {key} {chain}.key, and `key` in [certificates.{self._shown.name}]"
+            raise Refused(f"your own HAProxy looks for the key of {chain} in {chain}.key; {cure}")
+        return chain
 
     def _secret(self) -> str:
         found = self._folder.secret()
@@ -255,11 +291,13 @@ class HAProxy:
         return found or self._folder.make_secret()
 
     def examine(self) -> Sequence[Finding]:
+        certificate = tuple(self._shown.examine()) if self._shown else ()
         if self._server is None:
-            return (self._answering(),)
+            return (self._answering(), *certificate)
         return (
             examined.program("haproxy", process.program, "-v", self._context.deadline),
             examined.listener("listen", *host_and_port(self._settings.listen), self._server.running()),
+            *certificate,
         )
 
     def _answering(self) -> Finding:

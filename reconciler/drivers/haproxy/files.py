@@ -19,6 +19,7 @@ class Folder(folder.Folder):
     def __init__(self, path: Path) -> None:
         super().__init__(path, "haproxy", LONGEST_SOCKET)
         self.configuration = self.path / "haproxy.cfg"
+        self.certificate = self.path / "certificate.pem"  # chain and key, as HAProxy wants them
 
 
 class MapFile:

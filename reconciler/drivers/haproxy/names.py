@@ -39,11 +39,11 @@ def map_file(environment: str) -> str:
     return f"reconciler-{environment}.map"
 
 
-def digest(listen: str, sessions: str, endpoints: Iterable[Endpoint], secret: str) -> str:
+def digest(listen: str, sessions: str, endpoints: Iterable[Endpoint], secret: str, certificate: str = "") -> str:
     """Of what must not differ between a running configuration and ours: where it listens and leads, who may force a
     slot. Not of the configuration's text: a newer reconciler may word it in another way."""
     places = sorted((one.member, one.prefix, one.address.blue, one.address.green) for one in endpoints)
-    said = json.dumps([listen, sessions, places, [hashed(secret, slot) for slot in Slot]])
+    said = json.dumps([listen, sessions, places, [hashed(secret, slot) for slot in Slot], *filter(None, [certificate])])
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

@@ -33,7 +33,7 @@ LOG = (
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a configuration is made from. `cookie` names the sticky cookie; None: every request is drawn on its own.
-    `log` is a `log` line's target; None: no access log."""
+    `log` is a `log` line's target; None: no access log. `certificate` None: plain HTTP."""
 
     environment: str
     listen: str
@@ -42,10 +42,14 @@ class Plan:
     secret: str
     cookie: str | None
     log: str | None
+    certificate: Path | None = None
 
     @property
     def digest(self) -> str:
-        return names.digest(self.listen, "sticky" if self.cookie else "shared", self.endpoints, self.secret)
+        certificate = str(self.certificate or "")
+        return names.digest(
+            self.listen, "sticky" if self.cookie else "shared", self.endpoints, self.secret, certificate
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +96,12 @@ def _frontend(plan: Plan) -> list[str]:
     return [
         f"frontend {names.frontend(plan.environment)}",
         "mode http",
-        f"bind {_bind(plan.listen)}",
+        f"bind {_bind(plan.listen)}{_tls(plan)}",
         f"timeout client {QUIET}",
         "timeout http-request 30s",
         "timeout http-keep-alive 1h",
         "option forwardfor",
+        *(["http-request set-header x-forwarded-proto https"] if plan.certificate else []),
         *_access_log(plan),
         *_read_map(plan),
         *_member(plan.endpoints),
@@ -104,6 +109,13 @@ def _frontend(plan: Plan) -> list[str]:
         *_drawn(plan),
         *_chosen(plan),
     ]
+
+
+def _tls(plan: Plan) -> str:
+    """HTTP/1.1 only: what is proved of it, one request at a time on a connection, is not proved of HTTP/2."""
+    if plan.certificate is None:
+        return ""
+    return f" ssl crt {checked(plan.certificate)} ssl-min-ver TLSv1.2 alpn http/1.1"
 
 
 def _bind(listen: str) -> str:
@@ -188,7 +200,9 @@ def _chosen(plan: Plan) -> Iterator[str]:
         yield f"http-request set-var-fmt(txn.route) probe/{member}/%[var(txn.probe)] if probing"
     yield "use_backend %[var(txn.way)]"
     if plan.cookie is not None:
-        value = f"{plan.cookie}=%[var(txn.slot)]; Path=/; HttpOnly; SameSite=Lax"
+        value = (
+            f"{plan.cookie}=%[var(txn.slot)]; Path=/; HttpOnly; SameSite=Lax{'; Secure' if plan.certificate else ''}"
+        )
         yield f'http-response add-header set-cookie "{value}" if {{ var(txn.new) -m bool }} !probing'
 
 

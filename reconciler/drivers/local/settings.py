@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from reconciler.drivers.local.addresses import host_and_port
+from reconciler.drivers.named import Name, Named
 
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -46,3 +47,7 @@ class Settings(BaseModel):
         default="shared", description="shared: every request is drawn on its own; sticky: a client stays with its slot"
     )
     access_log: bool = Field(default=True, description="one JSON line per request, in the gateway's folder")
+    certificate: Annotated[Name | None, Named("certificates")] = Field(
+        default=None,
+        description="HTTPS, with what the operator's file defines as [certificates.NAME]; without: HTTP",
+    )
