@@ -47,7 +47,7 @@ def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Playgrou
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     me(tmp_path / "gitconfig", "ann@example.com")
-    ground = Playground(tmp_path / "p", warm=WARM)
+    ground = Playground(tmp_path / "p", warm=WARM, forked=False)
     try:
         yield ground
     finally:
