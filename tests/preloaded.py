@@ -16,6 +16,7 @@ service, of the demo, of the walks in examples/, of tests/cli):
 from __future__ import annotations
 
 import array
+import atexit
 import contextlib
 import gc
 import importlib
@@ -28,6 +29,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -56,26 +58,55 @@ class Process(Protocol):
 
 
 def start(
-    *words: str, folder: Path, environ: Mapping[str, str], out: IO[bytes], given: IO[bytes] | None = None
+    *words: str,
+    folder: Path,
+    environ: Mapping[str, str],
+    out: IO[bytes],
+    err: IO[bytes] | None = None,
+    given: IO[bytes] | None = None,
 ) -> Process:
     """`python WORDS` (`-m MODULE ...` or `FILE ...`) in `folder`, a session of its own, with these variables and no
-    others; both outputs into `out`, its input `given` or none. As on a user's machine."""
-    python = (sys.executable, "-X", "faulthandler", *words)
-    reads = given or subprocess.DEVNULL
+    others; both outputs into `out` where there is no `err`, its input `given` or none. As on a user's machine."""
     return subprocess.Popen(
-        python, cwd=folder, env=environ, stdin=reads, stdout=out, stderr=out, start_new_session=True
+        (sys.executable, "-X", "faulthandler", *words),
+        cwd=folder,
+        env=environ,
+        stdin=given or subprocess.DEVNULL,
+        stdout=out,
+        stderr=err or out,
+        start_new_session=True,
     )
 
 
 def fork(
-    *words: str, folder: Path, environ: Mapping[str, str], out: IO[bytes], given: IO[bytes] | None = None
+    *words: str,
+    folder: Path,
+    environ: Mapping[str, str],
+    out: IO[bytes],
+    err: IO[bytes] | None = None,
+    given: IO[bytes] | None = None,
 ) -> Process:
     """The same, forked by the server; started where processes have no handles."""
     if not hasattr(os, "pidfd_open"):
-        return start(*words, folder=folder, environ=environ, out=out, given=given)
+        return start(*words, folder=folder, environ=environ, out=out, err=err, given=given)
     request = {"words": words, "folder": str(folder), "environ": dict(environ)}
     with open(os.devnull, "rb") as nothing:
-        return _server().fork(request, [(given or nothing).fileno(), out.fileno(), out.fileno()])
+        return _server().fork(request, [file.fileno() for file in (given or nothing, out, err or out)])
+
+
+def run(*words: str, folder: Path, environ: Mapping[str, str], patience: float) -> subprocess.CompletedProcess[str]:
+    """A forked one, to its end: its exit code, and what it said."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = fork(*words, folder=folder, environ=environ, out=out, err=err)
+        try:
+            code = process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(words, code, out.read().decode(), err.read().decode())
 
 
 class Forked:
@@ -131,12 +162,18 @@ class Server:
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        atexit.register(self._end)
 
     def fork(self, request: Mapping[str, Any], files: list[int]) -> Forked:
         said, says = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with says:
             _send(self._asks, json.dumps(request).encode(), [*files, says.fileno()])
         return Forked(said)
+
+    def _end(self) -> None:
+        """Nobody asks any more, so it ends; what it has forked goes on."""
+        self._asks.close()
+        self._process.wait()
 
 
 @cache

@@ -175,6 +175,7 @@ class TestUnknownEnvironments:
 
 
 class TestTheLoop:
+    @pytest.mark.started
     def test_a_second_one_on_the_same_journal_is_refused_and_names_the_first(self, folder: Folder) -> None:
         folder.git("init", "--quiet", "--initial-branch", "main")
         first = folder.start("run")

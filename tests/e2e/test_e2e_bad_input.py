@@ -193,6 +193,7 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.started  # what is not installed must not be imported already
 @pytest.mark.parametrize("playground", ["haproxy"], indirect=True)  # the neighbour's
 def test_a_missing_envoy_is_told_with_what_to_install_and_the_neighbour_goes_on(
     playground: Playground, tmp_path: Path
