@@ -156,6 +156,9 @@ class Configuration(Section):
     logs: Tables = {}
     machines: Tables = {}
     shares: Tables = {}
+    farms: Tables = {}
+    sites: Tables = {}
+    services: Tables = {}
     security: Security = Security()
     snapshots: SnapshotsSection = SnapshotsSection()
 
@@ -271,8 +274,17 @@ class Configuration(Section):
         if name in known:
             from reconciler.drivers.named import names
 
+            for host in getattr(known[name], "asks", ()):
+                if problem := self._out_of_reach(host):
+                    return problem
             return next((one for _, other, inner in names(known[name]) if (one := self.problem(other, inner))), "")
         return f"{unknown(TABLES[section].one, name, known)}; define {self._place(section, name)}"
+
+    def member_problem(self, section: str, name: str, *, weighted: bool, standby: bool) -> str:
+        """Why an entry that may be named may not be named by such a member; empty when it may. Not of `apps`: they have
+        rules of their own."""
+        misfit = getattr(self._defined.get(section, {}).get(name), "misfit", None)
+        return misfit(name, weighted=weighted, standby=standby) if misfit and section != "apps" else ""
 
     def _out_of_reach(self, host: str) -> str:
         if self.allowed(host):

@@ -38,6 +38,9 @@ TABLES = {
     "logs": Table("log", "logs.destination", "Destination"),
     "machines": Table("machine", "windows.machine", "Machine"),
     "shares": Table("share", "shares.share", "Share"),
+    "farms": Table("farm", "iis_arr.farm", "Farm"),
+    "sites": Table("site", "iis.site", "Site"),
+    "services": Table("service", "windows_service.service", "Service"),
 }
 
 

@@ -230,4 +230,5 @@ class Session:
         sticky = "sticky sessions" if can.sticky else "no stickiness, every request is drawn on its own"
         proof = "drain is proved" if can.drain_proof else "drain cannot be proved, only waited for"
         lasting = "" if can.lasting else "; its weights do not survive its restart"
-        return f"{world.manifest.gateway.kind} {fences[can.fence]}; {weights}; {sticky}; {proof}{lasting}"
+        alone = "" if can.fallback else "; nobody stands in for a newcomer that dies: its share fails until we act"
+        return f"{world.manifest.gateway.kind} {fences[can.fence]}; {weights}; {sticky}; {proof}{lasting}{alone}"

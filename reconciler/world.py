@@ -187,6 +187,7 @@ def _host(manifest: Manifest, member: MemberDriver, configuration: Configuration
             app,
             standby=member.standby,
             named=configuration.named,
+            exclusive=member.prefix is None and not member.standby,
         ),
         member.settings,
     )

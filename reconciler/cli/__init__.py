@@ -30,7 +30,7 @@ COMMANDS = {
     "gates": "Ask an environment's gates now; changes nothing.",
     "alerts": "Who is told what, what is pending; try one.",
     "logs": "Warnings by their cause; where the log goes.",
-    "gateway": "What an HAProxy of your own must include.",
+    "gateway": "What a gateway of your own needs.",
     "approve": "Review the stage that waits, and agree to it.",
     "reject": "Review the stage that waits, and say no.",
     "promote": "Go on where the strategy waits for a person.",

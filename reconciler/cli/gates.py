@@ -18,12 +18,14 @@ from reconciler.core.diff import standing
 from reconciler.core.model import GateSpec, Mode, Outcome, Release, Spec
 from reconciler.core.reading import BY_HAND, GateReading, MemberStatus, Observed, Window
 from reconciler.core.state import State
+from reconciler.drivers.protocols import Patient
 from reconciler.drivers.registry import driver
 from reconciler.durations import seconds
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.loop.keeper import Keeper
 from reconciler.observe import read_gateway
 from reconciler.session import Session
+from reconciler.world import World
 
 LEAST, MOST = 5.0, 30.0  # seconds, when nobody says how long
 LOOK = 0.25
@@ -97,11 +99,16 @@ class Round:
             before = seen
             readings = world.gates.readings(self.gates, self.window)
             passed = self.clock.monotonic() - began
-            known = all(reading.outcome not in OPEN for reading in readings)
+            known = all(reading.outcome not in OPEN or self._silent(world, reading) for reading in readings)
             if passed >= most or (known and passed >= least):
                 return readings
             tell(passed, readings)
             threading.Event().wait(LOOK)
+
+    def _silent(self, world: World, reading: GateReading) -> bool:
+        """It has said why it has no answer, and will have none however long it is asked."""
+        gate = world.gates.gates.get(reading.name)
+        return isinstance(gate, Patient) and reading.outcome is Outcome.INCONCLUSIVE and gate.silent(self.window)
 
 
 def window(spec: Spec, state: State, observed: Observed) -> Window:

@@ -1,4 +1,4 @@
-"""`reconcile gateway`: what an operator's own gateway must include in its configuration."""
+"""`reconcile gateway`: what an operator's own gateway must have in its configuration."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from reconciler.world import gateway_for
 
 @click.command("gateway")
 @click.argument("environment")
-@click.option("--check", is_flag=True, help="Let the haproxy on this machine read it, instead of printing it.")
+@click.option("--check", is_flag=True, help="Let HAProxy on this machine read it, or ask IIS whether it has it.")
 @click.pass_obj
 def command(config: str | None, environment: str, check: bool) -> int:
-    """Print an environment's part of an HAProxy configuration, from the manifest at the branch's head.
+    """Print what a gateway of your own needs for an environment, from the manifest at the branch's head.
 
-    Save it beside your own, start HAProxy with both (-f yours.cfg -f this.cfg), and reload. It holds no weight and no
-    secret; only a change of members, addresses or sessions needs another one.
+    For HAProxy it is a part of a configuration: save it beside your own, start HAProxy with both (-f yours.cfg -f
+    this.cfg), and reload. For IIS it is a PowerShell script: run it there once, as an administrator. It holds no weight
+    and no secret; only a change of members, addresses or sessions needs another one.
     """
     with Session.open(config, read_only=True) as session:
         (name,) = session.chosen((environment,))
@@ -27,12 +28,10 @@ def command(config: str | None, environment: str, check: bool) -> int:
         if not isinstance(gateway, Includable):
             raise UsageError(f"the gateway of '{name}' is one of ours: nothing has to be included anywhere")
         try:
-            text = gateway.configuration()
-            if check:
-                gateway.check()
+            text = f"{name}: {gateway.check()}" if check else gateway.configuration()
         finally:
             gateway.close()
-    click.echo(f"{name}: HAProxy accepts it" if check else text)
+    click.echo(text)
     return 0
 
 

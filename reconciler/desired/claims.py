@@ -17,6 +17,7 @@ from reconciler.errors import Problem
 Read = Manifest | Invalid
 T = TypeVar("T")
 _LISTEN: Path = ("spec", "gateway", "listen")
+_FARM: Path = ("spec", "gateway", "farm")
 _ANY = {"0.0.0.0", "::", "*", ""}
 
 
@@ -28,6 +29,8 @@ class Operator(Protocol):
     def app_problem(self, name: str, *, weighted: bool, standby: bool) -> str: ...
 
     def problem(self, section: str, name: str) -> str: ...
+
+    def member_problem(self, section: str, name: str, *, weighted: bool, standby: bool) -> str: ...
 
     def dump_problem(self, name: str, *, dumps: bool) -> str: ...
 
@@ -57,7 +60,8 @@ def judge_one(found: Read, operator: Operator | None) -> Read:
 
 def _objections(found: list[Read], operator: Operator | None) -> dict[str, list[Problem]]:
     objections: dict[str, list[Problem]] = {}
-    for problem in (*_same_name(found), *_same_address(found), *(_by_operator(found, operator) if operator else ())):
+    beside = _by_operator(found, operator) if operator else ()
+    for problem in (*_same_name(found), *_same_address(found), *_same_farm(found), *beside):
         objections.setdefault(problem.file, []).append(problem)
     return objections
 
@@ -98,6 +102,20 @@ def _same_address(found: list[Read]) -> Iterator[Problem]:
                 yield one.problem(_LISTEN, f"{text}; give one another address")
 
 
+def _same_farm(found: list[Read]) -> Iterator[Problem]:
+    """A gateway of the operator's that has one site: the rules of two environments there would meet."""
+    claimants: dict[str, list[Read]] = {}
+    for one in found:
+        farm = getattr(one.gateway.settings, "farm", None) if isinstance(one, Manifest) else None
+        if isinstance(farm, str):
+            claimants.setdefault(farm, []).append(one)
+    for farm, each in claimants.items():
+        for one, other in _both_ways(each):
+            if one.name != other.name:
+                text = f"the farm '{farm}' is also claimed by '{other.name}' in {_at(other, _FARM)}"
+                yield one.problem(_FARM, f"{text}; give one another site, and a [farms] of its own")
+
+
 def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
     for one in found:
         if not isinstance(one, Manifest):
@@ -115,6 +133,9 @@ def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:
         for index, member in enumerate(one.members):
             app = getattr(member.settings, "app", None)
             asks = {"weighted": member.prefix is not None, "standby": member.standby}
+            for path, section, name in names(member.settings):
+                if text := operator.member_problem(section, name, **asks):
+                    yield one.problem(("spec", "members", index, "host", *path), text)
             if isinstance(app, str) and (text := operator.app_problem(app, **asks)):
                 yield one.problem(("spec", "members", index, "host", "app"), text)
 
@@ -131,6 +152,7 @@ def _signed(manifest: Manifest) -> Path | None:
 def _named(manifest: Manifest) -> Iterator[tuple[Path, str, str]]:
     """What a manifest names of the operator's file: where, in which section, and the name."""
     places: list[tuple[Path, BaseModel]] = [(("spec", "gateway"), manifest.gateway.settings)]
+    places += [(("spec", "members", at, "host"), one.settings) for at, one in enumerate(manifest.members)]
     places += [(gate.path, gate.settings) for gate in manifest.gates]
     places += [(("spec", "snapshot"), manifest.snapshot)] if manifest.snapshot else []
     places += [(("spec", "migrate"), manifest.migrate)] if manifest.migrate else []

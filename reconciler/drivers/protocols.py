@@ -38,6 +38,7 @@ class Capabilities:
     drain_proof: bool  # requests in flight per slot can be read
     managed: bool  # a write starts it when it is down; `close_listener` stops it
     lasting: bool = True  # weights and seal survive its restart
+    fallback: bool = True  # the other slot stands in at once for one that dies; else its users fail until we act
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +121,9 @@ class Includable(Protocol):
     def configuration(self) -> str:
         """That part: no weight stands in it, and no secret. Raises Refused."""
 
-    def check(self) -> None:
-        """Let the product itself, where it is installed on this machine, read that part. Raises Refused saying what is
-        wrong."""
+    def check(self) -> str:
+        """What the product itself makes of that part, in a few words: where it is installed on this machine it reads
+        it, and one elsewhere is asked whether it has it. Raises Refused saying what is wrong, and Unreachable."""
 
 
 # ---- hosts ----------------------------------------------------------------------------------------------------------
@@ -166,9 +167,9 @@ class MemberHost(Protocol):
 class Typed:
     """How a person does a host's work for it, as far as that may be told: no secret stands there."""
 
-    stop: str  # a line of POSIX shell
+    stop: str  # a line of POSIX shell; of another machine, of PowerShell, which says where
     start: str  # in words
-    let_go: str = ""  # of one that can stand by, lines of POSIX shell: it owns no more,
+    let_go: str = ""  # of one that can stand by, likewise lines: it owns no more,
     role: str = ""  # what it says of itself, in JSON,
     own: str = ""  # and it owns, by the next number
 
@@ -278,6 +279,14 @@ class Gate(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class Patient(Protocol):
+    """A gate that may have nothing to say, however long it is asked."""
+
+    def silent(self, window: Window) -> bool:
+        """Can it never answer about this window, which somebody asks about by hand? Then nobody waits for it."""
+
+
 def reading(window: Window, name: str, outcome: Outcome, reason: str, **shown: Any) -> GateReading:
     """A gate's answer; `shown` may hold value, limit and samples."""
     return GateReading(name, outcome, window, reason=reason, **shown)
@@ -308,6 +317,7 @@ class HostContext:
     deadline: float = 2.0
     standby: bool = False  # the manifest says that this member can stand by
     named: Callable[[str, str], Any] | None = None  # see `GateContext.named`
+    exclusive: bool = False  # one owner at a time, which owns as long as it lives: never both slots' at once
 
 
 @dataclass(frozen=True, slots=True)

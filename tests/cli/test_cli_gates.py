@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cli_folder import Folder
 
+import reconciler.cli.gates as cli_gates
 from reconciler.cli.gates import exit_code, window
+from reconciler.clock import SYSTEM
 from reconciler.core.model import (
     GateSpec,
     Member,
@@ -22,7 +27,7 @@ from reconciler.core.model import (
     Stage,
     Traffic,
 )
-from reconciler.core.reading import GateReading, MemberReading, MemberStatus, Observed
+from reconciler.core.reading import GateReading, MemberReading, MemberStatus, Observed, Window
 from reconciler.core.state import State, Transition
 
 BLUE, GREEN = Release(Slot.BLUE, "1"), Release(Slot.GREEN, "2")
@@ -95,3 +100,30 @@ class TestTyped:
         folder.commit()
         done = folder.reconcile("gates", "production")
         assert (done.returncode, "no gates: add some" in done.stdout) == (0, True)
+
+
+class Quiet:
+    """A gate that has nothing to say to somebody who asks by hand."""
+
+    def silent(self, window: Window) -> bool:
+        return window.by_hand
+
+
+@pytest.mark.parametrize(("outcome", "waits"), [(Outcome.INCONCLUSIVE, 0), (Outcome.RUNNING, 1)])
+def test_nobody_waits_for_a_gate_that_can_never_answer_by_hand(
+    monkeypatch: pytest.MonkeyPatch, outcome: Outcome, waits: int
+) -> None:
+    asked = window(SPEC, State(stable=BLUE), Observed(None, Pair(UP, UP)))
+    gate = GateSpec("g", "windows-event-log", Stage.PREFLIGHT, Mode.ENFORCE)
+    answers = iter([outcome, Outcome.INCONCLUSIVE])
+    readings = lambda *_: (GateReading("g", next(answers), asked),)  # noqa: E731
+    gates = SimpleNamespace(readings=readings, gates={"g": Quiet()})
+    keeper: Any = SimpleNamespace(
+        world=lambda _: SimpleNamespace(gates=gates, ledger=SimpleNamespace(note=lambda *_: None))
+    )
+    monkeypatch.setattr(cli_gates, "read_gateway", lambda _: (None, ""))
+    monkeypatch.setattr(cli_gates, "LOOK", 0.0)
+    told: list[float] = []
+    round_ = cli_gates.Round(keeper, SYSTEM, replace(SPEC, gates=(gate,)), asked)
+    (found,) = round_.run(None, lambda passed, _: told.append(passed))
+    assert (found.outcome, len(told)) == (Outcome.INCONCLUSIVE, waits)

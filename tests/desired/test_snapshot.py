@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -156,6 +157,18 @@ def test_two_gateways_on_one_address_are_both_invalid_and_name_each_other(repo, 
         " in environments/test.yaml:10:34"
     ) in str(environments["production"])
     assert "also claimed by 'production' in environments/production.yaml:10:34" in str(environments["test"])
+    assert isinstance(environments["third"], Manifest)
+
+
+def test_two_gateways_on_one_farm_are_both_invalid_and_name_each_other(repo, desires, manifest) -> None:
+    gateway = re.sub(r"gateway: .*", "gateway: {kind: iis-arr, farm: portal}", manifest)
+    second = gateway.replace("name: production", "name: test")
+    repo.commit(
+        production=gateway, test=second, third=second.replace("name: test", "name: third").replace("portal", "p")
+    )
+    environments = desires.look().environments
+    assert "the farm 'portal' is also claimed by 'test' in environments/test.yaml:" in str(environments["production"])
+    assert "also claimed by 'production' in environments/production.yaml:" in str(environments["test"])
     assert isinstance(environments["third"], Manifest)
 
 

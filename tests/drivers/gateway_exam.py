@@ -1,6 +1,7 @@
 """The exam of the Gateway contract: every driver passes it, through a `rig` fixture that knows its product.
 
 A test module registers the assertions, subclasses `GatewayExam` under a name that pytest collects, and provides `rig`.
+Beside it `ByHandExam`, where what a person would run can be run where the tests are.
 """
 
 from __future__ import annotations
@@ -308,7 +309,49 @@ class GatewayExam:
         with pytest.raises(OSError):
             ask(gateway.users())
 
-    # ---- by hand ----
+    # ---- traffic ----
+
+    @pytest.mark.parametrize("slot", list(Slot))
+    def test_a_slot_with_all_the_weight_answers_everything_for_every_member(self, rig: Rig, slot: Slot) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(slot)))
+        for path, member in (("/", "web"), ("/api", "api"), ("/api/x", "api"), ("/apix", "web")):
+            answer = ask(gateway.users(), path)
+            assert (answer.status, answer.slot, answer.body["member"]) == (200, slot, member)
+
+    def test_what_clients_see_follows_the_weights(self, rig: Rig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 30)))
+        seen = draw(gateway.users(), 400)
+        assert seen["blue"] + seen["green"] == 400
+        assert 60 <= seen["green"] <= 180, "30 % of 400 is 120; this is more than six standard deviations wide"
+
+    def test_the_forced_road_leads_to_its_slot_whatever_the_weights(self, rig: Rig) -> None:
+        gateway = rig.open()
+        for routing in (Routing(all_on(BLUE)), Routing(all_on(GREEN)), Routing(share(GREEN, 50), fallback=BLUE)):
+            put(gateway, routing)
+            for slot in Slot:
+                assert draw(gateway.address(slot), 4) == {slot: 4}
+                assert draw(gateway.address(slot), 4, "/api/x") == {slot: 4}
+
+    def test_users_are_counted_and_probes_are_not(self, rig: Rig) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(all_on(GREEN)))
+        for _ in range(5):
+            ask(gateway.users())
+        for _ in range(3):
+            ask(gateway.users(), "/api/status/500")
+        for slot in Slot:
+            ask(gateway.address(slot), "/status/500")
+        blue, green = gateway.read().counters.blue, gateway.read().counters.green
+        assert blue is not None
+        assert green is not None
+        assert (blue.requests, blue.errors, blue.refused) == (0, 0, 0)
+        assert (green.requests, green.errors, green.refused) == (8, 3, 0)
+
+
+class ByHandExam:
+    """Going back without us. Apart, because the script must be one that can be run here."""
 
     def test_a_person_moves_all_traffic_without_us_and_the_gateway_says_so(self, rig: Rig, tmp_path: Path) -> None:
         gateway = rig.open()
@@ -426,46 +469,6 @@ class GatewayExam:
         script = rig.open(read_only=True).by_hand(GREEN)
         assert rig.fingerprint() == before
         assert [secret for secret in rig.secrets() if secret in script.sh + script.ps1] == []
-
-    # ---- traffic ----
-
-    @pytest.mark.parametrize("slot", list(Slot))
-    def test_a_slot_with_all_the_weight_answers_everything_for_every_member(self, rig: Rig, slot: Slot) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(all_on(slot)))
-        for path, member in (("/", "web"), ("/api", "api"), ("/api/x", "api"), ("/apix", "web")):
-            answer = ask(gateway.users(), path)
-            assert (answer.status, answer.slot, answer.body["member"]) == (200, slot, member)
-
-    def test_what_clients_see_follows_the_weights(self, rig: Rig) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(share(GREEN, 30)))
-        seen = draw(gateway.users(), 400)
-        assert seen["blue"] + seen["green"] == 400
-        assert 60 <= seen["green"] <= 180, "30 % of 400 is 120; this is more than six standard deviations wide"
-
-    def test_the_forced_road_leads_to_its_slot_whatever_the_weights(self, rig: Rig) -> None:
-        gateway = rig.open()
-        for routing in (Routing(all_on(BLUE)), Routing(all_on(GREEN)), Routing(share(GREEN, 50), fallback=BLUE)):
-            put(gateway, routing)
-            for slot in Slot:
-                assert draw(gateway.address(slot), 4) == {slot: 4}
-                assert draw(gateway.address(slot), 4, "/api/x") == {slot: 4}
-
-    def test_users_are_counted_and_probes_are_not(self, rig: Rig) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(all_on(GREEN)))
-        for _ in range(5):
-            ask(gateway.users())
-        for _ in range(3):
-            ask(gateway.users(), "/api/status/500")
-        for slot in Slot:
-            ask(gateway.address(slot), "/status/500")
-        blue, green = gateway.read().counters.blue, gateway.read().counters.green
-        assert blue is not None
-        assert green is not None
-        assert (blue.requests, blue.errors, blue.refused) == (0, 0, 0)
-        assert (green.requests, green.errors, green.refused) == (8, 3, 0)
 
 
 NEEDED = (

@@ -88,7 +88,11 @@ class SessionsExam:
         put(gateway, Routing(all_on(BLUE), Pair(OPEN, CLOSED)))
         answer = ask(gateway.users(), "/", mine)
         assert answer.slot == BLUE
-        assert answer.headers["set-cookie"].startswith("reconciler-production=blue;")
+        anew = answer.headers["set-cookie"].partition(";")[0]
+        assert anew.startswith("reconciler-production=")
+        assert anew not in mine["cookie"]
+        put(gateway, Routing(share(GREEN, 99)))
+        assert {ask(gateway.users(), "/", {"cookie": anew}).slot for _ in range(5)} == {"blue"}
 
     def test_shared_sessions_set_no_cookie_and_obey_none(self, rig: UsersRig) -> None:
         gateway = rig.open()
@@ -106,45 +110,19 @@ class SessionsExam:
 
 
 class UsersExam:
+    SWITCHES = 50
+
     def test_fifty_switches_lose_no_request(self, rig: UsersRig) -> None:
         gateway = rig.open()
         put(gateway, Routing(all_on(BLUE)))
         with Load(gateway.users()) as load:
-            for number in range(50):
+            for number in range(self.SWITCHES):
                 weight = (10, 50, 100, 50, 0)[number % 5]
                 put(gateway, Routing(share(GREEN, weight), fallback=BLUE if weight else None))
                 load.wait_for(5)
         assert load.failed == 0, load.outcomes
         assert load.outcomes["blue"] > 0
         assert load.outcomes["green"] > 0
-
-    def test_a_newcomer_that_dies_at_half_the_weight_costs_at_most_a_handful(
-        self, rig: UsersRig, own_green: Upstream
-    ) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
-        with Load(gateway.users()) as load:
-            load.wait_for(100)
-            own_green.die()
-            for answers in range(300, 1000, 100):  # until users were really sent to the one that is dead
-                load.wait_for(answers)
-                seen = gateway.read()
-                if seen.counters.green and seen.counters.green.errors:
-                    break
-        assert load.failed <= 8, load.outcomes
-        assert load.outcomes["green"] > 0
-        green = seen.counters.green
-        assert green is not None
-        assert green.errors > 0, "it moved traffic without a command of ours, so it must be told"
-        assert seen.weights == share(GREEN, 50)
-
-    def test_the_gateway_says_that_it_gave_the_dead_slot_up(self, rig: UsersRig, own_green: Upstream) -> None:
-        gateway = rig.open()
-        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
-        assert gateway.read().ejected == Pair(False, False)
-        own_green.die()
-        draw(gateway.users(), 20)
-        assert gateway.read().ejected == Pair(False, True)
 
     def test_without_a_fallback_nobody_stands_in_for_a_dead_slot(self, rig: UsersRig, own_green: Upstream) -> None:
         gateway = rig.open()
@@ -191,3 +169,35 @@ class UsersExam:
             put(gateway, Routing(all_on(BLUE)))
             client.sendall(b"still there?")
             assert client.recv(100) == b"still there?"
+
+
+class FallbackExam:
+    """Of a gateway with `Capabilities.fallback`: stable stands in, at once, for a newcomer that dies."""
+
+    def test_a_newcomer_that_dies_at_half_the_weight_costs_at_most_a_handful(
+        self, rig: UsersRig, own_green: Upstream
+    ) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
+        with Load(gateway.users()) as load:
+            load.wait_for(100)
+            own_green.die()
+            for answers in range(300, 1000, 100):  # until users were really sent to the one that is dead
+                load.wait_for(answers)
+                seen = gateway.read()
+                if seen.counters.green and seen.counters.green.errors:
+                    break
+        assert load.failed <= 8, load.outcomes
+        assert load.outcomes["green"] > 0
+        green = seen.counters.green
+        assert green is not None
+        assert green.errors > 0, "it moved traffic without a command of ours, so it must be told"
+        assert seen.weights == share(GREEN, 50)
+
+    def test_the_gateway_says_that_it_gave_the_dead_slot_up(self, rig: UsersRig, own_green: Upstream) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
+        assert gateway.read().ejected == Pair(False, False)
+        own_green.die()
+        draw(gateway.users(), 20)
+        assert gateway.read().ejected == Pair(False, True)

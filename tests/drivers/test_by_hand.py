@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from reconciler.core.model import Pair, Slot
-from reconciler.drivers.gateways import envoy, haproxy
+from reconciler.drivers.gateways import envoy, haproxy, iis_arr
 from reconciler.drivers.haproxy.proxy import Proxy
+from reconciler.drivers.iis_arr.farm import Farm
 from reconciler.drivers.protocols import ByHand, Endpoint, GatewayContext
+from reconciler.drivers.windows.machine import Machine
 
 ODD = """it's "so": $(touch x) `touch x` ${HOME} \\ @' '@ %s"""
 ENDPOINTS = (
@@ -43,7 +45,15 @@ def of_a_proxy(folder: Path) -> ByHand:
     return haproxy.open(own, haproxy.Settings(proxy="edge")).by_hand(Slot.GREEN)
 
 
-EVERY = pytest.mark.parametrize("make", [of_envoy, of_haproxy, of_a_proxy])
+def of_iis(folder: Path) -> ByHand:
+    farm = Farm(machine="arr1", users="http://portal.corp.example", site="It's here", pool="P")
+    machine = Machine(address="https://arr1.corp.example:5986", user="x", password_env="X")
+    named = {"farms": farm, "machines": machine}
+    own = context(folder, named=lambda section, _: named[section])
+    return iis_arr.open(own, iis_arr.Settings(farm="portal")).by_hand(Slot.GREEN, ODD, (ODD,))
+
+
+EVERY = pytest.mark.parametrize("make", [of_envoy, of_haproxy, of_a_proxy, of_iis])
 
 
 @EVERY
@@ -101,6 +111,18 @@ def test_no_word_is_taken_for_a_command(make: Any, tmp_path: Path) -> None:
     if make is not of_a_proxy:
         assert done.stdout.startswith(f"{ODD}\n- {ODD}\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_it_can_be_done_only_elsewhere_the_shell_says_so_and_does_nothing(tmp_path: Path) -> None:
+    script = of_iis(tmp_path)
+    done = subprocess.run(["sh", "-c", script.sh, "rollback.sh", "--yes"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "run the rollback.ps1 that lies beside this one there" in done.stderr
+    assert "#Requires -Version 5.1" in script.ps1
+    assert "$Machine = 'arr1.corp.example'" in script.ps1
+    assert "reconciler-production.web|green.production.web" not in script.ps1, "they have hosts of their own"
+    assert "reconciler-production.api|green.production.api|true|100|0" in script.ps1
+    assert "reconciler-production.api|blue.production.api|false|1|0" in script.ps1
 
 
 def test_it_asks_for_nothing_that_it_does_not_know(tmp_path: Path) -> None:

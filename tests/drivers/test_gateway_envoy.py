@@ -19,10 +19,10 @@ import pytest
 
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load")
 
-from gateway_exam import BLUE, GREEN, JOURNAL, GatewayExam, ask, put  # noqa: E402
-from gateway_load import download, free_port, listens, until  # noqa: E402
+from gateway_exam import BLUE, GREEN, JOURNAL, ByHandExam, GatewayExam, ask, put  # noqa: E402
+from gateway_load import Load, download, free_port, listens, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
-from gateway_users_exam import CLOSED, OPEN, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
+from gateway_users_exam import CLOSED, OPEN, FallbackExam, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
 
 from reconciler.core.model import Pair, Routing, Slot, all_on, share  # noqa: E402
 from reconciler.core.reading import Counters, GatewayReading, Stamp  # noqa: E402
@@ -127,7 +127,7 @@ def rig(
 
 
 @pytest.mark.real
-class TestEnvoy(GatewayExam):
+class TestEnvoy(GatewayExam, ByHandExam):
     """The exam that every gateway driver passes."""
 
 
@@ -137,8 +137,28 @@ class TestEnvoySessions(SessionsExam):
 
 
 @pytest.mark.real
-class TestEnvoyUsers(UsersExam):
+class TestEnvoyUsers(UsersExam, FallbackExam):
     """What users meet while members die and weights change."""
+
+    def test_to_try_a_dead_newcomer_again_costs_as_little_as_to_give_it_up(
+        self, rig: EnvoyRig, own_green: Upstream
+    ) -> None:
+        gateway = rig.open()
+        put(gateway, Routing(share(GREEN, 50), fallback=BLUE))
+
+        def missed() -> int:
+            counted = gateway.read().counters.green
+            return counted.refused if counted else 0
+
+        with Load(gateway.users(), clients=2) as load:
+            load.wait_for(50)
+            own_green.die()
+            until(lambda: gateway.read().ejected[GREEN], "it is not given up")
+            load.wait_for(50)
+            given_up = missed()
+            until(lambda: missed() > given_up, "it is not tried again")
+            load.wait_for(100)
+        assert load.failed <= 8, load.outcomes
 
 
 # ---- the forced road ----

@@ -9,10 +9,10 @@ import pytest
 
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load", "gateway_haproxy_rig")
 
-from gateway_exam import GatewayExam  # noqa: E402
+from gateway_exam import ByHandExam, GatewayExam  # noqa: E402
 from gateway_haproxy_rig import External, Managed, needed  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
-from gateway_users_exam import SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
+from gateway_users_exam import FallbackExam, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
 
 from reconciler.core.model import Slot  # noqa: E402
 
@@ -37,7 +37,7 @@ def rig(
     rig.end()
 
 
-class TestHAProxy(GatewayExam):
+class TestHAProxy(GatewayExam, ByHandExam):
     """The exam that every gateway driver passes."""
 
 
@@ -47,5 +47,5 @@ class TestSessions(SessionsExam):
 
 
 @pytest.mark.parametrize("rig", ["ours", "unix"], indirect=True)
-class TestUsers(UsersExam):
+class TestUsers(UsersExam, FallbackExam):
     """What users meet while members die and weights change."""

@@ -23,8 +23,8 @@ from gateway_users_exam import own_green, shared_apps  # noqa: E402, F401
 
 from reconciler.core.model import Pair, Routing, Slot, all_on, share  # noqa: E402
 from reconciler.core.reading import GatewayReading, Stamp  # noqa: E402
+from reconciler.drivers.entry import Entry, parse  # noqa: E402
 from reconciler.drivers.haproxy import server, table  # noqa: E402
-from reconciler.drivers.haproxy.entry import Entry, parse  # noqa: E402
 from reconciler.drivers.haproxy.files import MapFile  # noqa: E402
 from reconciler.drivers.roads import ROAD_HEADER, UPSTREAM_HEADER  # noqa: E402
 from reconciler.errors import Conflict, Fenced, Refused, Unreachable  # noqa: E402

@@ -14,9 +14,9 @@ import pytest
 from reconciler.clock import SYSTEM
 from reconciler.core.model import Admission, Pair, Routing, Slot, all_on, share
 from reconciler.core.reading import Counters, Stamp
+from reconciler.drivers.entry import Entry, parse
 from reconciler.drivers.gateways import haproxy
 from reconciler.drivers.haproxy.counters import counters, ejected, rows
-from reconciler.drivers.haproxy.entry import Entry, parse
 from reconciler.drivers.haproxy.proxy import Proxy
 from reconciler.drivers.protocols import Endpoint, GatewayContext
 from reconciler.errors import Refused, Unreachable

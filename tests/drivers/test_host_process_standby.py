@@ -121,7 +121,7 @@ def test_without_a_reconciler_a_person_hands_it_over_line_by_line(tmp_path: Path
         here, there = host.by_hand(BLUE, world.good), host.by_hand(GREEN, world.other)
         assert shell(there.let_go) == ""
         until(host, GREEN, lambda found: found.status is MemberStatus.STANDBY)
-        assert host.read(BLUE).status is MemberStatus.STANDBY, "nobody owns in between"
+        until(host, BLUE, lambda found: found.status is MemberStatus.STANDBY)  # nobody owns in between
         assert json.loads(shell(there.role))["role"] == "standby"
         shell(here.own)
         until(host, BLUE, lambda found: found.status is MemberStatus.READY)

@@ -32,6 +32,7 @@ from reconciler.core.model import Release, Slot
 from reconciler.core.state import State
 from reconciler.demo.place import APP, ENVIRONMENT, MEMBERS, Place, build, free_ports, sample
 from reconciler.drivers.identity import Identity
+from reconciler.errors import ReconcilerError
 from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal
 
@@ -80,8 +81,14 @@ class Playground:
         file = self.place.repository / path
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
-        self.place.git("add", path)
-        self.place.git("commit", "--quiet", "-m", f"change {path}")
+        for attempt in range(1, 6):
+            try:
+                self.place.git("add", path)
+                self.place.git("commit", "--quiet", "-m", f"change {path}")
+                break
+            except ReconcilerError as error:  # the reconciler puts a file back at the same moment: a person tries again
+                if "lock" not in str(error) or attempt == 5:
+                    raise
         return self.place.git("rev-parse", "HEAD")
 
     def release(self, version: str, schema: int = 0, **misbehave: Any) -> None:
@@ -188,6 +195,10 @@ class Playground:
         self.run()
         self.until(lambda state: state.warm.green == green)
         return self
+
+    def end_runs(self) -> None:
+        for run in self.runs:
+            _end(run)
 
     # ---- what is on record -------------------------------------------------------------------------------------------
 
@@ -304,8 +315,7 @@ class Playground:
     def tear_down(self) -> None:
         """End everything, by what is on record; then nobody may be left, and the judge has the last word."""
         troubles = [said for users in self._users if (said := _trouble(users))]
-        for run in self.runs:
-            _end(run)
+        self.end_runs()
         if self._users:
             time.sleep(0.3)  # the gateway writes its access log five times a second
         for identity in self.data_plane().values():

@@ -32,7 +32,7 @@ GATES = f"""\
       - name: baskets
         kind: sessions
         count: {SESSIONS}
-        rate: 40
+        rate: 20
         write: {{method: POST, path: /api/session, body: "{{content}}"}}
         read: {{path: /api/session}}
     migrate:

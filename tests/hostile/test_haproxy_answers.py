@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from reconciler.clock import SYSTEM
 from reconciler.core.model import Pair, Routing, Slot, all_on
 from reconciler.core.reading import Stamp
+from reconciler.drivers import entry
 from reconciler.drivers.gateways import haproxy
-from reconciler.drivers.haproxy import counters, entry, names
+from reconciler.drivers.haproxy import counters, names
 from reconciler.drivers.haproxy.proxy import Proxy
 from reconciler.drivers.protocols import Endpoint, GatewayContext
 from reconciler.errors import Refused, Unreachable

@@ -19,6 +19,7 @@ from wsman_server import Rig, listening
 
 from reconciler.core.model import Outcome
 from reconciler.core.reading import BY_HAND, GateReading
+from reconciler.drivers.examining import Grade
 from reconciler.drivers.gates import share
 from reconciler.drivers.gates.share import Settings, ShareGate
 from reconciler.drivers.protocols import GateContext
@@ -277,3 +278,26 @@ def test_a_table_may_name_a_share_or_a_folder_of_its_machine(unc: str) -> None:
         "sync",
         "outbox",
     )
+
+
+# ---- the doctor ------------------------------------------------------------------------------------------------------
+
+
+def told(gate: ShareGate) -> list[tuple[Grade, str]]:
+    return [(one.grade, one.what) for one in gate.examine() if one.what not in ("powershell", "clock")]
+
+
+def test_the_doctor_is_told_whether_it_can_be_entered_and_writes_nothing(server: FileServer, opened: Opened) -> None:
+    assert told(opened()) == [(Grade.OK, "machine"), (Grade.OK, "share")]
+    found = opened(transport="ntlm").examine()[-1]
+    assert (found.grade, found.what) == (Grade.FAILED, "share")
+    assert "double hop" in found.found + found.cure
+    assert server.probes == []
+    assert told(opened(allowed=False)) == [(Grade.FAILED, "machine")]
+
+
+def test_the_doctor_looks_with_our_own_eyes_where_no_machine_is_named(opened: Opened, tmp_path: Path) -> None:
+    (tmp_path / "drive" / "outbox").mkdir(parents=True)
+    assert told(opened(machine=None, unc="drive")) == [(Grade.OK, "share")]
+    assert told(opened(machine=None, unc="nowhere")) == [(Grade.FAILED, "share")]
+    assert list((tmp_path / "drive").rglob("*")) == [tmp_path / "drive" / "outbox"]

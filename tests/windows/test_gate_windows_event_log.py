@@ -18,6 +18,7 @@ from wsman_server import Rig
 from reconciler.core.model import Outcome
 from reconciler.core.reading import BY_HAND, GateReading
 from reconciler.drivers.event_log import scripts
+from reconciler.drivers.examining import Grade
 from reconciler.drivers.gates import windows_event_log
 from reconciler.drivers.gates.windows_event_log import Settings, WindowsEventLogGate
 from reconciler.drivers.protocols import GateContext
@@ -440,3 +441,20 @@ def test_an_answer_that_makes_no_sense_is_an_error(
 def test_settings_that_make_no_sense_are_refused(said: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Settings.model_validate({"machine": "web1", **said})
+
+
+# ---- the doctor ------------------------------------------------------------------------------------------------------
+
+
+def told(gate: WindowsEventLogGate) -> list[tuple[Grade, str]]:
+    return [(one.grade, one.what) for one in gate.examine() if one.what not in ("powershell", "clock")]
+
+
+def test_the_doctor_is_told_of_the_machine_and_of_each_log(computer: Computer, opened: Opened) -> None:
+    computer.logs["Application"].write(WARNING, "worker", 1001, times=3)
+    assert told(opened()) == [(Grade.OK, "machine"), (Grade.OK, "event log")]
+    assert opened().examine()[-1].found == "Application, record 3, System, record 0"
+    computer.logs["System"].denied = True
+    denied = opened().examine()[-1]
+    assert (denied.grade, denied.cure) == (Grade.FAILED, "the user must be in Event Log Readers there.")
+    assert told(opened(allowed=False)) == [(Grade.FAILED, "machine")]

@@ -219,14 +219,14 @@ def test_a_machine_that_only_ever_says_not_yet_is_given_up_at_the_deadline(
     assert rig.shells.seen.count("Receive") == 10
 
 
-def test_an_interruption_from_the_keyboard_leaves_no_shell(rig: Rig, web1: Client) -> None:
+def test_an_interruption_from_the_keyboard_leaves_no_shell(rig: Rig, timed: Client) -> None:
     def interrupted(*_: Any) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         rig.faults.hang()
 
     rig.windows.plays(CHANGE, interrupted)
     with pytest.raises(KeyboardInterrupt):
-        web1.run(CHANGE)
+        timed.run(CHANGE)
     assert rig.shells.seen[-2:] == ["Signal", "Delete"]
     assert rig.shells.open == {}
 

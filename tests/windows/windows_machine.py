@@ -9,8 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
+from reconciler.drivers.windows.examined import DISK
 from reconciler.drivers.windows.script import PING, Script
 
 
@@ -42,17 +44,30 @@ def access_denied(path: str) -> Broken:
     return Broken(f"Access to the path '{path}' is denied.", "PermissionDenied")
 
 
+class Part(Protocol):
+    """What a reboot does to a part of the machine: services, sites, processes, ..."""
+
+    def down(self) -> None: ...
+
+    def up(self) -> None: ...
+
+
 @dataclass
 class Windows:
+    """`clock` empty: as this machine's. `drives`: bytes that are free on each."""
+
     name: str = "WEB1"
     powershell: str = "5.1.20348.2849"
     clock: str = "2026-03-01T12:00:00.000Z"
+    drives: dict[str, int] = field(default_factory=lambda: {"C:\\": 80 << 30, "D:\\": 200 << 30})
+    parts: list[Part] = field(default_factory=list)
     ran: list[tuple[str, dict[str, Any]]] = field(default_factory=list)  # scripts that took effect, in order
     lock: threading.RLock = field(default_factory=threading.RLock)
     _plays: dict[str, tuple[Script, Handler]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.plays(PING, self._ping)
+        self.plays(DISK, self._disk)
 
     def plays(self, script: Script, handler: Handler) -> None:
         """`handler` is given the arguments and the session; what it returns is the script's answer."""
@@ -68,10 +83,25 @@ class Windows:
         self.ran.append((name, arguments))
         return found
 
+    def reboot(self, away: bool = False) -> None:
+        """Parts go in the reverse of the order in which they came; `away`: and they do not come back."""
+        for part in reversed(self.parts):
+            part.down()
+        for part in () if away else self.parts:
+            part.up()
+
     def _ping(self, _arguments: dict[str, Any], session: Session) -> dict[str, str]:
         return {
             "computer": self.name,
             "user": session.user,
             "powershell": self.powershell,
-            "clock": self.clock,
+            "clock": self.clock or f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
         }
+
+    def _disk(self, arguments: dict[str, Any], _session: Session) -> dict[str, Any]:
+        found = [(folder, folder[:3], folder[:3].upper() in self.drives) for folder in arguments.get("Folders", [])]
+        drives = [
+            {"folder": folder, "drive": drive, "there": there, "free": self.drives.get(drive.upper(), 0)}
+            for folder, drive, there in found
+        ]
+        return {"drives": drives}

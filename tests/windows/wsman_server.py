@@ -153,6 +153,7 @@ class Handler(BaseHTTPRequestHandler):
             case Reboot(away):
                 self.server.away = away
                 self.server.rig.shells.lose()
+                self.server.rig.windows.reboot(away)
                 self.server.cut_all()
             case LoseShell():
                 self.server.rig.shells.lose()

@@ -45,7 +45,8 @@ function Get-Answer([string]$Where, [string]$Path) {
 
 #@ product
 
-if ([Environment]::MachineName -ne $Machine.Split('.')[0] -and [Net.Dns]::GetHostName() -ne $Machine) {
+$names = @([Net.Dns]::GetHostName()) + @([Net.Dns]::GetHostAddresses('') | ForEach-Object { $_.ToString() })
+if ([Environment]::MachineName -ne $Machine.Split('.')[0] -and $names -notcontains $Machine) {
     Stop-Refused "this was written for the machine $Machine"
 }
 $state = Find-State

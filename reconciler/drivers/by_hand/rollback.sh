@@ -114,6 +114,7 @@ main() {
             *) usage >&2; exit 64 ;;
         esac
     done
+    [ -z "${ELSEWHERE-}" ] || refuse "$ELSEWHERE"
     machine=$(uname -n)
     [ "$machine" = "$MACHINE" ] || refuse "this was written for the machine $MACHINE, and this one is $machine; where it was only renamed, say so in the line MACHINE= of this file"
     find_speaker

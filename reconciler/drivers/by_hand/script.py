@@ -14,18 +14,21 @@ from reconciler.core.model import Admission, Pair, Routing, Slot, all_on
 from reconciler.drivers.protocols import ByHand, GatewayContext
 
 FRAME = Path(__file__).with_name("rollback.sh"), Path(__file__).with_name("rollback.ps1")
+REQUIRES = "#Requires -Version 7"
 VALUES, PRODUCT, ROUTES = "#@ values", "#@ product", "#@ routes"
 SPECIAL = re.compile(r"([\\$`])")  # in a here-document of the shell that is expanded
 
 
-def written(product: Path, values: Mapping[str, str], routes: str = "") -> ByHand:
+def written(product: Path, values: Mapping[str, str], routes: str = "", powershell: str = "7") -> ByHand:
     """`product`: the folder of its parts. `values` by the names of shell variables. `routes`: a text in which
-    `$VERSION` and `$SECRET` stand for what is found when the script is run."""
+    `$VERSION` and `$SECRET` stand for what is found when the script is run. `powershell`: the version that its part
+    needs; the frame is content with 5.1."""
     in_shell = SPECIAL.sub(r"\\\1", routes)
     for name in ("VERSION", "SECRET"):
         in_shell = in_shell.replace(f"\\${name}", f"${{{name}}}")
     sh = _put(FRAME[0], product / "by_hand.sh", _shell(values), in_shell)
-    return ByHand(sh, _put(FRAME[1], product / "by_hand.ps1", _powershell(values), routes))
+    ps1 = _put(FRAME[1], product / "by_hand.ps1", _powershell(values), routes)
+    return ByHand(sh, ps1.replace(REQUIRES, f"#Requires -Version {powershell}", 1))
 
 
 def back(slot: Slot) -> Routing:

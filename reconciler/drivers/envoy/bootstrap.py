@@ -135,7 +135,8 @@ def _cluster(plan: Plan, name: str, address: str) -> Json:
             "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(host, port)}}]}],
         },
-        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        # At once: Envoy would keep a second change of health for up to a second, and send on to who is dead.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}, "update_merge_window": "0s"},
         "circuit_breakers": {"thresholds": [limits]},
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

@@ -95,6 +95,10 @@ class SessionsGate:
         shown = {"value": found.account(), "measures": found.measures()}
         return reading(window, self._context.name, outcome, reason, **shown, **said)
 
+    def silent(self, window: Window) -> bool:
+        """Who asks while the newcomer has weight has opened no session before it had."""
+        return window.by_hand and window.rung > 0
+
     def _judge(self, found: Retention, problem: str) -> tuple[Outcome, str]:
         """What the newcomer lost stays lost, even if nothing more can be seen. All else needs each session's proof."""
         if not self._enough(found, found.count - len(found.blamed)):

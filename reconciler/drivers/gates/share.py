@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar
@@ -13,11 +13,13 @@ from pydantic.alias_generators import to_camel
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Outcome
 from reconciler.core.reading import GateReading, Window
+from reconciler.drivers.examining import Finding, failed, ok, split
 from reconciler.drivers.named import Name, Named
 from reconciler.drivers.patience import Patience
 from reconciler.drivers.protocols import GateContext, reading
 from reconciler.drivers.shares.looking import MOST, here, there
 from reconciler.drivers.shares.share import Share
+from reconciler.drivers.windows.examined import answers, examined
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
 from reconciler.durations import Duration, write
@@ -87,6 +89,28 @@ class ShareGate:
         whose = f"{self._context.journal}\n{self._context.environment}\n{self._context.name}"
         whose += f"\n{window.transition}" if window.by_hand else ""
         return f".reconciler-{sha256(whose.encode()).hexdigest()[:16]}.tmp"
+
+    def examine(self) -> Sequence[Finding]:
+        """The machine that looks, and whether the share can be entered and its queue be counted. Writes nothing there,
+        so whether it is writable is found out by `reconcile gates`."""
+        try:
+            share = self._share()
+            found = self._machine(share)
+            if share.machine is None or answers(found):
+                found.append(self._entered(share))
+        except ReconcilerError as error:
+            return [failed("share", *split(error))]
+        return found
+
+    def _machine(self, share: Share) -> list[Finding]:
+        if share.machine is None:
+            return []
+        return examined(share.machine, partial(self._run, share.machine, self._context.deadline))
+
+    def _entered(self, share: Share) -> Finding:
+        left = self._look(share.model_copy(update={"writable": False}), "")
+        queue = f"; {left} in {share.queue}" if share.queue else ""
+        return ok("share", f"{share.unc} can be entered{queue}")
 
     def close(self) -> None:
         if self._client is not None:

@@ -9,83 +9,28 @@ rule of ours would find all of them. Whoever may, looks it up there by its recor
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated, Any, ClassVar, Self
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
-from pydantic.alias_generators import to_camel
+from typing import Any
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Outcome, Stage
 from reconciler.core.reading import GateReading, Window
-from reconciler.drivers.event_log.scripts import Group, Marked, Place, Run, Stand, marked, stands
+from reconciler.drivers.event_log.scripts import Marked, Place, Run, Stand, marked, stands
+from reconciler.drivers.event_log.settings import Settings
 from reconciler.drivers.event_log.span import Span
-from reconciler.drivers.named import Name, Named
+from reconciler.drivers.examining import Finding, failed, ok, split
 from reconciler.drivers.protocols import GateContext, reading
+from reconciler.drivers.windows.examined import answers, examined
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
-from reconciler.durations import Duration
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.spelling import clip, shown
 
 BEGINS = Stage.PREFLIGHT  # the mark must be taken before the newcomer has weight
 UNTOLD = ", so what was written since cannot be told from what was there before"
 NAMED = 4  # kinds of records that are named; the others are counted
-
-Log = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _./()-]{0,199}$")]
-Source = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f]{1,200}$")]
-
-
-class Known(BaseModel):
-    """Records that are known, and do not count."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-    source: Source
-    id: int = Field(ge=0, le=65535, strict=True)
-
-
-class Settings(BaseModel):
-    """Which logs of which machine, and what in them counts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=to_camel)
-
-    INTERVAL: ClassVar = 10.0  # seconds between two looks, where nobody says
-
-    machine: Annotated[Name, Named("machines"), Field(description="[machines.NAME] of the operator's file.")]
-    logs: tuple[Log, ...] = Field(("Application", "System"), min_length=1, max_length=10)
-    sources: tuple[Source, ...] = Field((), max_length=50, description="Whose records count; without, everybody's.")
-    errors: int = Field(0, ge=0, le=1_000_000, strict=True, description="So many are tolerated.")
-    warnings: int | None = Field(None, ge=0, le=1_000_000, strict=True, description="Likewise; without, all of them.")
-    ignore: tuple[Known, ...] = Field((), max_length=100, description="Records that do not count.")
-    timeout: Duration = Field(20.0, gt=0, le=60, description="For one look.")
-
-    @field_validator("logs")
-    @classmethod
-    def _each_once(cls, logs: tuple[str, ...]) -> tuple[str, ...]:
-        if len({log.casefold() for log in logs}) < len(logs):
-            raise ValueError("a log stands here twice; remove one")
-        return logs
-
-    @model_validator(mode="after")
-    def _ignores_what_counts(self) -> Self:
-        for one in self.ignore:
-            if self.sources and one.source.casefold() not in self._sources:
-                raise ValueError(f"'{clip(one.source)}' is none of `sources`, so its records do not count anyway")
-        return self
-
-    @property
-    def _sources(self) -> set[str]:
-        return {source.casefold() for source in self.sources}
-
-    def wanted(self, group: Group) -> bool | None:
-        """None: none of ours. False: known, and does not count. Windows knows no small letters in names."""
-        source = group.source.casefold()
-        if self.sources and source not in self._sources:
-            return None
-        return not any((one.source.casefold(), one.id) == (source, group.id) for one in self.ignore)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +60,10 @@ class WindowsEventLogGate:
             "alert": f"warnings of {warnings}" if warnings else "",
         }
         return reading(window, self._context.name, outcome, reason, **said)
+
+    def silent(self, window: Window) -> bool:
+        """There is no mark but a transition's."""
+        return window.by_hand
 
     # ---- looking -----------------------------------------------------------------------------------------------------
 
@@ -178,6 +127,24 @@ class WindowsEventLogGate:
                 raise Refused(f"machine '{self._settings.machine}' is not defined in the operator's file")
             self._client = Client(self._context.named("machines", self._settings.machine))
         return self._client
+
+    # ---- for the doctor ----------------------------------------------------------------------------------------------
+
+    def examine(self) -> Sequence[Finding]:
+        """Its machine, and whether each log may be read: by the account that asks."""
+        try:
+            run = self._machine().run
+        except ReconcilerError as error:
+            return [failed("machine", *split(error))]
+        found = examined(self._settings.machine, run)
+        return [*found, self._readable(run)] if answers(found) else found
+
+    def _readable(self, run: Run) -> Finding:
+        try:
+            here = self._here(run)
+        except ReconcilerError as error:
+            return failed("event log", *split(error))
+        return ok("event log", ", ".join(f"{one.log}, record {one.newest}" for one in here))
 
     # ---- judging -----------------------------------------------------------------------------------------------------
 

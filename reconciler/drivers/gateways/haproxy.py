@@ -18,10 +18,10 @@ from reconciler.core.model import Pair, Routing, Slot
 from reconciler.core.reading import Counters, GatewayReading, Stamp
 from reconciler.drivers.by_hand.script import Words
 from reconciler.drivers.checks import check_endpoints, check_fence, check_routing, check_same
+from reconciler.drivers.entry import STRANGE, Entry
 from reconciler.drivers.examining import Finding, failed, ok
 from reconciler.drivers.haproxy import by_hand, names, process, sections
 from reconciler.drivers.haproxy.counters import counters, ejected
-from reconciler.drivers.haproxy.entry import STRANGE, Entry
 from reconciler.drivers.haproxy.files import Folder, MapFile
 from reconciler.drivers.haproxy.live import Live, Look, entry
 from reconciler.drivers.haproxy.proxy import Proxy
@@ -102,13 +102,14 @@ class HAProxy:
         the forced roads if there is none yet."""
         return sections.sections(self._plan())
 
-    def check(self) -> None:
+    def check(self) -> str:
         with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
             file = Path(folder) / "included.cfg"
             map_ = Path(folder) / names.map_file(self._context.environment)
             map_.touch()  # the real one may be on another machine
             file.write_text(sections.sections(replace(self._plan(), map_=map_)), encoding="utf-8")
             process.check(file, self._deadline("checking the configuration"))
+        return "HAProxy accepts it"
 
     # ---- changing ----
 

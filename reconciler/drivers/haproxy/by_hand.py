@@ -7,8 +7,8 @@ from pathlib import Path
 from reconciler.core.model import Slot
 from reconciler.core.reading import Stamp
 from reconciler.drivers.by_hand.script import Words, back, in_background, known, written
+from reconciler.drivers.entry import Entry
 from reconciler.drivers.haproxy import process
-from reconciler.drivers.haproxy.entry import Entry
 from reconciler.drivers.haproxy.files import Folder
 from reconciler.drivers.haproxy.names import map_file
 from reconciler.drivers.haproxy.runtime import quoted

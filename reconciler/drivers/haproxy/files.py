@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from reconciler.drivers.haproxy.entry import KEY, Entry, parse
+from reconciler.drivers.entry import KEY, Entry, parse
 from reconciler.drivers.local import durable, folder
 from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.lock import OwnerLock

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from reconciler.drivers.entry import STRANGE, Entry, parse
 from reconciler.drivers.haproxy import names
 from reconciler.drivers.haproxy.counters import Rows, rows
-from reconciler.drivers.haproxy.entry import STRANGE, Entry, parse
 from reconciler.drivers.haproxy.runtime import Connection, Runtime
 from reconciler.drivers.haproxy.table import INCLUDE, Table
 from reconciler.drivers.local.deadline import Deadline

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.core.model import Slot
+from reconciler.drivers.entry import KEY
 from reconciler.drivers.haproxy import names
-from reconciler.drivers.haproxy.entry import KEY
 from reconciler.drivers.local.addresses import host_and_port
 from reconciler.drivers.protocols import Endpoint
 from reconciler.drivers.roads import ROAD_HEADER, UPSTREAM_HEADER

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from reconciler.drivers.entry import Entry
 from reconciler.drivers.haproxy import process, sections
-from reconciler.drivers.haproxy.entry import Entry
 from reconciler.drivers.haproxy.files import Folder, MapFile
 from reconciler.drivers.haproxy.live import ACKNOWLEDGEMENT, Live
 from reconciler.drivers.identity import Identity

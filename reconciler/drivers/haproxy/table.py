@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reconciler.drivers.haproxy.entry import KEY
+from reconciler.drivers.entry import KEY
 from reconciler.drivers.haproxy.runtime import Connection, quoted
 from reconciler.errors import Refused, Unreachable
 

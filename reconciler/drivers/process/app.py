@@ -60,25 +60,25 @@ class App(BaseModel):
     @classmethod
     def _known_words(cls, command: list[str]) -> list[str]:
         for word in command:
-            _check(word, PLACEHOLDERS)
+            placeholders(word, PLACEHOLDERS)
         return command
 
     @field_validator("cwd")
     @classmethod
     def _known_folder(cls, cwd: str | None) -> str | None:
-        _check(cwd or "", PLACEHOLDERS)
+        placeholders(cwd or "", PLACEHOLDERS)
         return cwd
 
     @field_validator("releases")
     @classmethod
     def _one_folder_per_version(cls, releases: str | None) -> str | None:
-        if releases is not None and "version" not in _check(releases, IN_RELEASES):
+        if releases is not None and "version" not in placeholders(releases, IN_RELEASES):
             raise ValueError(f"'{releases}' is the same folder for every version, expected {{version}} in it")
         return releases
 
     @model_validator(mode="after")
     def _complete(self) -> App:
-        used = {name for word in (*self.command, self.cwd or "") for name in _check(word, PLACEHOLDERS)}
+        used = {name for word in (*self.command, self.cwd or "") for name in placeholders(word, PLACEHOLDERS)}
         if "release" in used and self.releases is None:
             raise ValueError("{release} is used, but `releases` does not say where the files of a version are")
         if ("port" in used or self.ready is not None) and self.ports is None:
@@ -129,9 +129,9 @@ def plain(what: str, text: str) -> str:
     return text
 
 
-def _check(text: str, known: tuple[str, ...]) -> set[str]:
+def placeholders(text: str, known: tuple[str, ...]) -> set[str]:
     """The placeholders in a text. Raises ValueError for any that is not known; braces are written twice."""
-    found = set(_placeholders(text))
+    found = set(_found(text))
     unknown = sorted(found - set(known))
     if unknown:
         shown = " ".join(f"{{{name}}}" for name in known)
@@ -139,7 +139,7 @@ def _check(text: str, known: tuple[str, ...]) -> set[str]:
     return found
 
 
-def _placeholders(text: str) -> Iterator[str]:
+def _found(text: str) -> Iterator[str]:
     try:
         for _, name, form, conversion in Formatter().parse(text):
             if name is not None:

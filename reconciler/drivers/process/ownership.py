@@ -35,38 +35,64 @@ class Ownership:
 def load(path: Path) -> Ownership:
     """Nobody, by number 0, where nothing was ever granted. Raises Unreachable for a file that cannot be read."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        owner = None if found["owner"] is None else Slot(found["owner"])
-        return Ownership(owner, int(found["number"]), Pair(*(int(found["since"][slot]) for slot in Slot)))
+        return parsed(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         return Ownership()
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise Unreachable(f"{path} cannot be read, so who owns is unknown: {type(error).__name__}") from error
+
+
+def parsed(text: str, where: str) -> Ownership:
+    """What stands in a file. Raises Unreachable where it makes no sense."""
+    try:
+        found = json.loads(text)
+        owner = None if found["owner"] is None else Slot(found["owner"])
+        return Ownership(owner, int(found["number"]), Pair(*(int(found["since"][slot]) for slot in Slot)))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise Unreachable(f"{where} cannot be read, so who owns is unknown: {type(error).__name__}") from error
+
+
+def written(now: Ownership) -> str:
+    """As it stands in a file."""
+    return json.dumps(asdict(now))
 
 
 def grant(path: Path, slot: Slot, number: int) -> None:
     """Raises Refused for a number that is not above all that were given, but for the same grant once more."""
     now = load(path)
-    if (now.owner, now.number) == (slot, number):
-        return
-    _newer(path, now, number)
-    _save(path, Ownership(slot, number, now.since.replace(slot, number)))
+    _save(path, now, granted(now, slot, number, str(path)))
 
 
 def release(path: Path, slot: Slot, number: int) -> None:
     """Name nobody, if this slot is named. Raises Refused as `grant` does."""
     now = load(path)
-    if now.owner is not slot:
-        return
-    _newer(path, now, number)
-    _save(path, Ownership(None, number, now.since.replace(slot, number)))
+    _save(path, now, released(now, slot, number, str(path)))
 
 
 def forget(path: Path, slot: Slot) -> None:
     """What is about to be started owns nothing, whatever an earlier life of it did."""
     now = load(path)
-    if now.owner is slot:
-        _save(path, replace(now, owner=None))
+    _save(path, now, forgotten(now, slot))
+
+
+def granted(now: Ownership, slot: Slot, number: int, where: str) -> Ownership:
+    """The same where that is so already. Raises Refused."""
+    if (now.owner, now.number) == (slot, number):
+        return now
+    _newer(where, now, number)
+    return Ownership(slot, number, now.since.replace(slot, number))
+
+
+def released(now: Ownership, slot: Slot, number: int, where: str) -> Ownership:
+    """The same where this slot is not named. Raises Refused."""
+    if now.owner is not slot:
+        return now
+    _newer(where, now, number)
+    return Ownership(None, number, now.since.replace(slot, number))
+
+
+def forgotten(now: Ownership, slot: Slot) -> Ownership:
+    return replace(now, owner=None) if now.owner is slot else now
 
 
 def typed(path: Path, owner: Slot | None) -> str:
@@ -96,13 +122,14 @@ def _is(alive: MemberReading, status: MemberStatus, detail: str) -> MemberReadin
     return replace(alive, status=status, detail=detail)
 
 
-def _newer(path: Path, now: Ownership, number: int) -> None:
+def _newer(where: str, now: Ownership, number: int) -> None:
     if number <= now.number:
         raise Refused(
-            f"{path}: number {now.number} was given already, so {number} is refused: somebody else acts on this "
+            f"{where}: number {now.number} was given already, so {number} is refused: somebody else acts on this "
             "member, or the journal is not the one that gave it"
         )
 
 
-def _save(path: Path, now: Ownership) -> None:
-    put(path, json.dumps(asdict(now)))
+def _save(path: Path, before: Ownership, now: Ownership) -> None:
+    if now != before:
+        put(path, written(now))

@@ -1,5 +1,5 @@
-"""The one entry of an environment's map: everything that a write changes, in one line, so that no request and no
-reader ever sees half of it.
+"""The one entry of an environment's map in a gateway that has maps (HAProxy, URL Rewrite): everything that a write
+says, in one line, so that no request and no reader ever sees half of it.
 
     routing  BLUE/GREEN/ADMISSION/ADMISSION/FALLBACK/SEALED/GENERATION/SEQUENCE/JOURNAL
 

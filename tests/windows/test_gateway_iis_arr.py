@@ -1,0 +1,33 @@
+"""IIS with ARR as the gateway: the exam of the family through real WS-Man, with real HTTP through the simulated farms.
+
+Left out of the exams: `ByHandExam`, for what a person would run there is PowerShell on Windows, and can be run nowhere
+here (its text is read by the tests of scripts by hand); `FallbackExam`, for ARR has nobody who stands in, which its
+capability says (decision 029)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "drivers"))
+pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load", "windows_arr_rig")
+
+from gateway_exam import GatewayExam  # noqa: E402
+from gateway_users_exam import SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
+from windows_arr_rig import rig  # noqa: E402, F401
+
+
+class TestIisArr(GatewayExam):
+    """The exam that every gateway driver passes."""
+
+
+class TestSessions(SessionsExam):
+    """Stickiness, by ARR's own cookie."""
+
+
+class TestUsers(UsersExam):
+    """What users meet while members die and weights change."""
+
+    SWITCHES = 15  # each is four PowerShells
