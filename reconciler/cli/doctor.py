@@ -19,6 +19,7 @@ from reconciler.desired.manifest import Manifest
 from reconciler.desired.repository import Repository
 from reconciler.desired.snapshot import Desires
 from reconciler.doctor import environment, machine, memory, operator
+from reconciler.doctor.drivers import Drivers
 from reconciler.doctor.questions import Answer, Question, answers
 from reconciler.drivers.examining import Finding, Grade, failed, split
 from reconciler.errors import InvalidConfiguration, JournalError, UsageError
@@ -119,7 +120,7 @@ def _of_environments(found: Configuration, wanted: str | None) -> list[Question]
         if wanted in (None, name):
             questions.append(Question("manifest", partial(environment.manifest, one), name))
             if isinstance(one, Manifest):
-                questions.append(Question("drivers", partial(environment.drivers, one, found, journal), name))
+                questions += Drivers(one, found, journal).questions()
                 questions.append(Question("hosts", partial(environment.names, one, found), name))
     return questions
 

@@ -1,23 +1,20 @@
-"""What one environment needs: its manifest, releases, hosts by name, and what its drivers tell of their own part."""
+"""What one environment needs besides its drivers: a repository, a manifest, and hosts that are known by name."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from reconciler.configuration import Configuration
-from reconciler.core.model import Slot
 from reconciler.desired.manifest import Invalid, Manifest
 from reconciler.desired.repository import Repository
 from reconciler.doctor.machine import ownership
 from reconciler.doctor.operator import named
-from reconciler.drivers.examining import Examinable, Finding, Stocked, failed, ok, split
-from reconciler.world import World, open_world
+from reconciler.drivers.examining import Finding, failed, ok
 
 URL = re.compile(r"https?://")
 
@@ -41,37 +38,6 @@ def manifest(found: Manifest | Invalid) -> Iterator[Finding]:
     yield failed(
         "manifest", f"{found.problems[0]}{count}", "reconcile validate tells all of it; correct it, and commit"
     )
-
-
-def drivers(found: Manifest, configuration: Configuration, journal: str) -> Iterator[Finding]:
-    """Opened to be looked at only. Raises what a driver raises that cannot even be opened."""
-    world = open_world(found, configuration, journal, read_only=True)
-    try:
-        yield from _examined("", world.gateway)
-        for member, host in world.hosts.items():
-            yield from _examined(f"{member} ", host)
-        for gate, opened in world.gates.gates.items():
-            yield from _examined(f"{gate} ", opened)
-        yield from _releases(found, world)
-    finally:
-        world.close()
-
-
-def _examined(before: str, driver: object) -> Iterable[Finding]:
-    findings = driver.examine() if isinstance(driver, Examinable) else ()
-    return [replace(one, what=f"{before}{one.what}") for one in findings]
-
-
-def _releases(found: Manifest, world: World) -> Iterator[Finding]:
-    for name, host in world.hosts.items():
-        for slot in Slot:
-            pin = found.spec.pins[slot]
-            if pin is None or not isinstance(host, Stocked):
-                continue
-            lacking = host.lacking(slot, pin)
-            yield (
-                failed(f"{name} release", *split(lacking)) if lacking else ok(f"{name} release", f"{pin.label}, {slot}")
-            )
 
 
 def names(found: Manifest, configuration: Configuration) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.drivers.examining import Finding, failed, split, unknown
@@ -19,12 +19,14 @@ Ask = Callable[[], Iterable[Finding]]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`of`: the environment that it is about; empty: the machine. `what` is what is said when there is no answer."""
+    """`of`: the environment that it is about; empty: the machine. `silence`: what is said when there is no answer in
+    time; None: that nobody knows."""
 
     what: str
     ask: Ask
     of: str = ""
     deadline: float = SECONDS
+    silence: Finding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ def answers(questions: Sequence[Question], clock: Clock = SYSTEM) -> Iterator[An
         try:
             found = heard.get(timeout=max(left, 0.001))
         except queue.Empty:
-            found = (unknown(question.what, f"no answer within {write(question.deadline)}"),)
+            silence = unknown(question.what, f"no answer within {write(question.deadline)}")
+            found = (question.silence or silence,)
         yield Answer(question, found)
 
 
@@ -59,4 +62,5 @@ def _asked(question: Question) -> tuple[Finding, ...]:
     except ReconcilerError as error:
         return (failed(question.what, *split(error)),)
     except Exception as error:  # a defect of ours must not hide what the others found
-        return (unknown(question.what, f"it could not be looked at: {type(error).__name__}: {error}"[:300]),)
+        told = unknown(question.what, f"it could not be looked at: {type(error).__name__}: {error}"[:300])
+        return (replace(told, grade=question.silence.grade) if question.silence else told,)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import windows_faults as faults
-from windows_calls import client
+from windows_calls import client, machine
 from windows_machine import Windows
 from windows_processes import Life, Processes, ended
 from wsman_server import Rig, listening
@@ -33,7 +33,7 @@ def rig() -> Iterator[Rig]:
 def look(rig: Rig, folder: Path, *folders: str) -> list[Finding]:
     opened = client(rig, folder)
     try:
-        return examined("web1", opened.run, folders)
+        return examined("web1", machine(rig, folder), opened.run, folders)
     finally:
         opened.close()
 

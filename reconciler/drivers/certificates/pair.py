@@ -162,7 +162,7 @@ def _shown(certificate: Certificate, server: ssl.SSLContext, found: str) -> dict
             client.load_verify_locations(certificate.file(certificate.ca))
         else:
             client.load_verify_locations(cadata=leaf(found))
-        return _handshake(client, server)
+        return dict(handshake(client, server)[0].getpeercert() or {})
     except ssl.SSLCertVerificationError as error:
         cure = f"put the certificates in between behind it in {certificate.chain_file}, or name its authority as `ca`"
         raise Refused(f"{certificate.chain_file} is not vouched for: {error.verify_message}; {cure}") from error
@@ -172,12 +172,13 @@ def _shown(certificate: Certificate, server: ssl.SSLContext, found: str) -> dict
         raise Refused(f"{what}; see `certificate`, `key` and `ca`") from error
 
 
-def _handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> dict[str, Any]:
+def handshake(client: ssl.SSLContext, server: ssl.SSLContext) -> tuple[ssl.SSLObject, ssl.SSLObject]:
+    """In memory; the client's side of it, and the server's. Raises ssl.SSLError."""
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     asks, answers = client.wrap_bio(down, up), server.wrap_bio(up, down, server_side=True)
     for _ in range(ROUNDS):
         if all([_moved(asks), _moved(answers)]):
-            return dict(asks.getpeercert() or {})
+            return asks, answers
     raise ssl.SSLError("the handshake does not end")
 
 

@@ -20,6 +20,7 @@ from reconciler.drivers.protocols import GateContext, reading
 from reconciler.drivers.shares.looking import MOST, here, there
 from reconciler.drivers.shares.share import Share
 from reconciler.drivers.windows.examined import answers, examined
+from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
 from reconciler.durations import Duration, write
@@ -105,7 +106,16 @@ class ShareGate:
     def _machine(self, share: Share) -> list[Finding]:
         if share.machine is None:
             return []
-        return examined(share.machine, partial(self._run, share.machine, self._context.deadline))
+        assert self._context.named is not None
+        try:
+            machine: Machine = self._context.named("machines", share.machine)
+        except ReconcilerError as error:
+            return [failed("machine", *split(error))]
+
+        def run(script: Script, said: Mapping[str, Any], deadline: float = machine.deadline, /) -> Mapping[str, Any]:
+            return self._run(share.machine or "", deadline, script, said)
+
+        return examined(share.machine, machine, run)
 
     def _entered(self, share: Share) -> Finding:
         left = self._look(share.model_copy(update={"writable": False}), "")

@@ -132,11 +132,13 @@ class WindowsEventLogGate:
 
     def examine(self) -> Sequence[Finding]:
         """Its machine, and whether each log may be read: by the account that asks."""
+        name = self._settings.machine
         try:
             run = self._machine().run
+            assert self._context.named is not None
+            found = examined(name, self._context.named("machines", name), run)
         except ReconcilerError as error:
             return [failed("machine", *split(error))]
-        found = examined(self._settings.machine, run)
         return [*found, self._readable(run)] if answers(found) else found
 
     def _readable(self, run: Run) -> Finding:

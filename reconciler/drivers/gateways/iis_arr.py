@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from reconciler.clock import SYSTEM, Clock
@@ -31,7 +32,8 @@ from reconciler.drivers.local.deadline import Deadline
 from reconciler.drivers.local.folder import Folder
 from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, GatewayContext, Road
 from reconciler.drivers.roads import ROAD_HEADER, road
-from reconciler.drivers.windows.script import Script
+from reconciler.drivers.windows.machine import Machine
+from reconciler.drivers.windows.script import Ask, Script
 from reconciler.drivers.winrm import Client
 from reconciler.errors import Conflict, InvalidConfiguration, Refused, Unreachable
 
@@ -40,6 +42,7 @@ __all__ = ["IisArr", "Settings", "open"]
 log = logging.getLogger("reconciler.iis-arr")
 
 NAME = re.compile(r"[A-Za-z0-9-]+")
+EXAMINING = 45.0  # seconds for the doctor's scripts, one after the other, on a machine that may be slow
 GRACE = 2.0  # seconds in which what is configured comes into force, for one who only looks
 TRIES = 3  # of a seal, each on what was found by the one before
 
@@ -108,7 +111,8 @@ class IisArr:
     def examine(self) -> Sequence[Finding]:
         from reconciler.drivers.iis_arr.examined import examined
 
-        return examined(self._plan, self._run(self._deadline("looking at the gateway")))
+        deadline = self._within(EXAMINING, f"looking at the gateway of '{self._context.environment}'")
+        return examined(self._plan, self._named(), self._run(deadline), self._clock)
 
     # ---- changing ----
 
@@ -182,16 +186,15 @@ class IisArr:
             raise Refused(f"the gateway of '{self._context.environment}' was opened to be looked at only")
 
     def by_hand(self, slot: Slot, title: str = "", undone: Sequence[str] = (), starts: Sequence[str] = ()) -> ByHand:
-        assert self._context.named is not None
-        host = self._context.named("machines", self._plan.farm.machine).host
+        host = self._named().host
         return by_hand.scripts(self._context, self._plan, slot, Words(title, undone, starts), host)
 
     # ---- who asks, and in what time ----
 
-    def _run(self, deadline: Deadline) -> Run:
-        def run(script: Script, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _run(self, deadline: Deadline) -> Ask:
+        def run(script: Script, arguments: Mapping[str, Any], most: float = inf, /) -> Mapping[str, Any]:
             try:
-                return self._machine().run(script, arguments, deadline.check())
+                return self._machine().run(script, arguments, min(deadline.check(), most))
             except InvalidConfiguration as error:  # a password or a certificate that cannot be read now
                 raise Refused(str(error)) from error
 
@@ -199,9 +202,13 @@ class IisArr:
 
     def _machine(self) -> Client:
         if self._client is None:
-            assert self._context.named is not None
-            self._client = Client(self._context.named("machines", self._plan.farm.machine), self._clock)
+            self._client = Client(self._named(), self._clock)
         return self._client
+
+    def _named(self) -> Machine:
+        assert self._context.named is not None
+        found: Machine = self._context.named("machines", self._plan.farm.machine)
+        return found
 
     def _secret(self) -> str:
         found = self._folder.secret()

@@ -145,7 +145,7 @@ class IisHost:
     def examine(self) -> Sequence[Finding]:
         roots = {self.site.releases.partition("{")[0], self.site.config.partition("{")[0]}
         with self._alone():
-            found = examined(self.site.machine, self._run, sorted(roots), self.clock)
+            found = examined(self.site.machine, self.machine, self._run, sorted(roots), self.clock)
             if not answers(found):
                 return found
             names, ports = list(self._names.values()), [self._port(slot) for slot in Slot]
@@ -178,8 +178,8 @@ class IisHost:
     def _quickly(self, script: Script, said: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._client.run(script, said, min(LOOKING, self.machine.deadline))
 
-    def _run(self, script: Script, said: Mapping[str, Any]) -> Mapping[str, Any]:
-        return self._client.run(script, said)
+    def _run(self, script: Script, said: Mapping[str, Any], deadline: float = 0.0) -> Mapping[str, Any]:
+        return self._client.run(script, said, deadline)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -66,6 +66,7 @@ class WindowsServiceHost:
         self, context: HostContext, name: str, service: Service, machine: Machine, clock: Clock = SYSTEM
     ) -> None:
         self.context, self.name, self.service, self.clock = context, name, service, clock
+        self.machine = machine
         self.place = Place(service, machine.host, context.environment, context.member)
         self._client, self._http = Client(machine, clock), http.Client(clock)
         self._busy = threading.Lock()
@@ -151,7 +152,7 @@ class WindowsServiceHost:
             return str(error)
 
     def examine(self) -> Sequence[Finding]:
-        return examined.examined(self.name, self.service, self.place, self._act)
+        return examined.examined(self.name, self.service, self.machine, self.place, self._act)
 
     def by_hand(self, slot: Slot, pin: Pin) -> Typed:
         return by_hand.typed(self.service, self.place, slot, pin)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
-from reconciler.drivers.examining import Finding, failed, ok, split, warning
+from reconciler.clock import Clock
+from reconciler.drivers.certificates import ends
+from reconciler.drivers.examining import Finding, failed, ok, split, unknown, warning
+from reconciler.drivers.iis_arr.farm import Farm
 from reconciler.drivers.iis_arr.plan import Plan
 from reconciler.drivers.iis_arr.scripts import Installed, Run, installed, look
 from reconciler.drivers.iis_arr.set_up import check_serving, check_set_up
-from reconciler.drivers.windows.examined import answers
-from reconciler.drivers.windows.examined import examined as machine
+from reconciler.drivers.windows import examined as machines
+from reconciler.drivers.windows.machine import Machine
+from reconciler.drivers.windows.script import Ask
 from reconciler.errors import ReconcilerError
 
 ALWAYS = ("AlwaysRunning", "1")  # as a word, or as IIS counts it
@@ -17,17 +23,17 @@ HANDLERS = ("httpPlatformHandler", "AspNetCoreModule", "AspNetCoreModuleV2")
 ROTATING = "HttpPlatformHandler or ASP.NET Core's module"
 
 
-def examined(plan: Plan, run: Run) -> list[Finding]:
+def examined(plan: Plan, machine: Machine, run: Ask, clock: Clock) -> list[Finding]:
     """The machine first: when it does not answer, nothing else is asked."""
-    found = machine(plan.farm.machine, run)
-    if not answers(found):
+    found = machines.examined(plan.farm.machine, machine, run, clock=clock)
+    if not machines.answers(found):
         return found
     try:
         there = installed(run, plan)
     except ReconcilerError as error:
         return [*found, failed("iis", *split(error))]
     found += [_arr(there), _rewrite(there), *_pool(plan, there), *_tests(there), _members(there)]
-    return [*found, _farms(plan, run, there)]
+    return [*found, _farms(plan, run, there), *_users(plan.farm, clock)]
 
 
 def _arr(there: Installed) -> Finding:
@@ -95,3 +101,19 @@ def _farms(plan: Plan, run: Run, there: Installed) -> Finding:
     if there.lacking:
         return failed("farms", f"the site {plan.farm.site} lacks the rules {', '.join(there.lacking)}", plan.cure)
     return ok("farms", f"{', '.join(one.name for one in stand.farms)}: set up as we ask for it")
+
+
+def _users(farm: Farm, clock: Clock) -> Iterator[Finding]:
+    """Of the certificate that is bound in IIS itself, which nobody here renews."""
+    users, what = urlsplit(farm.users), "users' certificate"
+    if users.scheme != "https":
+        return
+    host, cure = users.hostname or "", f"renew it in IIS, and see the https binding of the site {farm.site}"
+    try:
+        end = ends.shown(host, users.port or 443, ssl.create_default_context())
+    except ssl.SSLCertVerificationError as error:
+        yield failed(what, f"{host} shows one that this machine does not trust: {error.verify_message}", cure)
+    except OSError as error:
+        yield unknown(what, f"{host} does not show any: {error.strerror or error}", cure)
+    else:
+        yield ends.told(what, host, end, cure, clock.now().timestamp())

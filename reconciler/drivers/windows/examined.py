@@ -1,40 +1,45 @@
-"""What every Windows driver asks of its machine for the doctor: that it answers, and how long that takes, its
-PowerShell, its clock beside ours, and room where its folders lie."""
+"""What every Windows driver asks of its machine for the doctor: that it answers, and how long that takes, when
+certificates end, its PowerShell, its clock beside ours, and room where its folders lie."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.drivers.examining import Finding, Grade, failed, ok, split, unknown, warning
-from reconciler.drivers.windows.script import PING, Script, load
-from reconciler.errors import ReconcilerError
+from reconciler.drivers.windows import told
+from reconciler.drivers.windows.ends import certificates, own
+from reconciler.drivers.windows.machine import Machine
+from reconciler.drivers.windows.script import PING, Ask, load
+from reconciler.errors import ReconcilerError, Unreachable
 from reconciler.spelling import shown
 from reconciler.wording import size
 
 DISK = load(Path(__file__).with_name("disk.ps1"))
-SLOW = 5.0  # seconds for a script that does nothing, from which on looks at members are late
+PATIENCE = 10.0  # seconds for a script that does nothing: one that is silent must leave time to say so
+SLOW = 2.0  # seconds for it, from which on looks at members are late: all of one, its script too, has 3 s
 ASKEW = 30.0  # seconds between two clocks, from which on times in logs of both cannot be compared
 APART = 300.0  # from which on Kerberos refuses
 ROOM = 1 << 30  # bytes that should be free
+MACHINE = "machine"  # what the first finding is about
 
-Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]
 
-
-def examined(name: str, run: Run, folders: Sequence[str] = (), clock: Clock = SYSTEM) -> list[Finding]:
-    """`name`: as in [machines.NAME]; `run`: one script there, which may raise ReconcilerError. The first finding says
-    whether it answers at all: when it does not, nothing else is asked. `folders`: absolute, on that machine; they need
-    not be there."""
+def examined(
+    name: str, machine: Machine, run: Ask, folders: Sequence[str] = (), clock: Clock = SYSTEM
+) -> list[Finding]:
+    """`name`: as in [machines.NAME]. The first finding says whether it answers at all: when it does not, nothing else
+    is asked. `folders`: absolute, on that machine; they need not be there."""
     began, before = clock.monotonic(), clock.now()
     try:
-        said = run(PING, {})
+        said = run(PING, {}, min(PATIENCE, machine.deadline))
     except ReconcilerError as error:
-        return [failed("machine", *split(error))]
+        return [_silence(name, machine, error), *own(name, machine, clock)]
     took = clock.monotonic() - began
-    return [_answer(name, said, took), _powershell(said), _clock(said, before, took), *_rooms(run, folders)]
+    there = [_answer(name, said, took), *certificates(name, machine, clock)]
+    return [*there, _powershell(said), _clock(said, before, took), *_rooms(run, folders)]
 
 
 def answers(findings: Sequence[Finding]) -> bool:
@@ -42,11 +47,24 @@ def answers(findings: Sequence[Finding]) -> bool:
     return bool(findings) and findings[0].grade in (Grade.OK, Grade.WARNING)
 
 
+def silent(findings: Sequence[Finding]) -> bool:
+    """Did whoever looked ask a machine that did not answer?"""
+    return bool(findings) and findings[0].what == MACHINE and findings[0].grade is Grade.FAILED
+
+
+def _silence(name: str, machine: Machine, error: ReconcilerError) -> Finding:
+    """Errors of no answer within the time name no cure: whoever looks at members knows it anyhow."""
+    found, cut, cure = " ".join(str(error).split()).partition("; ")
+    if not cut:
+        cure = told.listening(machine) if isinstance(error, Unreachable) else f"see [machines.{name}]"
+    return failed(MACHINE, found, cure)
+
+
 def _answer(name: str, said: Mapping[str, Any], took: float) -> Finding:
     found = f"{_text(said, 'computer')} answers {_text(said, 'user')} within {took:.1f} s"
     if took >= SLOW:
-        return warning("machine", found, f"see what keeps it busy, or the network to [machines.{name}]")
-    return ok("machine", found)
+        return warning(MACHINE, found, f"see what keeps it busy, or the network to [machines.{name}]")
+    return ok(MACHINE, found)
 
 
 def _powershell(said: Mapping[str, Any]) -> Finding:
@@ -76,7 +94,7 @@ def _clock(said: Mapping[str, Any], before: datetime, took: float) -> Finding:
     return warning("clock", found, cure) if off >= ASKEW else ok("clock", found)
 
 
-def _rooms(run: Run, folders: Sequence[str]) -> Iterator[Finding]:
+def _rooms(run: Ask, folders: Sequence[str]) -> Iterator[Finding]:
     if not folders:
         return
     try:

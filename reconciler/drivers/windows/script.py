@@ -11,8 +11,10 @@ by the machine's code page.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 _HEAD = re.compile(r"\A(?:#.*\n)*?# safe to repeat: (yes|no)\n")
 
@@ -22,6 +24,12 @@ class Script:
     name: str
     text: str = field(repr=False)
     repeatable: bool  # done twice is done once: it may be run again when nobody knows whether it ran
+
+
+class Ask(Protocol):
+    def __call__(self, script: Script, arguments: Mapping[str, Any], deadline: float = ..., /) -> Mapping[str, Any]:
+        """One script on one machine, and its answer. `deadline`: seconds; without one, whoever asks has his own. Raises
+        ReconcilerError."""
 
 
 def load(file: Path) -> Script:

@@ -38,6 +38,11 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         waiting += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
 
 
+def listening(machine: Machine) -> str:
+    """What makes a machine answer that does not."""
+    return f"run `winrm quickconfig` there, and let port {machine.port} through its firewall"
+
+
 def no_connection(machine: Machine, error: OSError) -> str:
     """Of a connection that did not come to be, or has ended."""
     at = f"port {machine.port}"
@@ -49,7 +54,7 @@ def no_connection(machine: Machine, error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return f"no TLS on {at} ({error.reason or 'the handshake broke off'}); is that the port of https?"
     if isinstance(error, ConnectionRefusedError):
-        return f"nobody listens on {at}; run `winrm quickconfig` there, and let {at} through its firewall"
+        return f"nobody listens on {at}; {listening(machine)}"
     if isinstance(error, TimeoutError):
         return "no complete answer within the deadline"
     if isinstance(error, socket.gaierror) or "name" in (error.strerror or ""):

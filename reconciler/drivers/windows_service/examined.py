@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from reconciler.core.model import Slot
 from reconciler.drivers.examining import Finding, failed, ok, split, unknown, warning
 from reconciler.drivers.windows import examined as machines
+from reconciler.drivers.windows.machine import Machine
+from reconciler.drivers.windows.script import Ask
 from reconciler.drivers.windows_service import looking
 from reconciler.drivers.windows_service.looking import Look, Run, Seen
 from reconciler.drivers.windows_service.place import Place
@@ -29,10 +31,10 @@ def failure(code: int) -> str:
     return f"{STARTS.get(code, 'Windows refuses')} ({code})"
 
 
-def examined(name: str, service: Service, place: Place, run: Run) -> Sequence[Finding]:
+def examined(name: str, service: Service, machine: Machine, place: Place, run: Ask) -> Sequence[Finding]:
     root = (service.releases or service.command[0]).partition("{")[0].rpartition("\\")[0]
     folders = list(dict.fromkeys(one for one in (root, service.folder) if one))
-    found = machines.examined(service.machine, run, folders)
+    found = machines.examined(service.machine, machine, run, folders)
     return [*found, *_services(name, service, place, run)] if machines.answers(found) else found
 
 
