@@ -33,7 +33,7 @@ def examined(plan: Plan, machine: Machine, run: Ask, clock: Clock) -> list[Findi
     except ReconcilerError as error:
         return [*found, failed("iis", *split(error))]
     found += [_arr(there), _rewrite(there), *_pool(plan, there), *_tests(there), _members(there)]
-    return [*found, _farms(plan, run, there), *_users(plan.farm, clock)]
+    return [*found, _farms(plan, run, there), *users_certificate(plan.farm, clock)]
 
 
 def _arr(there: Installed) -> Finding:
@@ -103,7 +103,7 @@ def _farms(plan: Plan, run: Run, there: Installed) -> Finding:
     return ok("farms", f"{', '.join(one.name for one in stand.farms)}: set up as we ask for it")
 
 
-def _users(farm: Farm, clock: Clock) -> Iterator[Finding]:
+def users_certificate(farm: Farm, clock: Clock) -> Iterator[Finding]:
     """Of the certificate that is bound in IIS itself, which nobody here renews."""
     users, what = urlsplit(farm.users), "users' certificate"
     if users.scheme != "https":
