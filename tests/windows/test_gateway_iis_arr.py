@@ -14,13 +14,27 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "drivers"))
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load", "windows_arr_rig")
 
-from gateway_exam import GatewayExam  # noqa: E402
+from gateway_exam import BLUE, GatewayExam, ask, put  # noqa: E402
 from gateway_users_exam import SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
-from windows_arr_rig import rig  # noqa: E402, F401
+from windows_arr_rig import ArrRig, rig  # noqa: E402, F401
+
+from reconciler.core.model import Routing, all_on  # noqa: E402
+from reconciler.drivers.examining import Grade  # noqa: E402
 
 
 class TestIisArr(GatewayExam):
     """The exam that every gateway driver passes."""
+
+
+def test_members_get_the_host_name_that_users_have_typed(rig: ArrRig) -> None:  # noqa: F811
+    gateway = rig.open()
+    put(gateway, Routing(all_on(BLUE)))
+    typed = {"host": "portal.corp.example"}
+    assert ask(gateway.users(), "/", typed).body["headers"]["host"] == "portal.corp.example"
+    rig.arr.change(lambda found: setattr(found, "host", False))
+    assert ask(gateway.users(), "/", typed).body["headers"]["host"] == "reconciler-production.web", "as ARR does"
+    (told,) = [one for one in gateway.examine() if one.what == "arr"]
+    assert (told.grade, "preserveHostHeader" in told.cure) == (Grade.WARNING, True)
 
 
 class TestSessions(SessionsExam):
