@@ -16,11 +16,24 @@ pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_lo
 
 from gateway_exam import GatewayExam  # noqa: E402
 from gateway_users_exam import SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
-from windows_arr_rig import rig  # noqa: E402, F401
+from windows_arr_rig import ArrRig, rig  # noqa: E402, F401
+
+from reconciler.durations import seconds  # noqa: E402
 
 
 class TestIisArr(GatewayExam):
     """The exam that every gateway driver passes."""
+
+
+@pytest.mark.parametrize(("every", "pace"), [("0s", 0.0), ("500ms", 0.25), ("2s", 1.0), ("1m", 1.0)])
+def test_how_often_it_may_be_looked_at_says_the_operator_of_its_machine(
+    rig: ArrRig,  # noqa: F811
+    every: str,
+    pace: float,
+) -> None:
+    """Seldom, as each look is a PowerShell; but never so seldom that a newcomer that dies is not noticed."""
+    rig.machine = rig.machine.model_copy(update={"look_every": seconds(every)})
+    assert rig.open(read_only=True).capabilities.pace == pace
 
 
 class TestSessions(SessionsExam):
