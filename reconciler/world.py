@@ -6,16 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import httpx
+from typing import TYPE_CHECKING
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.configuration import Configuration
 from reconciler.core.model import Pair, Release, Slot
 from reconciler.core.steps import Migrate, TakeSnapshot, TryRestore
 from reconciler.desired.manifest import GateDriver, Manifest, MemberDriver
-from reconciler.drivers.certificates.trust import trusting
 from reconciler.drivers.commands.migrator import Migrating, Migrator
 from reconciler.drivers.protocols import (
     Endpoint,
@@ -28,10 +25,9 @@ from reconciler.drivers.protocols import (
     Road,
 )
 from reconciler.drivers.registry import driver
-from reconciler.drivers.roads import UPSTREAM_HEADER
 from reconciler.drivers.snapshots.saver import Saver
 from reconciler.drivers.words import named
-from reconciler.errors import InvalidConfiguration, Refused, Unreachable
+from reconciler.errors import InvalidConfiguration, Refused
 from reconciler.measure.ledger import Ledger
 from reconciler.measure.notebook import Notebook
 from reconciler.measure.rounds import Rounds
@@ -41,7 +37,6 @@ from reconciler.measure.samplers import Samplers
 if TYPE_CHECKING:  # loaded when a recovery point is taken, or tried
     from reconciler.drivers.snapshots.saver import Work
 
-WARMING = 3  # requests per weighted member
 GATE_DEADLINE = 60.0  # seconds; gates have time-outs of their own, and never keep the loop waiting
 
 
@@ -80,13 +75,9 @@ class World:
 
     def warm(self, slot: Slot) -> None:
         """First requests to each weighted member of a slot, by the forced road. Raises Unreachable until then."""
-        road = self.gateway.address(slot)
-        verify = trusting(road.trust) if road.trust else True
-        said: dict[str, Any] = {"headers": dict(road.headers), "timeout": 5.0, "trust_env": False}
-        with httpx.Client(base_url=road.url, verify=verify, **said) as client:
-            for endpoint in self.endpoints:
-                for _ in range(WARMING):
-                    _answers(client, endpoint, slot)
+        from reconciler.drivers.warming import warm
+
+        warm(self.gateway.address(slot), self.endpoints, slot)
 
     def close(self, *, keep_gateway: bool = False) -> None:
         """Let go of handles. The gateway and the members run on."""
@@ -96,19 +87,6 @@ class World:
             host.close()
         if not keep_gateway:
             self.gateway.close()
-
-
-def _answers(client: httpx.Client, endpoint: Endpoint, slot: Slot) -> None:
-    where = f"{endpoint.member} in {slot}"
-    try:
-        response = client.get(endpoint.prefix)
-    except httpx.HTTPError as error:
-        raise Unreachable(f"{where} does not answer through the gateway: {type(error).__name__}") from error
-    road = Road("", expects=(endpoint.address[slot],))
-    if astray := road.astray(response.headers.get(UPSTREAM_HEADER)):
-        raise Unreachable(f"{where}: {astray}")
-    if response.status_code in (502, 503, 504):
-        raise Unreachable(f"{where} answers {response.status_code} through the gateway")
 
 
 def open_world(

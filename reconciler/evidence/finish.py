@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ReconcilerError
-from reconciler.evidence.pack.closing import finish
 from reconciler.evidence.pack.place import STREAMS, Pack
 from reconciler.journal.sqlite import open_journal
 
@@ -118,6 +117,8 @@ def deadline(pack: Pack) -> float:
 
 
 def main(url: str, folder: str) -> int:
+    from reconciler.evidence.pack.closing import finish  # the loop, and who asks it, need none of the documents
+
     if sys.platform != "win32":
         with suppress(OSError):
             os.nice(LOW)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import preloaded
 import typed
 
 from reconciler.demo.place import free_ports
@@ -23,10 +24,11 @@ PATIENCE = 40.0  # seconds; a test that needs them has failed
 class Folder:
     """Where somebody types commands. `home`: nothing of the machine's own configuration is seen."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, forked: bool = True) -> None:
         self.root = root
         root.mkdir(parents=True)
-        self.loops: list[subprocess.Popen[bytes]] = []
+        self.forked = forked  # processes, see `preloaded`; else they are started as on a user's machine
+        self.loops: list[preloaded.Process] = []
         hidden = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "RECONCILER_"))}
         identity = {f"GIT_{who}_{what}": "x@x.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         self.environ = {**hidden, **identity, "HOME": str(root), "GIT_CONFIG_NOSYSTEM": "1", "NO_COLOR": ""}
@@ -38,6 +40,8 @@ class Folder:
 
     def process(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The same in a process of its own, for what changes a process."""
+        if self.forked:
+            return preloaded.run("-m", "reconciler", *words, folder=self.root, environ=self.environ, patience=PATIENCE)
         return subprocess.run(
             [sys.executable, "-m", "reconciler", *words],
             cwd=self.root,
@@ -66,18 +70,11 @@ class Folder:
         assert old in text, f"{old!r} is not in {file}"
         path.write_text(text.replace(old, new), encoding="utf-8")
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, *words: str) -> preloaded.Process:
         """A command that goes on by itself; what it says is in `said`."""
+        start = preloaded.fork if self.forked else preloaded.start
         with (self.root.parent / "said.log").open("ab") as log:
-            loop = subprocess.Popen(
-                [sys.executable, "-m", "reconciler", *words],
-                cwd=self.root,
-                env=self.environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            loop = start("-m", "reconciler", *words, folder=self.root, environ=self.environ, out=log)
         self.loops.append(loop)
         return loop
 
@@ -85,7 +82,7 @@ class Folder:
     def said(self) -> str:
         return (self.root.parent / "said.log").read_text("utf-8")
 
-    def end(self, loop: subprocess.Popen[bytes], number: int = signal.SIGINT) -> int:
+    def end(self, loop: preloaded.Process, number: int = signal.SIGINT) -> int:
         """As by Ctrl-C; the exit code."""
         loop.send_signal(number)
         try:

@@ -14,8 +14,8 @@ from reconciler.errors import Refused
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Folder]:
-    made = Folder(tmp_path / "mine")
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path / "mine", forked=request.node.get_closest_marker("started") is None)
     try:
         yield made
     finally:

@@ -130,6 +130,14 @@ def test_help_lists_every_command_and_loads_none() -> None:
     )
 
 
+def test_who_starts_the_loop_or_asks_it_waits_for_no_import_that_only_others_need() -> None:
+    """A seventh of a start: what asks members through the gateway, draws on a screen, and finishes evidence."""
+    code = "import sys, reconciler.cli.run, reconciler.cli.status, reconciler.cli.approve; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    others = {"httpx", "rich", "apprise", "matplotlib", "winrm", "reconciler.evidence.pack.closing"}
+    assert not others & set(done.stdout.split())
+
+
 def test_output_into_a_pipe_is_plain_and_has_no_space_at_a_lines_end(folder: Folder) -> None:
     folder.reconcile("init")
     folder.commit()
@@ -167,6 +175,7 @@ class TestUnknownEnvironments:
 
 
 class TestTheLoop:
+    @pytest.mark.started
     def test_a_second_one_on_the_same_journal_is_refused_and_names_the_first(self, folder: Folder) -> None:
         folder.git("init", "--quiet", "--initial-branch", "main")
         first = folder.start("run")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+import preloaded
 import pytest
-from cli_folder import Folder
+from cli_folder import PATIENCE, Folder
 
 from reconciler.clock import SYSTEM
 from reconciler.core.events import Event, RestoreBegan, SnapshotTaken
@@ -83,15 +83,10 @@ def record(folder: Folder, event: Event) -> None:
 
 
 def killed(folder: Folder, at: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", STRUCK, str(at), *WORDS],
-        cwd=folder.root,
-        env=folder.environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    struck = folder.root.parent / "struck.py"
+    struck.write_text(STRUCK, encoding="utf-8")
+    words = (str(struck), str(at), *WORDS)
+    done = preloaded.run(*words, folder=folder.root, environ=folder.environ, patience=PATIENCE)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 

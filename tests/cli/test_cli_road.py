@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 from cli_folder import Folder, until
 
-pytestmark = [pytest.mark.real, pytest.mark.usefixtures("real_envoy")]
+pytestmark = [pytest.mark.real, pytest.mark.started, pytest.mark.usefixtures("real_envoy")]
 FILE = "environments/production.yaml"
 
 

@@ -8,6 +8,8 @@ import signal
 import pytest
 from cli_folder import Folder, listing, until
 
+pytestmark = pytest.mark.started
+
 
 @pytest.fixture
 def mine(folder: Folder) -> Folder:

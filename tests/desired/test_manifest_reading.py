@@ -189,7 +189,11 @@ def test_another_wish_has_another_digest(manifest: str, old: str, new: str, same
             "traffic: exclusiv",
             "14:31: expected one of: weighted, exclusive; found 'exclusiv'; did you",
         ),
-        ("kind: envoy", "kind: envoi", "10:19: expected one of: envoy, haproxy, iis-arr; found 'envoi'; did you mean 'envoy'?"),
+        (
+            "kind: envoy",
+            "kind: envoi",
+            "10:19: expected one of: envoy, haproxy, iis-arr; found 'envoi'; did you mean 'envoy'?",
+        ),
         ("listen:", "lisen:", "10:26: unknown key 'lisen'; did you mean 'listen'?"),
         ("{kind: process, app: demo-api}", "{app: demo-api}", "12:67: missing key 'kind' in host"),
         ("app: demo-api", "command: sh", "12:83: unknown key 'command'; expected one of: app, kind"),

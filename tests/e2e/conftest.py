@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_playground import Playground
+from e2e_playground import ALL, Playground
 
 from reconciler.drivers.envoy.process import program as envoy
 from reconciler.drivers.haproxy.process import program as haproxy
@@ -24,7 +24,8 @@ def playground(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Playg
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-    ground = Playground(tmp_path / "p", gateway)
+    forked = not ALL and request.node.get_closest_marker("started") is None
+    ground = Playground(tmp_path / "p", gateway, forked=forked)
     try:
         yield ground
     finally:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import preloaded
 import psutil
 import typed
 from e2e_judged import objections
@@ -36,20 +37,24 @@ from reconciler.journal.entry import Entry
 from reconciler.journal.sqlite import open_journal
 
 T = TypeVar("T")
-Run = subprocess.Popen[bytes]
+Run = preloaded.Process
 HERE = Path(__file__).resolve().parent
 PATIENCE = 40.0  # seconds until a wait is given up
 LOOK = 0.03
 ALL = os.environ.get("CRASHES") == "all"  # every blow, on every gateway: `make crashes`
-RECONCILE = (sys.executable, "-X", "faulthandler", "-m", "reconciler")
+PYTHON = (sys.executable, "-X", "faulthandler")
+RECONCILE = ("-m", "reconciler")
 
 
 class Playground:
     """Use it through the fixture of that name: whatever happens in a test, nothing is left running."""
 
-    def __init__(self, root: Path, gateway: str = "envoy", warm: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, root: Path, gateway: str = "envoy", warm: tuple[str, ...] = (), *, forked: bool = not ALL
+    ) -> None:
         self.place: Place = build(root, warm)
         self._write_in_config("\n[evidence]\nrecord = false\n")  # finishing a pack takes a processor that others need
+        self.forked = forked  # loops and users, see `preloaded`; else they are started as on a user's machine
         self.warm = warm  # the members that can stand by
         self.gateway = gateway  # the kind
         self.root = root
@@ -134,7 +139,7 @@ class Playground:
 
     def process(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The same in a process of its own."""
-        command = [*RECONCILE, "--config", str(self.place.config), *words]
+        command = [*PYTHON, *RECONCILE, "--config", str(self.place.config), *words]
         return subprocess.run(command, capture_output=True, text=True, cwd=self.root, timeout=PATIENCE, check=False)
 
     def ask(self, verb: str, *words: str) -> None:
@@ -161,19 +166,12 @@ class Playground:
     def run_until_struck(self, point: str, count: int, blow: str = "kill", file: Path | None = None) -> Run:
         """A loop that is struck when it comes to a named boundary for the `count`th time; see e2e_struck_run."""
         words = (str(self.place.config), point, str(count), blow, *([str(file)] if file else []))
-        return self._start(sys.executable, str(HERE / "e2e_struck_run.py"), *words)
+        return self._start(str(HERE / "e2e_struck_run.py"), *words)
 
-    def _start(self, *command: str, environ: Mapping[str, str] = os.environ) -> Run:
+    def _start(self, *words: str, environ: Mapping[str, str] = os.environ) -> Run:
+        start = preloaded.fork if self.forked else preloaded.start
         with (self.root / "run.log").open("ab") as log:
-            started = subprocess.Popen(
-                command,
-                cwd=self.root,
-                env=environ,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            started = start(*words, folder=self.root, environ=environ, out=log)
         self.runs.append(started)
         return started
 
@@ -299,7 +297,8 @@ class Playground:
 
     def users(self, port: int = 0, rate: float = 60.0, ca: Path | None = None) -> Users:
         """`ca`: they come by HTTPS, and believe this authority."""
-        users = Users(port or self.place.port, self.root / f"users-{len(self._users)}.jsonl", rate, ca)
+        out = self.root / f"users-{len(self._users)}.jsonl"
+        users = Users(port or self.place.port, out, rate, ca, forked=self.forked)
         self._users.append(users)
         self._asked.add(self._ports[port or self.place.port])
         until(lambda: len(users.so_far()) > rate / 2, "the first users", self.story)

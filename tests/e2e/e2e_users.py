@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+import preloaded
 
 from reconciler.demo.account import Outcome, Request, Totals, read, totals
 
@@ -13,13 +15,17 @@ from reconciler.demo.account import Outcome, Request, Totals, read, totals
 class Users:
     """They come at once, and until `stop`."""
 
-    def __init__(self, port: int, out: Path, rate: float, ca: Path | None = None) -> None:
+    def __init__(self, port: int, out: Path, rate: float, ca: Path | None = None, *, forked: bool) -> None:
         self.out = out
         where = ["--url", f"https://127.0.0.1:{port}", "--ca", str(ca)] if ca else ["--url", f"http://127.0.0.1:{port}"]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler.demo.load", *where, "--out", str(out), "--rate", str(rate)],
-            stdin=subprocess.PIPE, cwd=out.parent, start_new_session=True,
-        )  # fmt: skip
+        words = [*where, "--out", str(out), "--rate", str(rate)]
+        self._open: int | None
+        held, self._open = os.pipe()  # they end when nobody holds its other end any more
+        start = preloaded.fork if forked else preloaded.start
+        with open(held, "rb") as given, open(2, "wb", closefd=False) as told:
+            self._process = start(
+                "-m", "reconciler.demo.load", *words, folder=out.parent, environ=os.environ, given=given, out=told
+            )
 
     def so_far(self) -> list[Request]:
         if not self.out.exists():
@@ -37,8 +43,9 @@ class Users:
 
     def stop(self) -> list[Request]:
         """Let every request end; all of them."""
-        if self._process.stdin and not self._process.stdin.closed:
-            self._process.stdin.close()
+        if self._open is not None:
+            os.close(self._open)
+            self._open = None
         try:
             code = self._process.wait(30)
         except subprocess.TimeoutExpired:

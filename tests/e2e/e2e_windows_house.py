@@ -80,7 +80,7 @@ class WindowsGround(Playground):
     """A playground whose manifests name what is on that machine."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__(root, warm=WARM)
+        super().__init__(root, warm=WARM, forked=False)
         self.house: House | None = None  # while it stands
         self.disk = root / "disk"
         (self.disk / "D").mkdir(parents=True)

@@ -113,6 +113,7 @@ def test_a_bad_version_comes_back_only_when_somebody_says_retry(playground: Play
     assert served_by(requests, after=settled) == {"blue"}
 
 
+@pytest.mark.started
 def test_a_second_run_on_the_same_journal_is_refused_and_the_first_goes_on(playground: Playground) -> None:
     playground.serving()
     first = playground.runs[-1]
@@ -192,6 +193,7 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.started  # what is not installed must not be imported already
 @pytest.mark.parametrize("playground", ["haproxy"], indirect=True)  # the neighbour's
 def test_a_missing_envoy_is_told_with_what_to_install_and_the_neighbour_goes_on(
     playground: Playground, tmp_path: Path
@@ -221,6 +223,7 @@ def test_a_missing_envoy_is_told_with_what_to_install_and_the_neighbour_goes_on(
     assert playground.runs[-1].poll() is None
 
 
+@pytest.mark.started
 def test_stop_and_go_by_signal_is_survived(playground: Playground) -> None:
     """A machine that sleeps: the loop is stopped and goes on; nobody is condemned for the time in between."""
     playground.serving()

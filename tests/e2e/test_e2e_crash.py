@@ -51,6 +51,7 @@ def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
     assert_lawful(playground.entries(), rungs)
 
 
+@pytest.mark.started
 def test_ctrl_c_in_mid_shift_leaves_the_data_plane_alone_and_the_next_run_goes_on(playground: Playground) -> None:
     playground.serving(steps=PARKED)
     users = playground.users()

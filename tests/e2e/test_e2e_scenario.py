@@ -52,7 +52,8 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     me(tmp_path / "gitconfig", "ann@example.com")
-    ground = WindowsGround(tmp_path / "p") if request.param == "windows" else Playground(tmp_path / "p", warm=WARM)
+    windows = request.param == "windows"
+    ground = WindowsGround(tmp_path / "p") if windows else Playground(tmp_path / "p", warm=WARM, forked=False)
     try:
         yield ground
     finally:
