@@ -20,10 +20,22 @@ from windows_arr_rig import ArrRig, rig  # noqa: E402, F401
 
 from reconciler.core.model import Routing, all_on  # noqa: E402
 from reconciler.drivers.examining import Grade  # noqa: E402
+from reconciler.durations import seconds  # noqa: E402
 
 
 class TestIisArr(GatewayExam):
     """The exam that every gateway driver passes."""
+
+
+@pytest.mark.parametrize(("every", "pace"), [("0s", 0.0), ("500ms", 0.25), ("2s", 1.0), ("1m", 1.0)])
+def test_how_often_it_may_be_looked_at_says_the_operator_of_its_machine(
+    rig: ArrRig,  # noqa: F811
+    every: str,
+    pace: float,
+) -> None:
+    """Seldom, as each look is a PowerShell; but never so seldom that a newcomer that dies is not noticed."""
+    rig.machine = rig.machine.model_copy(update={"look_every": seconds(every)})
+    assert rig.open(read_only=True).capabilities.pace == pace
 
 
 def test_members_get_the_host_name_that_users_have_typed(rig: ArrRig) -> None:  # noqa: F811

@@ -41,6 +41,7 @@ log = logging.getLogger("reconciler.iis-arr")
 
 NAME = re.compile(r"[A-Za-z0-9-]+")
 GRACE = 2.0  # seconds in which what is configured comes into force, for one who only looks
+PACE = 1.0  # seconds between two looks, each a PowerShell there; shorter where the operator has that machine looked at
 TRIES = 3  # of a seal, each on what was found by the one before
 
 
@@ -71,6 +72,7 @@ class IisArr:
             managed=False,
             lasting=True,
             fallback=False,
+            pace=min(PACE, context.named("machines", farm.machine).look_every / 2),
         )
 
     # ---- looking ----
