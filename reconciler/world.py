@@ -119,7 +119,7 @@ def open_world(
     migrating = partial(_migrating, manifest, configuration)
     saver = previous.saver if previous else Saver()
     saving = partial(_saving, manifest, configuration, journal, clock)
-    rounds = Rounds(gates, clock)
+    rounds = Rounds(gates, clock, alarm)
     return World(
         manifest, gateway, hosts, endpoints, rounds, samplers, ledger, migrator, migrating, saver, saving, notebook
     )  # fmt: skip

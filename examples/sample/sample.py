@@ -7,6 +7,7 @@ Ends gracefully on SIGTERM: takes nothing new, finishes what it holds, exits wit
 from __future__ import annotations
 
 import argparse
+import queue
 import signal
 import sys
 import threading
@@ -40,11 +41,19 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def ended() -> threading.Event:
+    """Set by SIGTERM and Ctrl-C, through a thread: a handler runs in the midst of what the main thread does, which may
+    be waiting for this very event with its lock in hand."""
+    stop, heard = threading.Event(), queue.SimpleQueue[int]()
+    threading.Thread(target=lambda: (heard.get(), stop.set()), daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: heard.put(number))
+    return stop
+
+
 def main() -> int:
     given = arguments()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = ended()
     told = release.read(given.release)
     if told.die_at_start:
         print(f"{given.member} {given.version}: dies at start, as {release.FILE} tells it", flush=True)

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from queue import SimpleQueue
 from types import FrameType
 
 NUMBERS = (signal.SIGINT, signal.SIGTERM)
@@ -15,13 +16,22 @@ LOOK = 0.5  # seconds
 
 
 def ends_after_this(stop: threading.Event) -> None:
-    """Let the first signal set `stop`. To be called in the main thread."""
+    """Let the first signal set `stop`. To be called in the main thread.
 
-    def first(_number: int, _frame: FrameType | None) -> None:
+    Another thread does it: a handler runs in the midst of whatever the main thread does, which may be waiting for this
+    very event with the event's lock in hand. A `SimpleQueue` may be written to from anywhere."""
+    heard: SimpleQueue[int] = SimpleQueue()
+
+    def first(number: int, _frame: FrameType | None) -> None:
+        heard.put(number)
+        for each in NUMBERS:
+            signal.signal(each, signal.SIG_DFL)
+
+    def hand_over() -> None:
+        heard.get()
         stop.set()
-        for number in NUMBERS:
-            signal.signal(number, signal.SIG_DFL)
 
+    threading.Thread(target=hand_over, name="signals", daemon=True).start()
     for number in NUMBERS:
         signal.signal(number, first)
 

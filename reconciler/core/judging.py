@@ -6,11 +6,11 @@ from reconciler.core.approving import overdue
 from reconciler.core.events import Phase
 from reconciler.core.gates import lacking, pending, verdict
 from reconciler.core.migrating import answer
-from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot
+from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot, Spec
 from reconciler.core.reading import MemberStatus, MigrationStatus
 from reconciler.core.saving import unsaved, untried
 from reconciler.core.situation import IDLE, Situation
-from reconciler.core.state import Transition
+from reconciler.core.state import State, Transition
 
 UNREADY_LIMIT = 3.0  # watched seconds that a newcomer with traffic may fail its own readiness
 STARTS_LIMIT = 3  # attempts before "it never gets ready" is certain
@@ -107,6 +107,19 @@ def _late(s: Situation, t: Transition) -> tuple[str, str] | None:
     if not late:
         return None
     return "ProgressDeadlineExceeded", f"not done within {deadline:g} s of progress time{_missing(s, t)}"
+
+
+def timers(spec: Spec, state: State) -> tuple[float, ...]:
+    """Watched seconds at which time alone may condemn the newcomer, for whoever would rather not look before; the
+    deadline may turn out to be later."""
+    t = state.transition
+    if t is None:
+        return ()
+    if t.phase is Phase.SOAKING:
+        deadline = t.since + spec.soak + t.waited + spec.progress_deadline
+    else:
+        deadline = state.watched - t.spent + spec.progress_deadline
+    return (deadline,) if t.unready_since is None else (deadline, t.unready_since + UNREADY_LIMIT)
 
 
 def _missing(s: Situation, t: Transition) -> str:

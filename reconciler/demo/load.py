@@ -119,19 +119,20 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=CLIENTS)
     given = parser.parse_args(words)
     load = Load(given.url, given.rate, clients=given.clients, ca=given.ca)
+    heard: SimpleQueue[int] = SimpleQueue()  # a handler may take no lock: it runs in the midst of the main thread's work
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: load.stop.set())
-    threading.Thread(target=_until_end_of_input, args=(load.stop,), daemon=True).start()
+        signal.signal(number, lambda number, _: heard.put(number))
+    for ends in (heard.get, _end_of_input):
+        threading.Thread(target=lambda ends=ends: (ends(), load.stop.set()), daemon=True).start()
     with given.out.open("w", encoding="utf-8") as out:
         load.run(out)
     return 0
 
 
-def _until_end_of_input(stop: threading.Event) -> None:
+def _end_of_input() -> None:
     """Unbuffered on purpose: a thread that waits in a buffered read keeps the interpreter from ending."""
     while os.read(0, 1024):
         pass
-    stop.set()
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ class Capabilities:
     managed: bool  # a write starts it when it is down; `close_listener` stops it
     lasting: bool = True  # weights and seal survive its restart
     fallback: bool = True  # the other slot stands in at once for one that dies; else its users fail until we act
+    # Seconds: a look costs its machine something, so that there is one so often in a transition while nothing was done,
+    # and at rest a fifth as often. 0: as often as the loop likes.
+    pace: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,6 +156,11 @@ class Keeper:
         """Watched seconds of this environment."""
         return self.state.watched + self.stopwatch.elapsed
 
+    @property
+    def pace(self) -> float:
+        """Seconds between two looks at a gateway that is costly to ask; 0: there is none."""
+        return self._world.gateway.capabilities.pace if self._world else 0.0
+
     def take(self) -> None:
         """Become the one who may act here: a new generation; the gateway is sealed before anything is decided."""
         self.generation = self._journal.take(self.name, self.actor).generation

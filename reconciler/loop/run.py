@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from reconciler.core.events import Phase
+from reconciler.core.judging import timers
 from reconciler.core.situation import Answer, Do, Wait
 from reconciler.core.state import State
 from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
+from reconciler.loop.stopwatch import LONGEST
 from reconciler.loop.tick import LOOK_AGAIN, Tick, tick
 
 log = logging.getLogger("reconciler.loop")
 
 MOVING, RESTING, UNSURE, FACT = 0.1, 0.5, 0.5, 0.02  # seconds until the next look
+AT_REST = 5  # times as long, where a gateway is costly to ask,
+SEEN = LONGEST * 0.8  # but so often that all of the time between two looks counts as watched
 WORKERS = 4
 FAILING = "LookFailed"  # for alerts: the loop itself cannot look, or cannot keep its record
 ORDERED = frozenset({"Down"})  # what stays so because somebody said so, and needs nobody: no warning
@@ -168,7 +173,20 @@ def pace(found: Tick, keeper: Keeper) -> float:
     if found.moved:  # an act has changed the world; a fact alone has not, and must not make a busy loop
         return 0.0 if isinstance(found.decision.answer, Do) else FACT
     waiting = found.status.reason in ("NotReady", "Draining")
-    return MOVING if keeper.state.transition or waiting else RESTING
+    moving = keeper.state.transition or waiting
+    if not keeper.pace:
+        return MOVING if moving else RESTING
+    wanted = max(MOVING, keeper.pace) if moving else max(RESTING, keeper.pace * AT_REST)
+    return min(wanted, SEEN, max(FACT, next_timer(found, keeper)))
+
+
+def next_timer(found: Tick, keeper: Keeper) -> float:
+    """Seconds until time alone may bring something about; infinite where it brings nothing."""
+    answer = found.decision.answer
+    until = answer.until if isinstance(answer, Wait) else None
+    known = timers(found.spec, keeper.state) if found.spec else ()
+    due = (*known, *(() if until is None else (until,)))
+    return min((at - keeper.now for at in due if at > keeper.now), default=math.inf)
 
 
 def run_to_end(keeper: Keeper, wait: Callable[[float], bool]) -> Tick:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Thread
 
 from reconciler.clock import SYSTEM, Clock
@@ -41,8 +42,10 @@ class Rounds:
     """The latest answer of every gate about the present window. One that has not answered yet is Running, and so is
     one whose last answer is too old: a gate that hangs must not live on what it said before."""
 
-    def __init__(self, gates: Mapping[str, Gate], clock: Clock = SYSTEM) -> None:
-        self._gates, self._clock = gates, clock
+    def __init__(
+        self, gates: Mapping[str, Gate], clock: Clock = SYSTEM, alarm: Callable[[], None] | None = None
+    ) -> None:
+        self._gates, self._clock, self._alarm = gates, clock, alarm
         self._pool = Threads()
         self._running: dict[str, tuple[Window, Future[GateReading]]] = {}
         self._started: dict[str, float] = {}
@@ -56,20 +59,30 @@ class Rounds:
     def readings(self, due: tuple[GateSpec, ...], window: Window) -> tuple[GateReading, ...]:
         """Start the rounds that are due and give what is known about `window`. Takes about PATIENCE at most."""
         asked = [gate for gate in due if gate.name in self._gates]
-        for gate in asked:
-            self._start(gate, window)
+        begun = [gate.name for gate in asked if self._start(gate, window)]
         wait([self._running[gate.name][1] for gate in asked if gate.name in self._running], PATIENCE)
         self._collect()
+        for name in begun:
+            if name in self._running:
+                self._running[name][1].add_done_callback(partial(self._late, name, window))
         return tuple(self._answer(gate, window) for gate in asked)
 
-    def _start(self, gate: GateSpec, window: Window) -> None:
+    def _late(self, name: str, window: Window, future: Future[GateReading]) -> None:
+        """An answer that nobody waits for any more, in the gate's thread: if it is news, the loop looks at once."""
+        latest = self._latest.get(name)
+        known = latest.reading.outcome if latest and latest.reading.window == window else None
+        if self._alarm and _result(name, window, future).outcome is not known:
+            self._alarm()
+
+    def _start(self, gate: GateSpec, window: Window) -> bool:
         name, latest = gate.name, self._latest.get(gate.name)
         fresh = latest is not None and latest.reading.window == window
         recent = self._clock.monotonic() < self._started.get(name, float("-inf")) + (gate.interval or SPACING)
         if name in self._running or (fresh and recent):
-            return
+            return False
         self._started[name] = self._clock.monotonic()
         self._running[name] = (window, self._pool.submit(self._gates[name].run, window))
+        return True
 
     def _collect(self) -> None:
         for name, (window, future) in list(self._running.items()):

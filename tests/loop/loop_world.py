@@ -36,6 +36,7 @@ from reconciler.core.reading import (
     Stamp,
     Window,
 )
+from reconciler.drivers.protocols import Capabilities, Fence
 from reconciler.errors import Conflict, Fenced, Unreachable
 from reconciler.journal.sqlite import open_journal
 from reconciler.loop.keeper import Keeper
@@ -74,6 +75,8 @@ def spec(active: Slot = Slot.BLUE, blue: str = "1", green: str = "2", **changes:
 
 class FakeGateway:
     """Compare-and-set and seal as the contract asks for; `silent` answers nothing."""
+
+    capabilities = Capabilities(Fence.COMMIT, fine_weights=True, sticky=False, drain_proof=True, managed=False)
 
     def __init__(self) -> None:
         self.reading = GatewayReading(False, None, counters=Pair(Counters(), Counters()))

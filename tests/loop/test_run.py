@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from loop_world import Clock
+from loop_world import Clock, spec
 
+from reconciler.core.events import Phase
+from reconciler.core.model import Release, Slot
 from reconciler.core.plan import Decision
 from reconciler.core.situation import Do, Wait
+from reconciler.core.state import State, Transition
 from reconciler.core.steps import CloseGateway
 from reconciler.errors import Fenced, JournalError, Unreachable
 from reconciler.loop import run
 from reconciler.loop.queue import WorkQueue
-from reconciler.loop.run import FACT, MOVING, RESTING, UNSURE, Runner, ended, pace
+from reconciler.loop.run import FACT, MOVING, RESTING, SEEN, UNSURE, Runner, ended, pace
+from reconciler.loop.stopwatch import LONGEST
 
 
 class Keeper:
     """Stands for one environment. `raises`: what its ticks end with."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.generation, self.ticks = name, 0, 0
-        self.state = SimpleNamespace(transition=None)
+        self.name, self.generation, self.ticks, self.pace, self.now = name, 0, 0, 0.0, 0.0
+        self.state = State()
         self.raises: Exception | None = None
         self.news: bool | Exception = False
         self.closed = self.left = False
@@ -85,11 +90,25 @@ class Stand:
         return self.due()
 
 
-def told(reason: str = "InSync", *, act: bool = False, moved: bool = False, unsure: bool = False) -> Any:
+def told(
+    reason: str = "InSync",
+    *,
+    act: bool = False,
+    moved: bool = False,
+    unsure: bool = False,
+    until: float | None = None,
+) -> Any:
     """A tick's outcome."""
-    answer = Do(CloseGateway(), "as told") if act else Wait(reason)
+    answer = Do(CloseGateway(), "as told") if act else Wait(reason, until=until)
     status = SimpleNamespace(reason=reason, exit_code=0)
-    return SimpleNamespace(decision=Decision("as-told", answer), status=status, moved=moved, unsure=unsure)
+    decision = Decision("as-told", answer)
+    return SimpleNamespace(decision=decision, status=status, moved=moved, unsure=unsure, spec=None)
+
+
+def moved(**changes: Any) -> Transition:
+    """A transition that began at 0."""
+    blue, green = Release(Slot.BLUE, "1"), Release(Slot.GREEN, "2")
+    return replace(Transition("t", blue, green, "d", "r", (), 0.0, 0.0), **changes)
 
 
 @pytest.fixture
@@ -221,8 +240,75 @@ def test_stopping_lets_go_of_every_environment(stand: Stand) -> None:
     ids=["act", "fact", "unsure", "transition", "starting", "draining", "in sync", "held"],
 )
 def test_the_next_look_comes_the_sooner_the_more_moves(found: Any, moving: bool, seconds: float) -> None:
-    keeper: Any = SimpleNamespace(state=SimpleNamespace(transition=moving or None))
+    keeper: Any = SimpleNamespace(state=SimpleNamespace(transition=moving or None), pace=0.0)
     assert pace(found, keeper) == seconds
+
+
+@pytest.mark.parametrize(
+    ("found", "moving", "seconds"),
+    [
+        (told(act=True, moved=True), True, 0.0),
+        (told(moved=True), True, FACT),
+        (told(act=True, moved=True, unsure=True), True, UNSURE),
+        (told("Soaking"), True, 0.7),
+        (told("NotReady"), False, 0.7),
+        (told("InSync"), False, 3.5),
+    ],
+    ids=["act", "fact", "unsure", "transition", "starting", "in sync"],
+)
+def test_a_gateway_that_is_costly_to_ask_is_asked_seldom_while_nothing_is_done(
+    found: Any, moving: bool, seconds: float
+) -> None:
+    state = State(transition=moved() if moving else None)
+    keeper: Any = SimpleNamespace(state=state, pace=0.7, now=0.0)
+    assert pace(found, keeper) == seconds
+
+
+@pytest.mark.parametrize(("costs", "moving", "seconds"), [(60.0, True, SEEN), (1.0, False, SEEN), (0.01, True, MOVING)])
+def test_whatever_a_look_costs_all_time_is_watched_and_no_loop_is_busier_than_before(
+    costs: float, moving: bool, seconds: float
+) -> None:
+    state = State(transition=moved() if moving else None)
+    keeper: Any = SimpleNamespace(state=state, pace=costs, now=0.0)
+    assert pace(told("Soaking"), keeper) == seconds
+    assert seconds < LONGEST
+
+
+@pytest.mark.parametrize(
+    ("now", "until", "changes", "seconds"),
+    [
+        (100.0, 100.4, {}, 0.4),  # a pause that ends
+        (100.0, 99.0, {}, 1.0),  # one that has ended, and something else is waited for
+        (100.0, 130.0, {}, 1.0),
+        (100.0, 100.0 + 1e-9, {}, FACT),
+        (100.0, None, {"unready_since": 97.25}, 0.25),
+        (100.0, None, {"spent": 59.5}, 0.5),  # the progress deadline
+        (100.0, None, {"spent": 59.5, "phase": Phase.SOAKING, "since": 38.25}, 0.25),  # and after the soak
+        (100.0, 100.4, {"unready_since": 97.25}, 0.25),
+    ],
+)
+def test_nobody_sleeps_past_what_the_core_waits_for(
+    now: float, until: float | None, changes: dict[str, Any], seconds: float
+) -> None:
+    found = told("Pausing", until=until)
+    found.spec = spec(progress_deadline=60.0)  # and a soak of 2 s
+    keeper: Any = SimpleNamespace(state=State(transition=moved(**changes), watched=100.0), pace=1.0, now=now)
+    assert pace(found, keeper) == pytest.approx(seconds)
+
+
+def test_what_is_costly_to_ask_rests_and_is_woken_as_ever(stand: Stand) -> None:
+    stand.keepers["good"].pace = 0.7
+    stand.due()
+    assert [stand.pass_by(RESTING) for _ in range(6)] == [["bad"]] * 6
+    assert sorted(stand.pass_by(RESTING)) == ["bad", "good"]
+    stand.runner.wake_one("good")
+    assert stand.due() == ["good"], "a sampler, or a gate, saw something"
+    stand.source.changed = {"good"}
+    stand.runner.look_and_wake()
+    assert stand.due() == ["good"], "a commit"
+    stand.keepers["good"].news = True
+    stand.runner.look_and_wake()
+    assert stand.due() == ["good"], "a verb"
 
 
 def test_one_round_ends_where_a_person_is_waited_for_and_not_where_something_is_about_to_come() -> None:

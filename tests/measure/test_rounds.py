@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -102,3 +103,55 @@ def test_closing_waits_for_no_gate_that_is_being_asked_and_closes_it_when_it_ans
     gate.let.set()
     asking.join(30)
     assert gate.closed
+
+
+# ---- an answer that comes between two looks --------------------------------------------------------------------------
+
+
+class Bell:
+    def __init__(self) -> None:
+        self.rung, self.rings = threading.Event(), 0
+
+    def __call__(self) -> None:
+        self.rings += 1
+        self.rung.set()
+
+
+def answered(gate: Answering) -> None:
+    """Let it answer what it is asked just now, and wait until its thread has ended, bell and all."""
+    (asking,) = (thread for thread in threading.enumerate() if thread.name == "gate")
+    gate.let.set()
+    asking.join(30)
+    gate.let.clear()
+
+
+@pytest.fixture
+def bell() -> Bell:
+    return Bell()
+
+
+@pytest.fixture
+def watched(gate: Answering, bell: Bell) -> Iterator[Rounds]:
+    """On a clock where the next round is due at once."""
+    ticks = iter(range(1_000_000))
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    found = Rounds({"g": gate}, clock, bell)  # type: ignore[arg-type]
+    yield found
+    gate.let.set()
+    found.close()
+
+
+def test_the_loop_is_woken_by_an_answer_that_is_news_and_by_no_other(
+    watched: Rounds, gate: Answering, bell: Bell
+) -> None:
+    rings = []
+    for outcome in (Outcome.SUCCESSFUL, Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.FAILED):
+        gate.outcome = outcome
+        watched.readings((SPEC,), WINDOW)
+        answered(gate)
+        rings.append(bell.rings)
+        assert watched.readings((), WINDOW) == ()  # collects it, and asks nothing
+    assert rings == [1, 1, 2, 2], "else gates would keep the loop busy"
+    watched.readings((SPEC,), NEXT)
+    answered(gate)
+    assert bell.rings == 3, "the same about another window is news"

@@ -11,7 +11,7 @@ from windows_eventlog import ERROR, INFORMATION, WARNING, Computer, Record
 from windows_machine import Session, Windows
 
 from reconciler.drivers.event_log.scripts import AT_ONCE, Marked, Place, Stand
-from reconciler.drivers.event_log.span import Span
+from reconciler.drivers.event_log.span import Span, broken
 
 SIZE = 40  # records that the log holds
 NOBODY = Session("reconcile", passes_on=False)
@@ -92,3 +92,10 @@ def test_what_is_said_to_be_all_is_all(before: int, page: int, steps: list[objec
                 past.clear(anew=True)
             case (level, times):
                 past.write(level, times)
+
+
+def test_an_empty_log_that_is_another_file_than_the_empty_one_of_the_mark_was_cleared() -> None:
+    before = Place(record=0, written="", created="then")
+    stand = Stand(log="A", newest=0, upto=0, written="", oldest=0, empty=True, created="now", anchor="", groups=())
+    assert broken(before, stand) == ("A was made anew, and what was in it before is gone", False)
+    assert broken(before, stand.model_copy(update={"created": "then"})) == ("", False)

@@ -31,6 +31,7 @@ from reconciler.drivers.hosts.iis import IisHost, Settings
 from reconciler.drivers.iis import scripts
 from reconciler.drivers.iis.site import Site
 from reconciler.drivers.protocols import HostContext
+from reconciler.drivers.windows import kept
 from reconciler.errors import InvalidConfiguration, Refused, Unreachable
 
 sys.path.append(str(Path(__file__).parents[1] / "drivers"))
@@ -423,7 +424,7 @@ def test_of_two_slots_that_cannot_be_looked_at_each_is_unknown_by_one_look(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the second one would wait as long as the first."""
-    monkeypatch.setattr(driver, "FRESH", PATIENCE)
+    monkeypatch.setattr(kept, "FRESH", PATIENCE)
     host = world.open()
     world.iis.ill = True
     for slot in Slot:
@@ -502,7 +503,7 @@ def test_an_answer_that_makes_no_sense_is_unknown(world: World) -> None:
 
 
 def test_one_look_serves_both_slots_once_and_not_after_a_change(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(driver, "FRESH", PATIENCE)
+    monkeypatch.setattr(kept, "FRESH", PATIENCE)
     host = world.open()
     ready(host, BLUE, world.good)
     looks = lambda: [name for name, _ in world.rig.windows.ran].count("look.ps1")  # noqa: E731

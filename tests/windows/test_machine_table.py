@@ -40,7 +40,13 @@ def test_a_machine_is_reached_by_ntlm_unless_it_says_otherwise() -> None:
     )
     assert web1.endpoint == "https://web1.corp.example:5986/wsman"
     assert web1.file("secrets/web1") == Path("/place/secrets/web1")
-    assert (web1.deadline, web1.passes_on) == (30.0, False)
+    assert (web1.deadline, web1.passes_on, web1.look_every) == (30.0, False, 2.0)
+
+
+@pytest.mark.parametrize(("said", "every"), [("0s", 0.0), ("500ms", 0.5), ("1m", 60.0)])
+def test_how_long_a_look_is_used_is_the_operators_whatever_the_transport(said: str, every: float) -> None:
+    text = f'[machines.web1]\naddress = "http://web1"\ntransport = "kerberos"\nlook_every = "{said}"\n'
+    assert parsed(f'{text}[security]\nallow_hosts = ["*"]\n').machine("web1").look_every == every
 
 
 @pytest.mark.parametrize(
@@ -117,6 +123,7 @@ FILES = ('certificate = "c"', 'key = "k"')
         ((HTTP, *USER, 'ca = "ca.pem"'), "`ca` needs https"),
         (('address = "http://10.0.0.7"', 'transport = "kerberos"'), "kerberos knows machines by their names"),
         ((HTTPS, *USER, 'deadline = "0s"'), "deadline: expected greater than 0"),
+        ((HTTPS, *USER, 'look_every = "2m"'), "look_every: expected less than or equal to 60"),
         ((HTTPS, *USER, 'transport = "plaintext"'), "transport: expected 'ntlm', 'kerberos', 'credssp', 'certif"),
         ((HTTPS, 'user = "a:b"', 'password_env = "P"'), "user: expected a name such as CORP"),
         ((HTTPS, *USER, 'pasword = "x"'), "unknown key 'pasword'; did you mean 'password_env'?"),

@@ -23,13 +23,13 @@ HIDDEN = "an-argument-that-nobody-may-see"
 
 
 def machine(rig: Rig, folder: Path, transport: str = "ntlm", **more: Any) -> Machine:
-    """As the operator writes it; the password lies in `folder`."""
+    """As the operator writes it, but every look is a real one; the password lies in `folder`."""
     user = {"user": rf"{wsman_logon.DOMAIN}\{wsman_logon.USER}", "password_file": "password"}
     if transport == "basic":
         user["user"] = wsman_logon.USER
     if transport in ("certificate", "kerberos"):
         user = {}
-    table = {"address": rig.address, "transport": transport, "deadline": "10s", **user, **more}
+    table = {"address": rig.address, "transport": transport, "deadline": "10s", "look_every": "0s", **user, **more}
     return Machine.model_validate({**table, "base": folder})
 
 

@@ -124,8 +124,8 @@ def broken(before: Place, stand: Stand) -> tuple[str, bool]:
 
 def _since_empty(before: Place, stand: Stand) -> str:
     """Whatever is in it now came later, and was the first if it has the first number."""
-    if stand.empty or (stand.oldest == 1 and stand.created == before.created):
-        return ""
     if stand.created != before.created:
         return f"{stand.log} was made anew, and what was in it before is gone"
+    if stand.empty or stand.oldest == 1:
+        return ""
     return f"{stand.log} was empty, and its oldest record is {stand.oldest} now: what came before that, nobody knows"

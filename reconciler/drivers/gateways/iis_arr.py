@@ -44,6 +44,7 @@ log = logging.getLogger("reconciler.iis-arr")
 NAME = re.compile(r"[A-Za-z0-9-]+")
 EXAMINING = 45.0  # seconds for the doctor's scripts, one after the other, on a machine that may be slow
 GRACE = 2.0  # seconds in which what is configured comes into force, for one who only looks
+PACE = 1.0  # seconds between two looks, each a PowerShell there; shorter where the operator has that machine looked at
 TRIES = 3  # of a seal, each on what was found by the one before
 
 
@@ -74,6 +75,7 @@ class IisArr:
             managed=False,
             lasting=True,
             fallback=False,
+            pace=min(PACE, context.named("machines", farm.machine).look_every / 2),
         )
 
     # ---- looking ----

@@ -13,7 +13,8 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,13 +35,13 @@ from reconciler.drivers.named import Name, Named
 from reconciler.drivers.process.app import plain
 from reconciler.drivers.protocols import HostContext, Typed
 from reconciler.drivers.windows.examined import answers, examined
+from reconciler.drivers.windows.kept import Kept
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
 from reconciler.errors import ReconcilerError, Refused, Unreachable
 
 LOOKING = 4.0  # seconds for one look at both slots: the loop waits no more than six for all of it
-FRESH = 1.0  # seconds that the second half of a look counts
 LARGEST = 64 * 1024  # bytes of an answer
 
 
@@ -63,12 +64,7 @@ def open(context: HostContext, settings: Settings) -> IisHost:
     return IisHost(context, settings.site, site, machine)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """The half of a look that was not asked for, for the question that follows."""
-
-    at: float
-    found: Stand | ReconcilerError
+Seen = tuple[Stand, ...] | ReconcilerError  # one look at both slots, or why there is none
 
 
 class IisHost:
@@ -79,7 +75,8 @@ class IisHost:
         plain("the member's name", context.member)
         self._names = {slot: site.name(self._values(slot)) for slot in Slot}
         self._client, self._http, self._lock = Client(machine, clock), Http(clock), threading.Lock()
-        self._kept: dict[Slot, _Kept] = {}
+        # What has stopped is proof where one at a time may own: a start here does not look at the other slot again.
+        self._kept = Kept[Seen](machine.look_every, clock, grow=not context.exclusive, told=lambda seen: seen)
         self._warm: dict[Slot, set[tuple[object, str]]] = {slot: set() for slot in Slot}
         who = f"{context.environment}/{context.member}"
         self._neighbours = {slot: Neighbour(f"{who} in {slot}", str(slot.other), clock) for slot in Slot}
@@ -89,11 +86,7 @@ class IisHost:
         return f"[{host}]:{self._port(slot)}" if ":" in host else f"{host}:{self._port(slot)}"
 
     def read(self, slot: Slot) -> MemberReading:
-        with self._alone():
-            stand = self._stand(slot)
-            told = self._neighbours[slot].seen(stand)
-        found = resting(stand) or self._asked(slot, stand)
-        return replace(found, detail="; ".join(text for text in (found.detail, told) if text))
+        return self._kept.read(slot, self._look, partial(self._judged, slot))
 
     def stage(self, slot: Slot, pin: Pin) -> None:
         with self._alone():
@@ -157,23 +150,22 @@ class IisHost:
 
     # ---- asking the machine ------------------------------------------------------------------------------------------
 
-    def _stand(self, slot: Slot) -> Stand:
-        """One look serves both slots: whoever looks at a member looks at both, and a PowerShell takes its time."""
-        kept, now = self._kept.pop(slot, None), self.clock.monotonic()
-        if kept is None or now - kept.at > FRESH:
-            self._look()
-            kept = self._kept.pop(slot)
-        if isinstance(kept.found, ReconcilerError):
-            raise kept.found
-        return kept.found
+    def _look(self) -> Seen:
+        """Both slots fail by one look: else the second one would wait as long as the first."""
+        with self._alone():
+            try:
+                return scripts.look(self._quickly, list(self._names.values()))
+            except ReconcilerError as error:
+                return error
 
-    def _look(self) -> None:
-        try:
-            found: Sequence[Stand | ReconcilerError] = scripts.look(self._quickly, list(self._names.values()))
-        except ReconcilerError as error:
-            found = [error] * len(self._names)
-        now = self.clock.monotonic()
-        self._kept = {slot: _Kept(now, one) for slot, one in zip(self._names, found, strict=True)}
+    def _judged(self, slot: Slot, seen: Seen) -> MemberReading:
+        if isinstance(seen, ReconcilerError):
+            raise seen
+        stand = seen[list(self._names).index(slot)]
+        with self._alone():
+            told = self._neighbours[slot].seen(stand)
+        found = resting(stand) or self._asked(slot, stand)
+        return replace(found, detail="; ".join(text for text in (found.detail, told) if text))
 
     def _quickly(self, script: Script, said: Mapping[str, Any]) -> Mapping[str, Any]:
         return self._client.run(script, said, min(LOOKING, self.machine.deadline))
@@ -193,9 +185,7 @@ class IisHost:
 
     @contextmanager
     def _changing(self, slot: Slot) -> Iterator[None]:
-        """What was seen before a change of ours, also of one that may or may not have been made, counts no more."""
-        with self._alone():
-            self._kept.clear()
+        with self._alone(), self._kept.changing():
             self._warm[slot].clear()
             yield
 

@@ -24,6 +24,7 @@ from reconciler.drivers.process import ownership
 from reconciler.drivers.process.app import plain
 from reconciler.drivers.process.health import LARGEST
 from reconciler.drivers.protocols import HostContext, Typed
+from reconciler.drivers.windows.kept import Kept
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.windows_service import by_hand, examined, looking, reading, record
@@ -37,7 +38,6 @@ from reconciler.errors import ReconcilerError, Refused, Unreachable
 STOPPED, UNREADY, STOPPING = MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.STOPPING
 LOOKING = 1.5  # of our deadline, for a look at both slots
 ASKING = 0.5  # of our deadline, for a member's own answer
-FRESH = 1.0  # seconds that a look serves the other slot's reading as well, once
 
 
 class Settings(BaseModel):
@@ -70,14 +70,16 @@ class WindowsServiceHost:
         self.place = Place(service, machine.host, context.environment, context.member)
         self._client, self._http = Client(machine, clock), http.Client(clock)
         self._busy = threading.Lock()
-        self._spare: tuple[Slot, Look, float] | None = None  # a look that the other slot has not had yet
+        grow = service.ready is not None  # else nothing but a look tells that it has ended
+        self._kept = Kept[Look](machine.look_every, clock, grow=grow, told=lambda look: (look.services, look.texts))
 
     def address(self, slot: Slot) -> str | None:
         return self.place.address(slot)
 
     def read(self, slot: Slot) -> MemberReading:
-        look = self._both(slot)
-        return self._judge(slot, look, self._record(slot, look))
+        files = self.place.files(slot) if self.service.standby else ()
+        look = partial(self._look, self.context.deadline * LOOKING, files)
+        return self._kept.read(slot, look, lambda seen: self._judge(slot, seen, self._record(slot, seen)))
 
     def stage(self, slot: Slot, pin: Pin) -> None:
         if lacking := self._lacking(slot, pin):
@@ -102,10 +104,10 @@ class WindowsServiceHost:
         }
         if self.service.standby:
             changes |= self._owned(owner, ownership.forgotten(self._ownership(owner), slot))
-        looking.put(self._act, changes)
+        looking.put(self._change, changes)
         other = place.name(slot.other) if self.context.exclusive else ""
         began = looking.start(
-            self._act, place.name(slot), begun.line, self.service.user, {CONFIG: place.config(slot)}, other
+            self._change, place.name(slot), begun.line, self.service.user, {CONFIG: place.config(slot)}, other
         )
         if began.code:
             raise Refused(f"{place.who(slot)} cannot be started on {place.host}: {examined.failure(began.code)}")
@@ -115,9 +117,9 @@ class WindowsServiceHost:
         seen, known = look.services[self.place.index(slot)], self._record(slot, look)
         if seen.stopped and not seen.processes:
             if seen.comes_back or seen.mode == "Auto":
-                looking.stop(self._act, seen.name)
+                looking.stop(self._change, seen.name)
         elif known and known.stop and reading.asked(known.stop, seen) and self._late(known.stop, look):
-            looking.stop(self._act, seen.name, seen.processes)
+            looking.stop(self._change, seen.name, seen.processes)
         else:
             self._request_end(slot, look, seen, known)
 
@@ -128,22 +130,22 @@ class WindowsServiceHost:
         if known and known.release:  # first: an old stamp would end the next one by force, at once
             freed = known.model_copy(update={"release": None})
             changes = self._recorded(slot, look, freed) | changes
-        looking.put(self._act, changes)
+        looking.put(self._change, changes)
 
     def release(self, slot: Slot, number: int) -> None:
         look = self._look(files=self.place.files(slot))
         seen, known, owner = look.services[self.place.index(slot)], self._record(slot, look), look.texts[1]
         now = ownership.released(self._ownership(owner), slot, number, self.place.ownership)
-        looking.put(self._act, self._owned(owner, now))
+        looking.put(self._change, self._owned(owner, now))
         if known is None or seen.root is None:
             return
         if self._judge(slot, look, known, now).status in (STOPPED, MemberStatus.STANDBY):
             return
         if known.release is None or not reading.asked(known.release, seen):
             stamp = Asked(at=look.uptime, of=seen.root.identity)
-            looking.put(self._act, self._recorded(slot, look, known.model_copy(update={"release": stamp})))
+            looking.put(self._change, self._recorded(slot, look, known.model_copy(update={"release": stamp})))
         elif self._late(known.release, look):
-            looking.stop(self._act, seen.name, seen.processes)
+            looking.stop(self._change, seen.name, seen.processes)
 
     def lacking(self, slot: Slot, pin: Pin) -> str:
         try:
@@ -167,19 +169,9 @@ class WindowsServiceHost:
 
     # ---- looking -----------------------------------------------------------------------------------------------------
 
-    def _both(self, slot: Slot) -> Look:
-        """One look is for both slots: whoever reads the one reads the other right after it."""
-        spare, self._spare = self._spare, None
-        if spare and spare[0] is slot and self.clock.monotonic() - spare[2] < FRESH:
-            return spare[1]
-        found = self._look(self.context.deadline * LOOKING, self.place.files(slot) if self.service.standby else ())
-        self._spare = (slot.other, found, self.clock.monotonic())
-        return found
-
     def _look(
         self, deadline: float = 0.0, files: Sequence[str] = (), paths: Sequence[str] = (), ports: Sequence[int] = ()
     ) -> Look:
-        self._spare = None
         services = {self.place.name(slot): self.place.record(slot) for slot in Slot}
         return looking.look(partial(self._act, deadline=deadline), services, files, paths, ports)
 
@@ -191,6 +183,10 @@ class WindowsServiceHost:
             return self._client.run(script, arguments, deadline)
         finally:
             self._busy.release()
+
+    def _change(self, script: Script, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        with self._kept.changing():
+            return self._act(script, arguments)
 
     def _record(self, slot: Slot, look: Look) -> Record | None:
         return record.parsed(
@@ -252,9 +248,9 @@ class WindowsServiceHost:
             stamp = Asked(at=look.uptime, of=seen.root.identity if seen.root else "")
             family = tuple(one.identity for one in seen.processes)
             stopping = known.model_copy(update={"stop": stamp, "family": family})
-            looking.put(self._act, self._recorded(slot, look, stopping))
+            looking.put(self._change, self._recorded(slot, look, stopping))
         if seen.state != "Stop Pending":
-            looking.stop(self._act, seen.name)
+            looking.stop(self._change, seen.name)
 
     def _recorded(self, slot: Slot, look: Look, now: Record) -> dict[str, tuple[str, str]]:
         return {self.place.record(slot): (look.services[self.place.index(slot)].record, now.text())}

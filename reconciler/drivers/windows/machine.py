@@ -24,6 +24,7 @@ KEYS = {
     "kerberos": ("user", "delegate"),
     "certificate": ("certificate", "key"),
 }
+EVERYBODYS = {"address", "transport", "ca", "deadline", "look_every", "base"}
 SEALING = ("ntlm", "kerberos", "credssp")  # they encrypt messages themselves, so that plain HTTP shows nothing
 PASSING_ON = ("credssp",)  # and Kerberos with `delegate`: the remote side can log on to a third machine
 
@@ -66,11 +67,12 @@ class Machine(BaseModel):
     delegate: bool = False
     ca: Text | None = None  # PEM: who vouches for the machine; without: whom this machine trusts
     deadline: Duration = Field(30.0, gt=0, le=3600)
+    look_every: Duration = Field(2.0, ge=0, le=60)  # how long a look at what is settled is used at first; 0: not at all
     base: Path = Field(default_factory=Path.cwd)
 
     @model_validator(mode="after")
     def _of_its_transport(self) -> Machine:
-        for key in sorted(self.model_fields_set - {"address", "transport", "ca", "deadline", "base"}):
+        for key in sorted(self.model_fields_set - EVERYBODYS):
             if key not in KEYS[self.transport]:
                 raise ValueError(f"transport '{self.transport}' has no key '{key}'; {self._about(key)}")
         if KEYS[self.transport] is BY_PASSWORD and not self.user:
