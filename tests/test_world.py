@@ -136,9 +136,13 @@ def test_gates_get_what_the_operators_file_defines_under_the_names_of_the_manife
     operator = parse(OPERATOR, tmp_path / "reconciler.toml")
     manifest = judge_one(read(MANIFEST.encode(), "production.yaml"), operator)
     assert isinstance(manifest, Manifest), str(manifest)
-    opened = open_world(manifest, operator, "journal", read_only=True)
+    rung: list[str] = []
+    opened = open_world(manifest, operator, "journal", read_only=True, alarm=lambda: rung.append("now"))
     window = Window("000018-green-1.1", Release(Slot.GREEN, "1.1"), Release(Slot.BLUE, "1.0"), 0, 0.0)
     found = {name: gate.run(window) for name, gate in opened.gates._gates.items()}
+    assert opened.gates._alarm
+    opened.gates._alarm()
+    assert rung == ["now"], "a gate's late answer wakes the loop"
     opened.close()
     assert found["migration"].value == "exit code 0 | 1.1 green production 000018-green-1.1"
     assert found["table"].outcome is Outcome.SUCCESSFUL

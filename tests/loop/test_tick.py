@@ -42,6 +42,13 @@ def events(stand: Stand, kind: type) -> list[object]:
     return [entry.event for entry in stand.journal.entries("prod") if isinstance(entry.event, kind)]
 
 
+def test_how_often_to_look_says_the_gateway_of_the_world_that_is_open(stand: Stand) -> None:
+    stand.gateway.capabilities = replace(stand.gateway.capabilities, pace=1.0)
+    assert stand.keeper.pace == 0.0, "nothing is open yet"
+    tick(stand.keeper)
+    assert stand.keeper.pace == 1.0
+
+
 def test_from_nothing_to_serving_and_on_to_the_other_slot(stand: Stand) -> None:
     run(stand)
     assert stand.gateway.reading.weights == all_on(Slot.BLUE)
