@@ -70,7 +70,7 @@ $(VENV)/.installed-dev: requirements/dev.lock $(VENV)/.installed
 	@touch $@
 
 lock: install-dev        ## pin again from pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra envoy --python-version 3.11 pyproject.toml requirements/build.in -o requirements/run.lock
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra envoy --extra windows --python-version 3.11 pyproject.toml requirements/build.in -o requirements/run.lock
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links --python-version 3.11 requirements/dev.in -c requirements/run.lock -o requirements/dev.lock
 
 clean:

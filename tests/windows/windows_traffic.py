@@ -165,6 +165,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _proxied(self, worker: Worker, configuration: Configuration, found: Rewritten, body: bytes) -> None:
         place, _, path = found.to.removeprefix("http://").partition("/")
+        if not configuration.host:
+            found.headers["host"] = place
         said = [(_answered(one["variable"]), one["input"].strip("{}")) for one in configuration.outbound]
         more = [(name, found.variables[variable]) for name, variable in said if found.variables.get(variable)]
         farm = configuration.farms.get(place)

@@ -36,6 +36,9 @@ def _arr(there: Installed) -> Finding:
     if not there.proxy:
         cure = "IIS Manager, Application Request Routing Cache, Server Proxy Settings: Enable proxy"
         return failed("arr", "ARR is installed, and its proxy is switched off", cure)
+    if not there.host:
+        what = "members do not get the host name that users have typed: links and cookies of theirs may break"
+        return warning("arr", what, "run there what `reconcile gateway ENV` prints now, or set preserveHostHeader")
     return ok("arr", "installed, and its proxy is switched on")
 
 

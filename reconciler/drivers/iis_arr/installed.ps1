@@ -78,6 +78,7 @@ foreach ($one in $manager.Sites) {
 [pscustomobject]@{
     modules = @($modules); arr = [bool]($null -ne $webFarms); rewrite = [bool]($null -ne $inbound)
     proxy = [bool]($null -ne $proxy -and [bool]$proxy.GetAttributeValue('enabled'))
+    host = [bool]($null -ne $proxy -and [bool]$proxy.GetAttributeValue('preserveHostHeader'))
     lacking = $lacking; tested = $tested; recycled = $recycled; idle = $idle; processes = $processes
     started = $started; runtime = $runtime; here = @($here | Select-Object -Unique)
 }

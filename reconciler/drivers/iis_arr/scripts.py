@@ -78,6 +78,7 @@ class Installed(Said):
     arr: Flag
     rewrite: Flag
     proxy: Flag
+    host: Flag  # members get the host name that users have typed
     lacking: tuple[Text, ...]
     tested: tuple[Text, ...]
     recycled: Number | None = None  # minutes; 0: never

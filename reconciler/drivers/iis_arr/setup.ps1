@@ -40,7 +40,9 @@ $known = @([IO.File]::ReadAllLines($hosts))
 foreach ($farm in $said.farms) {
     foreach ($server in $farm.servers) {
         if ($server.address -eq $server.host) { continue }
-        $number = [Net.Dns]::GetHostAddresses($server.host) | Select-Object -First 1
+        $numbers = @([Net.Dns]::GetHostAddresses($server.host))
+        # This machine's own name leads to a link-local number first, at which a service need not listen.
+        $number = @(@($numbers | Where-Object { $_.AddressFamily -eq 'InterNetwork' }) + $numbers)[0]
         $line = '' + $number + ' ' + $server.address
         if ($known -notcontains $line) {
             $known = @($known | Where-Object { (-split $_)[1] -ne $server.address }) + $line
@@ -52,7 +54,10 @@ foreach ($farm in $said.farms) {
 # ---- farms ----
 
 $proxy = $configuration.GetSection('system.webServer/proxy')
-if (-not [bool]$proxy.GetAttributeValue('enabled')) { $proxy.SetAttributeValue('enabled', $true) }
+# Both are of the whole machine: the proxy is on, and members get the host name that users have typed.
+foreach ($name in @('enabled', 'preserveHostHeader')) {
+    if (-not [bool]$proxy.GetAttributeValue($name)) { $proxy.SetAttributeValue($name, $true) }
+}
 $farms = $configuration.GetSection('webFarms').GetCollection()
 foreach ($farm in $said.farms) {
     $there = Get-One $farms 'webFarm' 'name' $farm.name
