@@ -33,7 +33,7 @@ from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, G
 from reconciler.drivers.roads import ROAD_HEADER, road
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Conflict, InvalidConfiguration, Refused, Unreachable
+from reconciler.errors import Conflict, Refused, Unreachable
 
 __all__ = ["IisArr", "Settings", "open"]
 
@@ -192,10 +192,7 @@ class IisArr:
 
     def _run(self, deadline: Deadline) -> Run:
         def run(script: Script, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-            try:
-                return self._machine().run(script, arguments, deadline.check())
-            except InvalidConfiguration as error:  # a password or a certificate that cannot be read now
-                raise Refused(str(error)) from error
+            return self._machine().run(script, arguments, deadline.check())
 
         return run
 
