@@ -291,7 +291,7 @@ class Configuration(Section):
         """What a member that names this entry must have to itself, in words, and how it can be called otherwise. Of an
         entry that has `claims`: what there is, and by which key."""
         entry = self._defined.get(section, {}).get(name)
-        if not hasattr(entry, "claims"):
+        if entry is None or not hasattr(entry, "claims"):
             return {}
         machine = self._defined.get("machines", {}).get(entry.machine)
         host, place = machine.host if machine else entry.machine, self._place(section, name)

@@ -122,8 +122,8 @@ def _same_thing(found: list[Read], operator: Operator) -> Iterator[Problem]:
     """What members have on a machine of the operator's, a site say, by whatever template: of one name it would be read,
     and stopped, as the other's. Those machines see no difference between small and capital letters."""
     claimants: dict[str, list[tuple[Manifest, Path, str, str]]] = {}
-    for one in found:
-        for index, member in enumerate(one.members if isinstance(one, Manifest) else ()):
+    for one in (read for read in found if isinstance(read, Manifest)):
+        for index, member in enumerate(one.members):
             for at, section, name in names(member.settings):
                 path = ("spec", "members", index, "host", *at)
                 for what, cure in operator.claims(section, name, one.name or "", member.name).items():
