@@ -287,6 +287,17 @@ class Configuration(Section):
         misfit = getattr(self._defined.get(section, {}).get(name), "misfit", None)
         return misfit(name, weighted=weighted, standby=standby) if misfit and section != "apps" else ""
 
+    def claims(self, section: str, name: str, environment: str, member: str) -> dict[str, str]:
+        """What a member that names this entry must have to itself, in words, and how it can be called otherwise. Of an
+        entry that has `claims`: what there is, and by which key."""
+        entry = self._defined.get(section, {}).get(name)
+        if entry is None or not hasattr(entry, "claims"):
+            return {}
+        machine = self._defined.get("machines", {}).get(entry.machine)
+        host, place = machine.host if machine else entry.machine, self._place(section, name)
+        found: Mapping[str, str] = entry.claims(environment, member)
+        return {f"{what} on {host}": f"give `{key}` of {place} another value" for what, key in found.items()}
+
     def _out_of_reach(self, host: str) -> str:
         if self.allowed(host):
             return ""

@@ -17,7 +17,7 @@ import signal
 import ssl
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -119,14 +119,25 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=CLIENTS)
     given = parser.parse_args(words)
     load = Load(given.url, given.rate, clients=given.clients, ca=given.ca)
-    heard: SimpleQueue[int] = SimpleQueue()  # a handler may take no lock: it runs in the midst of the main thread's work
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: heard.put(number))
-    for ends in (heard.get, _end_of_input):
-        threading.Thread(target=lambda ends=ends: (ends(), load.stop.set()), daemon=True).start()
+    _ends(load.stop)
     with given.out.open("w", encoding="utf-8") as out:
         load.run(out)
     return 0
+
+
+def _ends(stop: threading.Event) -> None:
+    """Set by the end of our input, by SIGTERM and Ctrl-C. A handler may take no lock: it runs in the midst of the main
+    thread's work; a `SimpleQueue` has none."""
+    heard: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: heard.put(number))
+
+    def wait(end: Callable[[], object]) -> None:
+        end()
+        stop.set()
+
+    for end in (heard.get, _end_of_input):
+        threading.Thread(target=wait, args=(end,), daemon=True).start()
 
 
 def _end_of_input() -> None:

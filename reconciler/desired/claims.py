@@ -1,10 +1,10 @@
-"""What only shows between manifests, or beside the operator's file: one name or one address claimed twice, an app or
-a command that nobody defined, an app that takes no traffic, an address where no gateway may listen, signatures that
-nobody could verify."""
+"""What only shows between manifests, or beside the operator's file: one name, one address, or one thing on a
+machine claimed twice, an app or a command that nobody defined, an app that takes no traffic, an address where no
+gateway may listen, signatures that nobody could verify."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -31,6 +31,8 @@ class Operator(Protocol):
     def problem(self, section: str, name: str) -> str: ...
 
     def member_problem(self, section: str, name: str, *, weighted: bool, standby: bool) -> str: ...
+
+    def claims(self, section: str, name: str, environment: str, member: str) -> Mapping[str, str]: ...
 
     def dump_problem(self, name: str, *, dumps: bool) -> str: ...
 
@@ -60,7 +62,7 @@ def judge_one(found: Read, operator: Operator | None) -> Read:
 
 def _objections(found: list[Read], operator: Operator | None) -> dict[str, list[Problem]]:
     objections: dict[str, list[Problem]] = {}
-    beside = _by_operator(found, operator) if operator else ()
+    beside = (*_by_operator(found, operator), *_same_thing(found, operator)) if operator else ()
     for problem in (*_same_name(found), *_same_address(found), *_same_farm(found), *beside):
         objections.setdefault(problem.file, []).append(problem)
     return objections
@@ -114,6 +116,25 @@ def _same_farm(found: list[Read]) -> Iterator[Problem]:
             if one.name != other.name:
                 text = f"the farm '{farm}' is also claimed by '{other.name}' in {_at(other, _FARM)}"
                 yield one.problem(_FARM, f"{text}; give one another site, and a [farms] of its own")
+
+
+def _same_thing(found: list[Read], operator: Operator) -> Iterator[Problem]:
+    """What members have on a machine of the operator's, a site say, by whatever template: of one name it would be read,
+    and stopped, as the other's. Those machines see no difference between small and capital letters."""
+    claimants: dict[str, list[tuple[Manifest, Path, str, str]]] = {}
+    for one in (read for read in found if isinstance(read, Manifest)):
+        for index, member in enumerate(one.members):
+            for at, section, name in names(member.settings):
+                path = ("spec", "members", index, "host", *at)
+                for what, cure in operator.claims(section, name, one.name or "", member.name).items():
+                    text = f"give the member or the environment another name, or {cure}"
+                    claimants.setdefault(what.casefold(), []).append((one, path, what, text))
+    told = set()
+    for each in claimants.values():
+        for (one, path, what, cure), (other, place, *_) in _both_ways(each):
+            if (one.file, path) not in told:
+                told.add((one.file, path))
+                yield one.problem(path, f"{what} is also claimed by '{other.name}' in {_at(other, place)}; {cure}")
 
 
 def _by_operator(found: list[Read], operator: Operator) -> Iterator[Problem]:

@@ -49,8 +49,8 @@ class Client:
     def run(self, script: Script, arguments: Mapping[str, Any] | None = None, deadline: float = 0.0) -> dict[str, Any]:
         """What the script answers. `deadline`: seconds; 0: the machine's own. Raises Refused, with the script's own
         sentence where it said no; Unreachable when no answer came: it may or may not have run. It is tried again, with
-        the same id and within the deadline, where it was not sent yet or is safe to repeat. Raises InvalidConfiguration
-        for a password or a certificate that cannot be read."""
+        the same id and within the deadline, where it was not sent yet or is safe to repeat. A password or a certificate
+        that cannot be read is Refused, too: a no with nothing done, which an act can have as its outcome."""
         call = frame.call(script, arguments or {})
         ends = self._clock.monotonic() + (deadline or self._machine.deadline)
         for attempt in range(1, TRIES + 1):

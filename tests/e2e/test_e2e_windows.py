@@ -196,8 +196,8 @@ def test_what_windows_refuses_or_hides_is_told_and_ends_safe(
         if fault is not cleared:
             ground.ask("promote")
         ground.until(lambda _: re.search(why, "".join(ground.reconcile(verb).stdout for verb in ("status", "history"))))
-        if fault is cleared:  # what nobody has seen cannot be vouched for; a person who goes on all the same is told
-            ground.ask("promote")
+        if fault is cleared:  # nothing goes forward on what nobody has seen; a person ends it
+            ground.ask("abort", "--reason", "the log was cleared")
     ground.until_stable(active, {"blue": "1.0.0", "green": "1.1.0"}[active])
     requests = users.stop()
     assert_nothing_lost(requests)

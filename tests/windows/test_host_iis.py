@@ -60,6 +60,7 @@ class World:
     good, other = Pin("1.0"), Pin("1.1", (("greeting", "hi"),), "0a1b2c3d")
     missing, liar = Pin("7.7"), Pin("6.6")
     secret = SECRET
+    exclusive = False
 
     def __init__(self, rig: Rig, folder: Path, **changes: Any) -> None:
         self.rig, self.folder, self.disk = rig, folder, folder / "disk"
@@ -77,7 +78,9 @@ class World:
             self.iis.pools[name] = "Stopped"
 
     def open(self) -> IisHost:
-        context = HostContext("production", "api", self.folder / "state", deadline=DEADLINE, named=self.named)
+        context = HostContext(
+            "production", "api", self.folder / "state", None, DEADLINE, False, self.named, self.exclusive
+        )
         self.opened.append(driver.open(context, Settings(site="portal")))
         return self.opened[-1]
 
@@ -352,6 +355,65 @@ def test_one_that_outlives_its_stop_is_ended_by_force_also_after_a_restart_of_ou
     assert world.iis.marks == {}
 
 
+# ---- one owner at a time ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def alone(world: World) -> World:
+    world.exclusive = True
+    return world
+
+
+def test_of_an_exclusive_member_the_one_in_the_other_slot_loses_its_way_back(alone: World) -> None:
+    """Somebody stopped its pool there, so nobody has asked us to: and it would start again with the machine."""
+    host = alone.open()
+    ready(host, BLUE, alone.good)
+    alone.iis._end(NAMES[BLUE])
+    until(host, BLUE, lambda found: found.status is STOPPED)
+    pool, site = alone.iis.config.pools, alone.iis.config.sites
+    assert (pool[NAMES[BLUE]].auto, site[NAMES[BLUE]].auto) == (True, True)
+    commits = alone.iis.commits
+    ready(host, GREEN, alone.other)
+    assert alone.iis.commits == commits + 1, "in the same change: there is no moment in which both would start"
+    alone.rig.windows.reboot()
+    until(host, GREEN, lambda found: found.status is READY)
+    assert (alone.lives(BLUE), alone.lives(GREEN)) == (0, 1)
+    assert host.read(BLUE).status is STOPPED
+
+
+def test_an_owner_that_runs_already_takes_the_others_way_back_too(alone: World) -> None:
+    host = alone.open()
+    ready(host, GREEN, alone.good)
+    alone.iis.commit(lambda config: setattr(config.pools[NAMES[BLUE]], "auto", True))
+    before, commits = alone.pid(GREEN), alone.iis.commits
+    host.start(GREEN, alone.good)
+    host.start(GREEN, alone.good)
+    assert alone.iis.config.pools[NAMES[BLUE]].auto is False
+    assert (alone.pid(GREEN), alone.iis.commits) == (before, commits + 1)
+
+
+def test_an_exclusive_member_is_not_started_while_the_other_slots_runs_or_ends(alone: World) -> None:
+    host = alone.open()
+    ready(host, BLUE, alone.good)
+    for stops in (False, True):
+        if stops:
+            alone.freeze(BLUE)
+            host.stop(BLUE)
+        before = copy.deepcopy(alone.iis.config)
+        with pytest.raises(Refused, match="production-api-blue runs, or has processes left; of these two only one"):
+            host.start(GREEN, alone.good)
+        assert (alone.lives(GREEN), alone.iis.config) == (0, before)
+
+
+def test_a_weighted_member_leaves_the_other_slot_its_way_back(world: World) -> None:
+    host = world.open()
+    ready(host, BLUE, world.good)
+    world.iis._end(NAMES[BLUE])
+    until(host, BLUE, lambda found: found.status is STOPPED)
+    host.start(GREEN, world.good)
+    assert world.iis.config.pools[NAMES[BLUE]].auto is True
+
+
 # ---- faults ----------------------------------------------------------------------------------------------------------
 
 
@@ -559,6 +621,10 @@ def test_what_a_person_types_is_powershell_and_touches_nothing(world: World) -> 
     assert "Stop-Website 'production-api-blue'; Stop-WebAppPool 'production-api-blue'" in typed.stop
     assert "autoStart $false" in typed.stop
     assert "Start-WebAppPool 'production-api-blue'" in typed.start
+    back = r"'IIS:\AppPools\production-api-blue' autoStart $true"
+    assert 0 < typed.start.index(back) < typed.start.index("Start-WebAppPool"), "or a reboot would undo it"
+    assert r"'IIS:\AppPools\production-api-blue' startMode AlwaysRunning" in typed.start
+    assert r"'IIS:\Sites\production-api-blue' serverAutoStart $true" in typed.start
     assert r"D:\releases\1.0" in typed.start
     assert world.traces() == before
 

@@ -26,6 +26,7 @@ from reconciler.core.reading import MemberStatus
 from reconciler.drivers.hosts import iis, windows_service
 from reconciler.drivers.process import ownership
 from reconciler.drivers.process.ownership import Ownership
+from reconciler.errors import Refused
 
 STOPPED, READY = MemberStatus.STOPPED, MemberStatus.READY
 make = sites.make
@@ -104,12 +105,16 @@ def test_a_change_of_one_slot_is_seen_at_once_in_both(site: Stand) -> None:
     assert site.read()[1] == [STOPPED, READY]
 
 
-def test_a_site_with_one_owner_at_a_time_is_proof_for_two_seconds_and_no_longer(
-    make: Callable[..., sites.World],
-) -> None:
+def test_a_site_with_one_owner_at_a_time_starts_on_no_kept_look(make: Callable[..., sites.World]) -> None:
     site = Stand(make(), iis, iis.Settings(site="portal"), exclusive=True)
+    ready(site.host, BLUE, site.world.good)
+    stopped(site.host, BLUE)
     site.read()
-    assert [site.read(after=2.0)[0] for _ in range(3)] == [1, 1, 1]
+    site.world.iis.pools[sites.NAMES[BLUE]] = "Started"  # by hand, there
+    assert site.read() == (0, [STOPPED, STOPPED])
+    with pytest.raises(Refused, match="only one may run"):
+        site.host.start(GREEN, site.world.good)
+    assert site.read()[1][0] is not STOPPED, "and then it is seen"
 
 
 def test_a_service_is_asked_always_and_its_machine_seldom(services: Callable[..., Stand]) -> None:

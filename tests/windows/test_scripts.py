@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
-from windows_syntax import misfit, of, parameters, said, tree
+from windows_syntax import ancestors, misfit, of, parameters, said, tree
 
 import reconciler.drivers
 from reconciler.drivers.windows import frame
@@ -73,6 +73,39 @@ def test_its_no_is_a_sentence_of_its_own_and_it_never_ends_the_process(file: Pat
         assert word.lower() != "exit"
         if word.lower() == "throw":
             assert re.match(r"""(['"(]|$)""", rest), said(node)
+
+
+DELETE = re.compile(r"\[IO\.File\]::Delete\((.*)\)$", re.IGNORECASE)
+
+
+def unguarded(text: str) -> list[str]:
+    """.NET is silent about a file that is not there, and throws where its folder is not: so each deletion is below an
+    `if` that says that the file exists, or below a `catch`, where what was just written is taken away again."""
+    found = []
+    for call in of(tree(text), "invokation_expression"):
+        if match := DELETE.match(said(call)):
+            above = list(ancestors(call))
+            tests = [said(one).partition("{")[0] for one in above if one.type == "if_statement"]
+            exists = f"[IO.File]::Exists({match[1]})"
+            tidied = any(one.type == "catch_clause" for one in above)
+            if not tidied and not any(exists in test for test in tests):
+                found.append(said(call))
+    return found
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=IDS)
+def test_what_may_not_be_there_is_not_deleted_before_it_is_looked_for(file: Path) -> None:
+    assert unguarded(file.read_text("ascii")) == []
+
+
+def test_a_deletion_that_would_throw_is_seen() -> None:
+    call = "[IO.File]::Delete($mark)"
+    assert unguarded(call) == [call]
+    assert unguarded("[IO.File]::Delete((Get-Mark $Site))") == ["[IO.File]::Delete((Get-Mark $Site))"]
+    assert unguarded(f"if ($a -eq 0) {{ {call} }}") == [call]
+    assert unguarded(f"if ([IO.File]::Exists($other)) {{ {call} }}") == [call]
+    assert unguarded(f"if ($a -eq 0 -and [IO.File]::Exists($mark)) {{ {call} }}") == []
+    assert unguarded(f"try {{ Get-Item a }} catch {{ {call} }}") == []
 
 
 def test_a_head_that_does_not_say_whether_it_may_be_repeated_is_a_mistake(tmp_path: Path) -> None:

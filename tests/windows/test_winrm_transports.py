@@ -20,7 +20,7 @@ from wsman_server import Rig, listening
 
 from reconciler.drivers.windows.script import PING
 from reconciler.drivers.winrm import Client
-from reconciler.errors import InvalidConfiguration, Refused
+from reconciler.errors import Refused
 
 WAYS = [
     ("ntlm", "http"),
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_certificate_is_named(place: Place, key: str) -> None:
         file = place.folder / f"{content is None}.pem"
         if content:
             file.write_text(content)
-        with pytest.raises(InvalidConfiguration, match=file.name):
+        with pytest.raises(Refused, match=file.name):
             place.client(rig, "certificate", **{key: str(file)}).run(PING)
 
 

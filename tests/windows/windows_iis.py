@@ -298,21 +298,23 @@ class Iis:
             raise Throw(f"{name} runs {called}; it must be stopped before {arguments['Release']} can start.")
         if not runs and stand["processes"]:
             raise Throw(f"{name} still runs {called}, which was asked to stop; wait until it has.")
+        for one in before if arguments["Alone"] else ():
+            if one["pool"] not in ("Absent", "Stopped") or one["processes"]:
+                how = "runs, or has processes left" if one["processes"] else f"is {one['pool']}"
+                raise Throw(f"{one['name']} {how}; of these two only one may run.")
         for other, site in self.config.sites.items():
             if other != name and port in site.ports:
                 raise Throw(f"Port {port} is taken by the site {other}; give one of them another port.")
         if stand["site"] != "Started" and port in self.listening:
             raise Throw(f"Port {port} is taken by another program; see: Get-NetTCPConnection -LocalPort {port}")
-        changed = False
+        draft = copy.deepcopy(self.config)
+        for other in arguments["Others"] if arguments["Alone"] else ():
+            self._rest(draft, other)
         if not runs or stand["site"] == "Absent":
             self._put(arguments)
             self.marks.pop(name, None)
-            draft = copy.deepcopy(self.config)
             self._set(draft, arguments)
-            if changed := draft != self.config:
-                self._reaches("changing")
-                self._commit(draft)
-                self._reaches("changed")
+        changed = self._written(draft)
         self.pools[name], self.sites[name] = "Started", "Started"
         self._tend()
         self._reaches("started")
@@ -344,15 +346,9 @@ class Iis:
         name = arguments["Site"]
         before = [self._stand(other) for other in arguments["Others"]]
         draft = copy.deepcopy(self.config)
-        if pool := draft.pools.get(name):
-            pool.auto, pool.always = False, False
-        if site := draft.sites.get(name):
-            site.auto = False
+        self._rest(draft, name)
         family = [one["pid"] for one in self._family(name)]
-        if changed := draft != self.config:
-            self._reaches("changing")
-            self._commit(draft)
-            self._reaches("changed")
+        changed = self._written(draft)
         if name in self.sites:
             self.sites[name] = "Stopped"
         if self.pools.get(name) == "Started":
@@ -366,6 +362,20 @@ class Iis:
             "before": before,
             "stands": [self._stand(one) for one in (name, *arguments["Others"])],
         }
+
+    def _rest(self, draft: Config, name: str) -> None:
+        if pool := draft.pools.get(name):
+            pool.auto, pool.always = False, False
+        if site := draft.sites.get(name):
+            site.auto = False
+
+    def _written(self, draft: Config) -> bool:
+        if draft == self.config:
+            return False
+        self._reaches("changing")
+        self._commit(draft)
+        self._reaches("changed")
+        return True
 
     def _end(self, name: str) -> None:
         self.pools[name] = "Stopped"

@@ -30,6 +30,13 @@ def of(node: Node, *kinds: str) -> Iterator[Node]:
     return (one for one in every(node) if one.type in kinds)
 
 
+def ancestors(node: Node) -> Iterator[Node]:
+    """The nearest first."""
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
 def said(node: Node) -> str:
     return (node.text or b"").decode()
 

@@ -35,7 +35,7 @@ from reconciler.drivers.roads import ROAD_HEADER, road
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import Ask, Script
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Conflict, InvalidConfiguration, Refused, Unreachable
+from reconciler.errors import Conflict, Refused, Unreachable
 
 __all__ = ["IisArr", "Settings", "open"]
 
@@ -195,10 +195,7 @@ class IisArr:
 
     def _run(self, deadline: Deadline) -> Ask:
         def run(script: Script, arguments: Mapping[str, Any], most: float = inf, /) -> Mapping[str, Any]:
-            try:
-                return self._machine().run(script, arguments, min(deadline.check(), most))
-            except InvalidConfiguration as error:  # a password or a certificate that cannot be read now
-                raise Refused(str(error)) from error
+            return self._machine().run(script, arguments, min(deadline.check(), most))
 
         return run
 

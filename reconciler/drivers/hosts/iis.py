@@ -75,8 +75,7 @@ class IisHost:
         plain("the member's name", context.member)
         self._names = {slot: site.name(self._values(slot)) for slot in Slot}
         self._client, self._http, self._lock = Client(machine, clock), Http(clock), threading.Lock()
-        # What has stopped is proof where one at a time may own: a start here does not look at the other slot again.
-        self._kept = Kept[Seen](machine.look_every, clock, grow=not context.exclusive, told=lambda seen: seen)
+        self._kept = Kept[Seen](machine.look_every, clock, grow=True, told=lambda seen: seen)
         self._warm: dict[Slot, set[tuple[object, str]]] = {slot: set() for slot in Slot}
         who = f"{context.environment}/{context.member}"
         self._neighbours = {slot: Neighbour(f"{who} in {slot}", str(slot.other), clock) for slot in Slot}
@@ -110,6 +109,7 @@ class IisHost:
             "Config": json.dumps(dict(pin.config)),
             "StopSeconds": math.ceil(self.site.stop_timeout),
             "Others": [self._names[slot.other]],
+            "Alone": self.context.exclusive,
         }
         with self._changing(slot):
             self._done(slot, scripts.start(self._run, asked))
@@ -127,9 +127,11 @@ class IisHost:
 
     def by_hand(self, slot: Slot, pin: Pin) -> Typed:
         name, host = self._names[slot], self.machine.host
-        stay = f"Set-ItemProperty 'IIS:\\AppPools\\{name}' autoStart $false"
+        pool, site = (f"Set-ItemProperty 'IIS:\\{kind}\\{name}'" for kind in ("AppPools", "Sites"))
+        stay = f"{pool} autoStart $false"
         stop = f"Import-Module WebAdministration; Stop-Website '{name}'; Stop-WebAppPool '{name}'; {stay}"
-        start = f"`Import-Module WebAdministration; Start-WebAppPool '{name}'; Start-Website '{name}'`"
+        back = f"{pool} autoStart $true; {pool} startMode AlwaysRunning; {site} serverAutoStart $true"
+        start = f"`Import-Module WebAdministration; {back}; Start-WebAppPool '{name}'; Start-Website '{name}'`"
         folder = self.site.folder(self._values(slot, pin))
         return Typed(
             f"{stop}  # PowerShell on {host}", f"in a PowerShell on {host}, with {folder} as its path: {start}"

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from reconciler.core.model import Slot
 from reconciler.drivers.named import Name, Named
 from reconciler.drivers.process.app import Ports, plain
 from reconciler.durations import Duration
@@ -67,6 +68,15 @@ class Site(BaseModel):
     def asks(self) -> tuple[str, ...]:
         """Hosts that must be allowed, beside its machine's."""
         return (self.address,) if self.address else ()
+
+    def claims(self, environment: str, member: str) -> dict[str, str]:
+        """What such a member must have to itself on its machine: in words, and the key that names it."""
+        found = {}
+        for slot in map(str, Slot):
+            values = {"environment": environment, "member": member, "slot": slot}
+            found[f"the site '{Formatter().vformat(self.site, (), values)}'"] = "site"
+            found[f"the file '{self.config_file(values)}'"] = "config"
+        return found
 
     def name(self, values: Mapping[str, str]) -> str:
         """Of the site, and of its pool. Raises Refused."""

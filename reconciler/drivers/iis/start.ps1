@@ -1,6 +1,7 @@
 # Makes or changes the site and the application pool of one slot for a release, and starts both. What runs already is left
 # as it is; what differs is written in one change of applicationHost.config, and nothing is where nothing differs.
-# It does not wait until the member is ready. Other sites are named only to be looked at before and after.
+# It does not wait until the member is ready. Other sites are looked at before and after, and nothing else; but of one
+# of which only one may run (`Alone`) the same change takes from the others that they start with the machine.
 # safe to repeat: yes
 [CmdletBinding()]
 param(
@@ -11,7 +12,8 @@ param(
     [Parameter(Mandatory = $true)][string]$ConfigFile,
     [Parameter(Mandatory = $true)][string]$Config,  # what is put there: told to what runs as SLOT_CONFIG
     [Parameter(Mandatory = $true)][int]$StopSeconds,
-    [string[]]$Others = @()
+    [string[]]$Others = @(),
+    [bool]$Alone = $false                           # while one of the others runs it is refused
 )
 
 # ---- the same in look.ps1, start.ps1 and stop.ps1 -----------------------------------------------------------------
@@ -142,6 +144,17 @@ function Set-Site($Manager) {
     Set-Value $application.VirtualDirectories['/'] 'physicalPath' $Path
 }
 
+# One that is stopped stays so after a reboot, as after a stop of ours.
+function Set-Resting($Manager, [string]$Name) {
+    $pool = $Manager.ApplicationPools[$Name]
+    if ($null -ne $pool) {
+        Set-Value $pool 'autoStart' $false
+        Set-Value $pool 'startMode' 0 'OnDemand'
+    }
+    $at = $Manager.Sites[$Name]
+    if ($null -ne $at) { Set-Value $at 'serverAutoStart' $false }
+}
+
 # Whole before it has its name. Readable for whom the folder is: the pool's own account must be.
 function Write-Config {
     if ([IO.File]::Exists($ConfigFile) -and [IO.File]::ReadAllText($ConfigFile) -ceq $Config) { return }
@@ -187,6 +200,12 @@ try {
     if (-not $runs -and ($stand.pool -eq 'Stopping' -or $stand.processes.Count -gt 0)) {
         throw ($Site + ' still runs ' + $called + ', which was asked to stop; wait until it has.')
     }
+    $rivals = @($before | Where-Object { @('Absent', 'Stopped') -notcontains $_.pool -or $_.processes.Count -gt 0 })
+    if ($Alone -and $rivals.Count -gt 0) {
+        $how = 'is ' + $rivals[0].pool
+        if ($rivals[0].processes.Count -gt 0) { $how = 'runs, or has processes left' }
+        throw ($rivals[0].name + ' ' + $how + '; of these two only one may run.')
+    }
     foreach ($other in $manager.Sites) {
         $taken = @($other.Bindings | Where-Object { $null -ne $_.EndPoint -and $_.EndPoint.Port -eq $Port })
         if ($other.Name -ne $Site -and $taken.Count -gt 0) {
@@ -198,13 +217,15 @@ try {
         throw ('Port ' + $Port + ' is taken by another program; see: Get-NetTCPConnection -LocalPort ' + $Port)
     }
 
+    if ($Alone) { $Others | ForEach-Object { Set-Resting $manager $_ } }
     if (-not $runs -or $stand.site -eq 'Absent') {
         Write-Config
-        [IO.File]::Delete((Get-Mark $Site))
+        $mark = Get-Mark $Site
+        if ([IO.File]::Exists($mark)) { [IO.File]::Delete($mark) } # in a folder that is not there it would throw
         Set-Pool $manager
         Set-Site $manager
-        if ($script:changed) { $manager.CommitChanges() }
     }
+    if ($script:changed) { $manager.CommitChanges() }
 } finally { $manager.Dispose() }
 Start-Both
 

@@ -132,5 +132,6 @@ $after = [Microsoft.Web.Administration.ServerManager]::new()
 try {
     $stands = @(@($Site) + $Others | ForEach-Object { Get-Stand $after $_ })
 } finally { $after.Dispose() }
-if ($stands[0].processes.Count -eq 0) { [IO.File]::Delete((Get-Mark $Site)) }
+$mark = Get-Mark $Site
+if ($stands[0].processes.Count -eq 0 -and [IO.File]::Exists($mark)) { [IO.File]::Delete($mark) }
 [pscustomobject]@{ changed = [bool]$changed; before = @($before); stands = @($stands) }

@@ -7,7 +7,7 @@ import ssl
 
 from reconciler.drivers.windows import told
 from reconciler.drivers.windows.machine import Machine
-from reconciler.errors import ReconcilerError, Refused, Unreachable
+from reconciler.errors import InvalidConfiguration, ReconcilerError, Refused, Unreachable
 
 KERBEROS = ("KerberosExchangeError", "MutualAuthenticationError", "GSSError", "KrbError")
 CREDSSP = ("AuthenticationException", "NTStatusException")
@@ -29,6 +29,8 @@ def translated(machine: Machine, error: Exception, sent: bool) -> ReconcilerErro
     """`sent`: did the script have all that it needs to run? Then a no is none: it is about a message, not about it.
 
     Any exception is taken: what a hostile answer makes of those libraries is in none of their manuals."""
+    if isinstance(error, InvalidConfiguration):  # what proves who we are cannot be read now
+        return Refused(str(error))
     if isinstance(error, ReconcilerError):
         return error
     no, text = _told(machine, error)

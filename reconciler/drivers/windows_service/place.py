@@ -51,7 +51,7 @@ class Place:
 
     @property
     def ownership(self) -> str:
-        return rf"{self.service.folder}\{self.environment}-{self.member}.ownership.json"
+        return self.service.ownership(self.environment, self.member)
 
     def files(self, slot: Slot) -> tuple[str, str]:
         """Whose text is asked for beside the records'."""

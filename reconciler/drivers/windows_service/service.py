@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from reconciler.core.model import Slot
 from reconciler.drivers.named import Name, Named
 from reconciler.drivers.process.app import IN_RELEASES, Ports, placeholders
 from reconciler.drivers.windows_service.line import LONGEST, line, wrong
@@ -122,6 +123,17 @@ class Service(BaseModel):
             why = "works only while it is named as the owner"
             return f"service '{name}' {why}; write `standby: true` for an exclusive member"
         return ""
+
+    def claims(self, environment: str, member: str) -> dict[str, str]:
+        """What such a member must have to itself on its machine: in words, and the key that names it."""
+        values = {"environment": environment, "member": member}
+        services = (self.filled(self.service, {**values, "slot": str(slot)}) for slot in Slot)
+        found = {f"the service '{name}'": "service" for name in services}
+        return found | ({f"the file '{self.ownership(environment, member)}'": "folder"} if self.standby else {})
+
+    def ownership(self, environment: str, member: str) -> str:
+        """The file in which it is named who owns."""
+        return rf"{self.folder}\{environment}-{member}.ownership.json"
 
     def filled(self, text: str, values: Mapping[str, str]) -> str:
         return Formatter().vformat(text, (), values)
