@@ -10,7 +10,8 @@ Not as in a process that was started, so that tests which are about one of these
 service, of the demo, of the walks in examples/, of tests/cli):
 - the imports, which must succeed in the same order on a new machine;
 - the command line in the process table, which is this file's; options and PYTHON* variables of the interpreter;
-- how strings are hashed, which is drawn once for the server; and the parent, which is the server.
+- how strings are hashed, which is drawn once for the server; and the parent, which is the server;
+- `sys.path`, which begins with this folder, and what a module reads of variables or folders when it is imported.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ log = logging.getLogger("reconciler.loop")
 
 MOVING, RESTING, UNSURE, FACT = 0.1, 0.5, 0.5, 0.02  # seconds until the next look
 AT_REST = 5  # times as long, where a gateway is costly to ask,
-SEEN = LONGEST * 0.8  # but so often that all of the time between two looks counts as watched
+SEEN = LONGEST / 2  # but so often that with a look as long as this the time between two of them counts as watched
 WORKERS = 4
 FAILING = "LookFailed"  # for alerts: the loop itself cannot look, or cannot keep its record
 ORDERED = frozenset({"Down"})  # what stays so because somebody said so, and needs nobody: no warning

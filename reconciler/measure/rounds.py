@@ -70,7 +70,9 @@ class Rounds:
     def _late(self, name: str, window: Window, future: Future[GateReading]) -> None:
         """An answer that nobody waits for any more, in the gate's thread: if it is news, the loop looks at once."""
         latest = self._latest.get(name)
-        known = latest.reading.outcome if latest and latest.reading.window == window else None
+        # `fair` moves at every look while stable is not well: that is no other question.
+        asked = latest and replace(latest.reading.window, fair=window.fair)
+        known = latest.reading.outcome if latest and asked == window else None
         if self._alarm and _result(name, window, future).outcome is not known:
             self._alarm()
 

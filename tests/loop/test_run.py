@@ -250,9 +250,9 @@ def test_the_next_look_comes_the_sooner_the_more_moves(found: Any, moving: bool,
         (told(act=True, moved=True), True, 0.0),
         (told(moved=True), True, FACT),
         (told(act=True, moved=True, unsure=True), True, UNSURE),
-        (told("Soaking"), True, 0.7),
-        (told("NotReady"), False, 0.7),
-        (told("InSync"), False, 3.5),
+        (told("Soaking"), True, 0.4),
+        (told("NotReady"), False, 0.4),
+        (told("InSync"), False, 2.0),
     ],
     ids=["act", "fact", "unsure", "transition", "starting", "in sync"],
 )
@@ -260,7 +260,7 @@ def test_a_gateway_that_is_costly_to_ask_is_asked_seldom_while_nothing_is_done(
     found: Any, moving: bool, seconds: float
 ) -> None:
     state = State(transition=moved() if moving else None)
-    keeper: Any = SimpleNamespace(state=state, pace=0.7, now=0.0)
+    keeper: Any = SimpleNamespace(state=state, pace=0.4, now=0.0)
     assert pace(found, keeper) == seconds
 
 
@@ -271,7 +271,7 @@ def test_whatever_a_look_costs_all_time_is_watched_and_no_loop_is_busier_than_be
     state = State(transition=moved() if moving else None)
     keeper: Any = SimpleNamespace(state=state, pace=costs, now=0.0)
     assert pace(told("Soaking"), keeper) == seconds
-    assert seconds < LONGEST
+    assert seconds <= LONGEST / 2, "the look itself may take as long again"
 
 
 @pytest.mark.parametrize(
@@ -297,9 +297,9 @@ def test_nobody_sleeps_past_what_the_core_waits_for(
 
 
 def test_what_is_costly_to_ask_rests_and_is_woken_as_ever(stand: Stand) -> None:
-    stand.keepers["good"].pace = 0.7
+    stand.keepers["good"].pace = 0.4
     stand.due()
-    assert [stand.pass_by(RESTING) for _ in range(6)] == [["bad"]] * 6
+    assert [stand.pass_by(RESTING) for _ in range(3)] == [["bad"]] * 3
     assert sorted(stand.pass_by(RESTING)) == ["bad", "good"]
     stand.runner.wake_one("good")
     assert stand.due() == ["good"], "a sampler, or a gate, saw something"

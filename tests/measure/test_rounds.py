@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -155,3 +156,13 @@ def test_the_loop_is_woken_by_an_answer_that_is_news_and_by_no_other(
     watched.readings((SPEC,), NEXT)
     answered(gate)
     assert bell.rings == 3, "the same about another window is news"
+
+
+def test_the_same_answer_is_no_news_while_the_window_moves_because_stable_is_not_well(
+    watched: Rounds, gate: Answering, bell: Bell
+) -> None:
+    for second in range(3):
+        watched.readings((SPEC,), replace(WINDOW, fair=float(second)))
+        answered(gate)
+        watched.readings((), WINDOW)
+    assert bell.rings == 1

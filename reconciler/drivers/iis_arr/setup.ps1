@@ -54,7 +54,8 @@ foreach ($farm in $said.farms) {
 # ---- farms ----
 
 $proxy = $configuration.GetSection('system.webServer/proxy')
-# Both are of the whole machine: the proxy is on, and members get the host name that users have typed.
+# Both are of the whole machine: the proxy is on, and members get the host name that users have typed; so do those behind
+# another site of this IIS that is a proxy.
 foreach ($name in @('enabled', 'preserveHostHeader')) {
     if (-not [bool]$proxy.GetAttributeValue($name)) { $proxy.SetAttributeValue($name, $true) }
 }
