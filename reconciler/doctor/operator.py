@@ -135,7 +135,7 @@ def _proved(what: str, machine: Machine) -> Finding:
         machine.password()
     except ReconcilerError as error:
         return failed(what, str(error), f"put it there, or change [{what}]")
-    return ok(what, f"{machine.host}, by {machine.transport}; it is asked by its gates, not here")
+    return ok(what, f"{machine.host}, by {machine.transport}; asked below, by what names it")
 
 
 def _by_name(line: str) -> tuple[str, str]:

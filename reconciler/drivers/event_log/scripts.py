@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciler.drivers.windows.script import Script, load
+from reconciler.drivers.windows.script import Run, Script, load
 from reconciler.errors import Refused
 
 MARK = load(Path(__file__).with_name("mark.ps1"))
 RECORDS = load(Path(__file__).with_name("records.ps1"))
 AT_ONCE = 1000  # records of one log in one answer
 
-Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]  # by WinRM, in what is left of the time
 Number = Annotated[int, Field(ge=0, lt=1 << 63, strict=True)]
 Text = Annotated[str, Field(max_length=300)]
 Answer = TypeVar("Answer", bound=BaseModel)

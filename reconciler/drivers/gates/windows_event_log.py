@@ -17,13 +17,13 @@ from typing import Any
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import Outcome, Stage
 from reconciler.core.reading import GateReading, Window
-from reconciler.drivers.event_log.scripts import Marked, Place, Run, Stand, marked, stands
+from reconciler.drivers.event_log.scripts import Marked, Place, Stand, marked, stands
 from reconciler.drivers.event_log.settings import Settings
 from reconciler.drivers.event_log.span import Span
 from reconciler.drivers.examining import Finding, failed, ok, split
 from reconciler.drivers.protocols import GateContext, reading
 from reconciler.drivers.windows.examined import answers, examined
-from reconciler.drivers.windows.script import Script
+from reconciler.drivers.windows.script import Run, Script
 from reconciler.drivers.winrm import Client
 from reconciler.errors import ReconcilerError, Refused
 from reconciler.spelling import clip, shown

@@ -24,7 +24,7 @@ from reconciler.drivers.examining import Finding
 from reconciler.drivers.iis_arr import by_hand, force
 from reconciler.drivers.iis_arr.farm import Farm
 from reconciler.drivers.iis_arr.plan import Plan
-from reconciler.drivers.iis_arr.scripts import Change, Run, Stand, change, installed, look, roads_digest
+from reconciler.drivers.iis_arr.scripts import Change, Stand, change, installed, look, roads_digest
 from reconciler.drivers.iis_arr.served import served
 from reconciler.drivers.iis_arr.set_up import check_serving, check_set_up, check_there
 from reconciler.drivers.iis_arr.settings import Settings
@@ -33,7 +33,7 @@ from reconciler.drivers.local.folder import Folder
 from reconciler.drivers.protocols import ByHand, Capabilities, Fence, Gateway, GatewayContext, Road
 from reconciler.drivers.roads import ROAD_HEADER, road
 from reconciler.drivers.windows.machine import Machine
-from reconciler.drivers.windows.script import Ask, Script
+from reconciler.drivers.windows.script import Ask, Run, Script
 from reconciler.drivers.winrm import Client
 from reconciler.errors import Conflict, Refused, Unreachable
 

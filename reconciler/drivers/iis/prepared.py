@@ -8,7 +8,8 @@ from reconciler.core.model import Slot
 from reconciler.drivers.examining import Finding, failed, ok, split, unknown, warning
 from reconciler.drivers.iis import scripts
 from reconciler.drivers.iis.neighbour import RESTARTS
-from reconciler.drivers.iis.scripts import Prepared, Run
+from reconciler.drivers.iis.scripts import Prepared
+from reconciler.drivers.windows.script import Run
 from reconciler.errors import ReconcilerError
 from reconciler.spelling import shown
 

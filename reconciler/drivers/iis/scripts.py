@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciler.drivers.windows.script import Script, load
+from reconciler.drivers.windows.script import Run, Script, load
 from reconciler.errors import Unreachable
 
 LOOK, START, STOP, RELEASE, PREPARED = (
     load(Path(__file__).with_name(f"{name}.ps1")) for name in ("look", "start", "stop", "release", "prepared")
 )
 
-Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]
 State = Literal["Absent", "Starting", "Started", "Stopping", "Stopped", "Unknown"]
 Text = Annotated[str, Field(max_length=1000)]
 Answer = TypeVar("Answer", bound=BaseModel)

@@ -11,11 +11,11 @@ from reconciler.drivers.certificates import ends
 from reconciler.drivers.examining import Finding, failed, ok, split, unknown, warning
 from reconciler.drivers.iis_arr.farm import Farm
 from reconciler.drivers.iis_arr.plan import Plan
-from reconciler.drivers.iis_arr.scripts import Installed, Run, installed, look
+from reconciler.drivers.iis_arr.scripts import Installed, installed, look
 from reconciler.drivers.iis_arr.set_up import check_serving, check_set_up
 from reconciler.drivers.windows import examined as machines
 from reconciler.drivers.windows.machine import Machine
-from reconciler.drivers.windows.script import Ask
+from reconciler.drivers.windows.script import Ask, Run
 from reconciler.errors import ReconcilerError
 
 ALWAYS = ("AlwaysRunning", "1")  # as a word, or as IIS counts it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,13 +15,12 @@ from reconciler.core.model import Slot
 from reconciler.drivers.iis_arr.plan import STAMP, Plan
 from reconciler.drivers.local.addresses import host_and_port
 from reconciler.drivers.roads import road
-from reconciler.drivers.windows.script import Script, load
+from reconciler.drivers.windows.script import Run, Script, load
 from reconciler.errors import Refused
 
 FARM = load(Path(__file__).with_name("farm.ps1"))
 INSTALLED = load(Path(__file__).with_name("installed.ps1"))
 
-Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]  # by WinRM, in what is left of the time
 Number = Annotated[int, Field(ge=0, lt=1 << 63, strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(max_length=1000)]

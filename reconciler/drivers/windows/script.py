@@ -11,7 +11,7 @@ by the machine's code page.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +24,9 @@ class Script:
     name: str
     text: str = field(repr=False)
     repeatable: bool  # done twice is done once: it may be run again when nobody knows whether it ran
+
+
+Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]  # one script on one machine, in what is left of the time
 
 
 class Ask(Protocol):

@@ -8,9 +8,9 @@ from reconciler.core.model import Slot
 from reconciler.drivers.examining import Finding, failed, ok, split, unknown, warning
 from reconciler.drivers.windows import examined as machines
 from reconciler.drivers.windows.machine import Machine
-from reconciler.drivers.windows.script import Ask
+from reconciler.drivers.windows.script import Ask, Run
 from reconciler.drivers.windows_service import looking
-from reconciler.drivers.windows_service.looking import Look, Run, Seen
+from reconciler.drivers.windows_service.looking import Look, Seen
 from reconciler.drivers.windows_service.place import Place
 from reconciler.drivers.windows_service.service import Service
 from reconciler.errors import ReconcilerError

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reconciler.drivers.windows.script import Script, load
+from reconciler.drivers.windows.script import Run, Script, load
 from reconciler.errors import Refused
 
 LOOK, FILES, START, STOP = (
@@ -20,7 +20,6 @@ NEVER_STARTED = 1077  # since the machine was started; of a service that starts 
 # or its account could not log on, as after a reboot without the domain. That is no failure that Windows would act on.
 NOT_EVEN_STARTED = (2, 3, 1053, 1068, 1069)
 
-Run = Callable[[Script, Mapping[str, Any]], Mapping[str, Any]]
 Number = Annotated[int, Field(ge=0, lt=1 << 63, strict=True)]
 Text = Annotated[str, Field(max_length=70_000)]
 Answer = TypeVar("Answer", bound=BaseModel)
