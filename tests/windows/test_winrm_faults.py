@@ -260,19 +260,22 @@ def test_a_no_to_a_later_message_tells_nothing_of_the_script(rig: Rig, web1: Cli
     assert "access is denied" in unreachable(web1, CHANGE)
 
 
-def test_a_quota_that_is_used_up_is_a_refusal(rig: Rig, web1: Client) -> None:
+@pytest.mark.parametrize("code", [soap.TOO_MANY_OPERATIONS, soap.TOO_MANY_SHELLS])
+@pytest.mark.parametrize("action", BEFORE)
+def test_a_quota_that_is_used_up_for_a_moment_is_no_no(rig: Rig, web1: Client, action: str, code: int) -> None:
+    """Others end theirs; a switch is not taken back for it. Nothing has run, so a change is sent anew, too."""
+    rig.faults.strike(action, No(code))
+    assert web1.run(CHANGE) == {"done": 0}
+    assert ran(rig) == 1
+    assert rig.shells.open == {}
+
+
+def test_a_quota_that_stays_used_up_is_told_with_what_to_do(rig: Rig, web1: Client) -> None:
     rig.shells.most = 0
-    told = refused(web1)
+    told = unreachable(web1, CHANGE)
     assert told.startswith("the quota of shells is used up; it is free again when others end theirs")
     rig.shells.most = 1
     assert web1.run(LOOK) == {"done": 0}
-
-
-@pytest.mark.parametrize("code", [soap.TOO_MANY_OPERATIONS, soap.TOO_MANY_SHELLS])
-def test_a_quota_at_the_command_is_a_refusal(rig: Rig, web1: Client, code: int) -> None:
-    rig.faults.strike("Command", No(code))
-    assert "the quota of " in refused(web1, CHANGE)
-    assert rig.shells.open == {}
 
 
 def test_a_fault_that_nobody_has_words_for_is_told_with_its_number(rig: Rig, web1: Client) -> None:
