@@ -39,7 +39,7 @@ from reconciler.journal.sqlite import open_journal
 T = TypeVar("T")
 Run = preloaded.Process
 HERE = Path(__file__).resolve().parent
-PATIENCE = 40.0  # seconds until a wait is given up
+PATIENCE = 80.0  # seconds until a wait is given up
 LOOK = 0.03
 ALL = os.environ.get("CRASHES") == "all"  # every blow, on every gateway: `make crashes`
 PYTHON = (sys.executable, "-X", "faulthandler")
