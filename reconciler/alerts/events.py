@@ -102,10 +102,10 @@ def alert(entry: Entry, before: State) -> Alert | None:
         case CertificateRefused(name, reason) if reason:
             title = f"certificate '{name}' cannot be renewed, the former one is shown on"
             return _of(entry, before, Kind.STALLED, title, reason, PAIR.format(name), shared=False)
-        case CertificateEnding(name, serial, ends, found_at):
+        case CertificateEnding(name, serial, ends, found_at, cure):
             title = f"certificate '{name}' {'ends' if found_at < ends else 'has ended'}"
             why = f"serial number {serial}: {ending(ends, found_at)}"
-            return _of(entry, before, Kind.STALLED, title, why, PAIR.format(name), shared=False)
+            return _of(entry, before, Kind.STALLED, title, why, cure or PAIR.format(name), shared=False)
         case _:
             return None
 

@@ -193,7 +193,7 @@ def _certificate(found: Look) -> str:
         return ""
     told = [f"certificate {one.name}, " + (ending(one.ends, found.wall) if one.ends is not None else "shown to nobody")]
     if one.ends is not None and found.wall >= one.ends - one.warn_before:
-        told.append(f"put a new pair where [certificates.{one.name}] points")
+        told.append(one.cure or f"put a new pair where [certificates.{one.name}] points")
     told += [one.problem] if one.problem else []
     told += ["a newer one lies there"] if one.newer else []
     return paint("; ".join(told), "yellow") if len(told) > 1 else told[0]

@@ -21,7 +21,7 @@ def news(known: Certified, found: CertificateReading, now: float) -> Iterator[Ce
     if found.problem != known.refused:
         yield CertificateRefused(found.name, found.problem)
     if found.ends is not None and _due(known.warned, found.serial, found.ends, found.warn_before, now):
-        yield CertificateEnding(found.name, found.serial, found.ends, now)
+        yield CertificateEnding(found.name, found.serial, found.ends, now, found.cure)
 
 
 def _due(warned: tuple[str, float] | None, serial: str, ends: float, before: float, now: float) -> bool:

@@ -460,12 +460,14 @@ class CertificateRefused:
 
 @dataclass(frozen=True, slots=True)
 class CertificateEnding:
-    """The one that users are shown ends soon, or has ended. `at`: when this was found, seconds since 1970."""
+    """The one that users are shown ends soon, or has ended. `at`: when this was found, seconds since 1970. `cure`: what
+    renews it; empty: a new pair in the operator's files."""
 
     name: str
     serial: str
     ends: float
     at: float
+    cure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

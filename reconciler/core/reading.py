@@ -40,6 +40,7 @@ class CertificateReading:
     warn_before: float = 0.0  # seconds before its end from which on it is told
     problem: str = ""  # why what the files hold cannot be shown
     newer: bool = False  # they hold another one, which can
+    cure: str = ""  # what renews it; empty: a new pair in those files
 
 
 @dataclass(frozen=True, slots=True)

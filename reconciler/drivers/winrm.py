@@ -1,8 +1,8 @@
 """One WinRM client for drivers: one script with its arguments in, one answer out, bounded in time and memory.
 
 A call takes a shell of its own on a connection that is kept for the next call. Foreign exceptions end at this seam:
-Unreachable for no answer, Refused for a definite no. No message holds a password or what a script was given, unless
-Windows itself says it.
+Unreachable for no answer, Refused for a definite no of a script. No message holds a password or what a script was
+given, unless Windows itself says it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.drivers.windows.frame import Call, Failed
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import Script
 from reconciler.drivers.windows.translated import Lost, gone, translated
-from reconciler.errors import ReconcilerError, Refused, Unreachable
+from reconciler.errors import Conflict, ReconcilerError, Refused, Unreachable
 
 if TYPE_CHECKING:
     from winrm.protocol import Protocol
@@ -48,9 +48,9 @@ class Client:
 
     def run(self, script: Script, arguments: Mapping[str, Any] | None = None, deadline: float = 0.0) -> dict[str, Any]:
         """What the script answers. `deadline`: seconds; 0: the machine's own. Raises Refused, with the script's own
-        sentence where it said no; Unreachable when no answer came: it may or may not have run. It is tried again, with
-        the same id and within the deadline, where it was not sent yet or is safe to repeat. A password or a certificate
-        that cannot be read is Refused, too: a no with nothing done, which an act can have as its outcome."""
+        sentence where it said no; Conflict, likewise, where it found another world; Unreachable when no answer came:
+        it may or may not have run. It is tried again, with the same id and within the deadline, where it was not sent
+        yet or is safe to repeat; not where the machine did not let us in."""
         call = frame.call(script, arguments or {})
         ends = self._clock.monotonic() + (deadline or self._machine.deadline)
         for attempt in range(1, TRIES + 1):
@@ -125,6 +125,8 @@ class Client:
         if not isinstance(answer, Failed):
             return answer
         text = self._shown(told.failed(self._machine, script.name, answer))
+        if answer.category == told.NOT_NOW:
+            raise Conflict(text)
         if answer.refused or (script.repeatable and answer.category in told.FUTILE):
             raise Refused(text)
         raise Unreachable(text)

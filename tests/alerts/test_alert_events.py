@@ -89,6 +89,11 @@ def test_the_end_of_a_certificate_is_told_with_what_to_do(world: World, at: floa
     assert "next: put certificate and key where [certificates.shop] of the operator's file points" in body
 
 
+def test_the_end_of_one_that_somebody_else_renews_is_told_with_his_way(world: World) -> None:
+    world.write(CertificateEnding("shop.corp.example", "AB12", 10 * 86400.0, 5 * 86400.0, "renew it in IIS"))
+    assert only(world)[1].endswith("next: renew it in IIS")
+
+
 def test_a_certificate_that_cannot_be_renewed_is_told_and_that_it_can_again_is_no_news(world: World) -> None:
     world.write(CertificateShown("shop", "AB12", 4e9), CertificateRefused("shop", "k.pem is not the key of c.pem"))
     world.write(CertificateRefused("shop", ""))

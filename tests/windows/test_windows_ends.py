@@ -14,10 +14,12 @@ from windows_certificates import Authority, Pair
 from windows_machine import Windows
 from wsman_server import Rig, listening
 
-from reconciler.clock import SYSTEM
+from reconciler.clock import SYSTEM, SystemClock
+from reconciler.core.reading import CertificateReading
 from reconciler.drivers.certificates import ends
 from reconciler.drivers.examining import Finding, Grade
-from reconciler.drivers.iis_arr.examined import users_certificate
+from reconciler.drivers.iis_arr.certificate import AGAIN, UsersCertificate
+from reconciler.drivers.iis_arr.certificate import examined as users_certificate
 from reconciler.drivers.iis_arr.farm import Farm
 from reconciler.drivers.windows.ends import own
 from reconciler.drivers.windows.examined import examined
@@ -26,6 +28,15 @@ from reconciler.errors import Refused
 DAY = datetime.timedelta(days=1)
 GRADES = [(-2, "FAILED", "it ended on"), (12, "WARNING", "11 days left"), (90, "OK", "89 days left")]
 SOON, LATE = GRADES[1:]
+
+
+class Standing(SystemClock):
+    """Goes on when it is told to."""
+
+    seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
 
 
 def vouched(authority: Authority, name: str, days: int, *hosts: str) -> Pair:
@@ -122,3 +133,27 @@ def test_the_last_second_counts() -> None:
     now = time.time()
     for left, grade in ((0, Grade.FAILED), (ends.SOON - 1, Grade.WARNING), (ends.SOON, Grade.OK)):
         assert ends.told("certificate", "web1", now + left, "renew it", now).grade is grade
+
+
+@pytest.mark.parametrize("rig", [12], indirect=True)
+def test_a_loop_knows_the_end_of_the_one_that_iis_shows_and_looks_again_after_a_while(
+    rig: Rig, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    said = {"machine": "gw1", "users": f"https://127.0.0.1:{rig.port}", "site": "Portal", "pool": "Portal"}
+    clock = Standing()
+    shown = UsersCertificate(Farm.model_validate(said), clock)
+    found = shown.reading()
+    assert found is not None
+    assert found.ends is not None
+    assert (found.name, round((found.ends - time.time()) / 86400.0)) == ("127.0.0.1", 12)
+    assert (found.warn_before, "https binding of the site Portal" in found.cure) == (21 * 86400.0, True)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert shown.reading() is found
+    clock.seconds = AGAIN
+    assert shown.reading() == CertificateReading("127.0.0.1"), "it is not believed any more"
+
+
+def test_where_users_come_by_plain_http_there_is_none() -> None:
+    said = {"machine": "gw1", "users": "http://127.0.0.1:9", "site": "Portal", "pool": "Portal"}
+    assert UsersCertificate(Farm.model_validate(said), SYSTEM).reading() is None

@@ -19,7 +19,7 @@ from reconciler.clock import SYSTEM
 from reconciler.drivers.windows import frame
 from reconciler.drivers.windows.script import PING, Script
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Refused
+from reconciler.errors import Conflict, Unreachable
 
 HOSTILE = [
     "$(Remove-Item C:\\)",
@@ -119,7 +119,7 @@ def test_a_connection_that_has_rested_long_is_not_trusted(rig: Rig, tmp_path: Pa
 
 def test_the_password_is_read_anew_for_each_connection(rig: Rig, web1: Client, password: Path) -> None:
     password.write_text("an older one")
-    assert "user or password was refused" in refused(web1)
+    assert "user or password was refused" in unreachable(web1)
     password.write_text(wsman_logon.PASSWORD)
     assert web1.run(LOOK) == {"given": {}}
 
@@ -178,6 +178,13 @@ def test_a_lack_of_rights_refuses_a_look_and_leaves_a_change_unknown(rig: Rig, w
     told = "Access is denied. (PermissionDenied); the user needs more rights there"
     assert refused(web1) == f"look.ps1, line 12: {told}"
     assert unreachable(web1, CHANGE) == f"change.ps1, line 12: {told}"
+
+
+def test_a_script_that_found_another_world_than_it_was_asked_for_is_no_evidence(rig: Rig, web1: Client) -> None:
+    throwing(rig, Broken("green runs there; it is to be stopped first.", "ResourceBusy"))
+    for script in (LOOK, CHANGE):
+        with pytest.raises(Conflict, match=r"^127\.0\.0\.1: green runs there; it is to be stopped first\.$"):
+            web1.run(script)
 
 
 def test_an_error_that_may_pass_is_unknown_and_not_tried_again(rig: Rig, web1: Client) -> None:
@@ -240,5 +247,5 @@ def test_what_runs_is_told_to_nobody_who_reads_the_wire(rig: Rig, web1: Client) 
 
 
 def test_a_name_that_the_machine_does_not_know_is_told(web1: Client) -> None:
-    with pytest.raises(Refused, match=r"does not know other\.ps1"):
+    with pytest.raises(Unreachable, match=r"does not know other\.ps1"):
         web1.run(Script("other.ps1", LOOK.text, repeatable=True))

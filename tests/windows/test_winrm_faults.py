@@ -16,7 +16,7 @@ import wsman_logon
 import wsman_soap as soap
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from windows_calls import CHANGE, LOOK, client, refused, unreachable
+from windows_calls import CHANGE, LOOK, client, unreachable
 from windows_faults import Cut, Drip, Hang, LoseShell, No, Reboot, Said
 from wsman_server import Rig
 
@@ -247,9 +247,13 @@ def test_a_shell_that_cannot_be_deleted_is_told_and_the_answer_counts(
 
 
 @pytest.mark.parametrize("action", BEFORE)
-def test_a_no_before_anything_runs_is_a_refusal_with_what_to_do(rig: Rig, web1: Client, action: str) -> None:
+def test_a_no_before_anything_runs_is_unknown_with_what_to_do_and_not_tried_again(
+    rig: Rig, web1: Client, action: str
+) -> None:
+    """It says nothing of the version that is started there."""
     rig.faults.strike(action, faults.DENIED)
-    assert refused(web1) == "access is denied; the user must be in Remote Management Users or Administrators there"
+    told = "access is denied; the user must be in Remote Management Users or Administrators there"
+    assert unreachable(web1, CHANGE) == told
     assert len(rig.faults.struck) == 1
     assert rig.shells.open == {}
 
@@ -299,7 +303,8 @@ def test_a_powershell_that_ends_before_it_has_read_all_is_heard(
 @pytest.mark.parametrize(("status", "words"), [(403, "Remote Management Users"), (404, "there is no WinRM")])
 def test_what_http_says_is_explained(rig: Rig, web1: Client, status: int, words: str) -> None:
     rig.faults.strike("Create", Said(b"<html>", status))
-    assert words in refused(web1)
+    assert words in unreachable(web1)
+    assert len(rig.faults.struck) == 1
 
 
 # ---- it talks nonsense -----------------------------------------------------------------------------------------------

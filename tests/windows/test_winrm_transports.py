@@ -20,7 +20,7 @@ from wsman_server import Rig, listening
 
 from reconciler.drivers.windows.script import PING
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Refused
+from reconciler.errors import Refused, Unreachable
 
 WAYS = [
     ("ntlm", "http"),
@@ -119,7 +119,7 @@ def test_a_share_that_refuses_a_logon_that_was_passed_on_is_no_double_hop(place:
 def test_a_wrong_password_is_refused_with_what_to_look_at(place: Place, transport: str, scheme: str) -> None:
     rig = place.rig(transport, scheme=scheme)
     (place.folder / "password").write_text("wrong")
-    told = refused(place.client(rig, transport))
+    told = unreachable(place.client(rig, transport))
     assert "user or password was refused" in told
     assert "`winrm get winrm/config/service/auth`" in told
     assert rig.shells.made == []
@@ -128,7 +128,7 @@ def test_a_wrong_password_is_refused_with_what_to_look_at(place: Place, transpor
 @pytest.mark.parametrize(("transport", "scheme"), WAYS, ids=IDS)
 def test_a_transport_that_is_not_switched_on_is_refused(place: Place, transport: str, scheme: str) -> None:
     other = "basic" if transport != "basic" else "ntlm"
-    told = refused(place.client(place.rig(other, scheme=scheme), transport))
+    told = unreachable(place.client(place.rig(other, scheme=scheme), transport))
     assert "refused" in told
     assert "`winrm get winrm/config/service/auth`" in told
     assert ("Enable-WSManCredSSP" in told) is (transport == "credssp")
@@ -137,7 +137,7 @@ def test_a_transport_that_is_not_switched_on_is_refused(place: Place, transport:
 def test_a_certificate_of_an_authority_that_nobody_trusts_is_refused(place: Place) -> None:
     rig = place.rig("basic")
     stranger = Authority(place.folder / "stranger", "Somebody else's CA")
-    told = refused(place.client(rig, "basic", ca=str(stranger.file)))
+    told = unreachable(place.client(rig, "basic", ca=str(stranger.file)))
     assert told.startswith("its certificate is not trusted: ")
     assert "name the authority's file as `ca`" in told
     assert rig.heard == b""
@@ -150,12 +150,12 @@ def test_without_an_authority_of_his_own_this_machines_store_counts(
         monkeypatch.setenv(name, str(place.authority.file))
     rig = place.rig("basic")
     stranger = machine(rig, place.folder, "basic")
-    assert "its certificate is not trusted: " in refused(Client(stranger, pause=0.0))
+    assert "its certificate is not trusted: " in unreachable(Client(stranger, pause=0.0))
 
 
 def test_a_certificate_for_another_machine_is_refused(place: Place) -> None:
     rig = place.rig("ntlm", pair=place.authority.vouch("web2", "127.0.0.2"))
-    told = refused(place.client(rig, "ntlm"))
+    told = unreachable(place.client(rig, "ntlm"))
     assert "its certificate is not trusted: IP address mismatch" in told
     assert rig.heard == b""
 
@@ -163,7 +163,7 @@ def test_a_certificate_for_another_machine_is_refused(place: Place) -> None:
 def test_a_certificate_that_has_expired_is_to_be_renewed(place: Place) -> None:
     past = datetime.datetime(2025, 1, 1)
     rig = place.rig("ntlm", pair=place.authority.vouch("web1-old", "127.0.0.1", ends=past))
-    told = refused(place.client(rig, "ntlm"))
+    told = unreachable(place.client(rig, "ntlm"))
     assert told == "its certificate is not trusted: certificate has expired; renew it there"
 
 
@@ -182,7 +182,7 @@ def test_a_logon_that_was_made_for_another_tls_connection_is_refused(place: Plac
     web1 = place.client(rig, "ntlm")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pair, "digest", lambda _pair: b"\0" * 32)
-        assert "user or password was refused" in refused(web1)
+        assert "user or password was refused" in unreachable(web1)
     assert web1.run(PING)["computer"] == "WEB1"
 
 
@@ -201,7 +201,7 @@ def test_a_file_that_is_no_certificate_is_named(place: Place, key: str) -> None:
         file = place.folder / f"{content is None}.pem"
         if content:
             file.write_text(content)
-        with pytest.raises(Refused, match=file.name):
+        with pytest.raises(Unreachable, match=file.name):
             place.client(rig, "certificate", **{key: str(file)}).run(PING)
 
 

@@ -122,12 +122,12 @@ import sys
 import reconciler.drivers.winrm as ours
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import PING
-from reconciler.errors import Refused
+from reconciler.errors import Unreachable
 assert not {"winrm", "requests", "urllib3", "spnego"} & set(sys.modules)
 sys.modules["winrm"] = None
 try:
     ours.Client(Machine(address="https://web1", user="u", password_env="P"), environ={"P": "p"}).run(PING)
-except Refused as error:
+except Unreachable as error:
     print(error)
 """
 

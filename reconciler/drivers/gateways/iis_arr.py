@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -22,6 +23,7 @@ from reconciler.drivers.checks import check_endpoints, check_fence, check_routin
 from reconciler.drivers.entry import STRANGE, Entry
 from reconciler.drivers.examining import Finding
 from reconciler.drivers.iis_arr import by_hand, force
+from reconciler.drivers.iis_arr.certificate import UsersCertificate
 from reconciler.drivers.iis_arr.farm import Farm
 from reconciler.drivers.iis_arr.plan import Plan
 from reconciler.drivers.iis_arr.scripts import Change, Stand, change, installed, look, roads_digest
@@ -66,6 +68,7 @@ class IisArr:
         self._plan = Plan(context.environment, context.endpoints, farm, settings.sessions == "sticky")
         _check_sticky(self._plan)
         self._folder = Folder(context.state, "iis-arr", longest=0)
+        self._certificate = UsersCertificate(farm, clock)
         self._client: Client | None = None
         self.capabilities = Capabilities(
             Fence.DETECT,
@@ -91,7 +94,7 @@ class IisArr:
         secret = self._folder.secret()
         if stand.entry and stand.worker and secret and stand.roads == roads_digest(secret):
             served(self._plan, secret, stand.entry, self._within(min(GRACE, deadline.check()), deadline.what))
-        return force.reading(self._plan, stand)
+        return replace(force.reading(self._plan, stand), certificate=self._certificate.reading())
 
     def address(self, slot: Slot) -> Road:
         return Road(self.users().url, {ROAD_HEADER: road(self._secret(), slot)})

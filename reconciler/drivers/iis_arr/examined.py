@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from reconciler.clock import Clock
-from reconciler.drivers.certificates import ends
-from reconciler.drivers.examining import Finding, failed, ok, split, unknown, warning
-from reconciler.drivers.iis_arr.farm import Farm
+from reconciler.drivers.examining import Finding, failed, ok, split, warning
+from reconciler.drivers.iis_arr import certificate
 from reconciler.drivers.iis_arr.plan import Plan
 from reconciler.drivers.iis_arr.scripts import Installed, installed, look
 from reconciler.drivers.iis_arr.set_up import check_serving, check_set_up
@@ -33,7 +30,7 @@ def examined(plan: Plan, machine: Machine, run: Ask, clock: Clock) -> list[Findi
     except ReconcilerError as error:
         return [*found, failed("iis", *split(error))]
     found += [_arr(there), _rewrite(there), *_pool(plan, there), *_tests(there), _members(there)]
-    return [*found, _farms(plan, run, there), *users_certificate(plan.farm, clock)]
+    return [*found, _farms(plan, run, there), *certificate.examined(plan.farm, clock)]
 
 
 def _arr(there: Installed) -> Finding:
@@ -104,19 +101,3 @@ def _farms(plan: Plan, run: Run, there: Installed) -> Finding:
     if there.lacking:
         return failed("farms", f"the site {plan.farm.site} lacks the rules {', '.join(there.lacking)}", plan.cure)
     return ok("farms", f"{', '.join(one.name for one in stand.farms)}: set up as we ask for it")
-
-
-def users_certificate(farm: Farm, clock: Clock) -> Iterator[Finding]:
-    """Of the certificate that is bound in IIS itself, which nobody here renews."""
-    users, what = urlsplit(farm.users), "users' certificate"
-    if users.scheme != "https":
-        return
-    host, cure = users.hostname or "", f"renew it in IIS, and see the https binding of the site {farm.site}"
-    try:
-        end = ends.shown(host, users.port or 443, ssl.create_default_context())
-    except ssl.SSLCertVerificationError as error:
-        yield failed(what, f"{host} shows one that this machine does not trust: {error.verify_message}", cure)
-    except OSError as error:
-        yield unknown(what, f"{host} does not show any: {error.strerror or error}", cure)
-    else:
-        yield ends.told(what, host, end, cure, clock.now().timestamp())

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from reconciler.drivers.certificates.certificate import Days
 from reconciler.drivers.named import Name, Named
 
 
@@ -36,3 +37,6 @@ class Farm(BaseModel):
     users: Users = Field(description="where users come in, as this machine reaches it")
     site: Iis = Field(description="the gateway's site in IIS")
     pool: Iis = Field(description="the application pool of that site")
+    warn_before: Days = Field(
+        default="21d", gt=0, validate_default=True, description="from so long before the end of users' certificate on"
+    )

@@ -42,7 +42,7 @@ def _shown(machine: Machine, clock: Clock) -> Finding:
     try:
         context = trust(machine, Budget(clock))
         context.sslsocket_class = ssl.SSLSocket  # a connection of our own, with times of its own
-        end = ends.shown(machine.host, machine.port, context)
+        end = ends.shown(machine.host, machine.port, context).ends
     except ReconcilerError as error:
         return failed(what, *split(error))
     except OSError as error:

@@ -14,7 +14,8 @@ from reconciler.drivers.windows import told
 from reconciler.drivers.windows.ends import certificates, own
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import PING, Ask, load
-from reconciler.errors import ReconcilerError, Unreachable
+from reconciler.drivers.windows.translated import Lost
+from reconciler.errors import ReconcilerError
 from reconciler.spelling import shown
 from reconciler.wording import size
 
@@ -66,7 +67,7 @@ def _silence(name: str, machine: Machine, error: ReconcilerError) -> Finding:
     text = " ".join(str(error).split()).removeprefix(f"{machine.host}: ")
     found, cut, cure = text.partition("; ")
     if not cut:
-        cure = told.listening(machine) if isinstance(error, Unreachable) else f"see [machines.{name}]"
+        cure = told.listening(machine) if isinstance(error, Lost) else f"see [machines.{name}]"
     return failed(MACHINE, f"{name} ({machine.host}): {found}", cure)
 
 

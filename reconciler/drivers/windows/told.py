@@ -18,7 +18,8 @@ QUOTAS |= {2150859236: "shells", 2150859238: "shells", 2150859237: "users", 2150
 QUOTAS |= {2150859239: "operations", 2150859176: "requests"}
 SHELL_LOST = 2150858843
 DENIED = 5  # Windows' own number
-FUTILE = ("PermissionDenied", "SecurityError", "AuthenticationError", "NotInstalled", "ObjectNotFound")
+FUTILE = ("PermissionDenied", "SecurityError", "AuthenticationError")
+NOT_NOW = "ResourceBusy"  # by which a script of ours says that it found another world than it was asked for
 # In Windows' English, and by its numbers, which a script may add: what it says is in the machine's language.
 LOGON = r"access (to the path .* )?is denied|logon failure|user name or password is incorrect|logon session does not"
 LOGON += r"|\(0x8007(0005|0520|052E)\)"
@@ -97,7 +98,7 @@ def fault(code: int | None, reason: str) -> str:
 def failed(machine: Machine, script: str, problem: Failed) -> str:
     """What went wrong in one of our scripts."""
     text = clipped(problem.text)
-    if problem.refused:
+    if problem.refused or problem.category == NOT_NOW:
         return text
     if double_hop(machine, problem.text):
         why = f"transport '{machine.transport}' does not pass the user's logon on to a third machine (double hop)"

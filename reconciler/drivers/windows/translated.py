@@ -1,5 +1,6 @@
 """The seam where foreign exceptions end: whatever pywinrm, requests, urllib3, a ticket's or a seal's library raise
-becomes Refused, for a definite no with nothing done, or Lost, when nobody knows."""
+becomes Lost, for which another try is worth its while, or Unreachable. What comes before a script runs is never
+Refused: a logon, a quota or a certificate says nothing of the version that is started there."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import ssl
 
 from reconciler.drivers.windows import told
 from reconciler.drivers.windows.machine import Machine
-from reconciler.errors import InvalidConfiguration, ReconcilerError, Refused, Unreachable
+from reconciler.errors import InvalidConfiguration, ReconcilerError, Unreachable
 
 KERBEROS = ("KerberosExchangeError", "MutualAuthenticationError", "GSSError", "KrbError")
 CREDSSP = ("AuthenticationException", "NTStatusException")
@@ -26,15 +27,16 @@ class Lost(Unreachable):
 
 
 def translated(machine: Machine, error: Exception, sent: bool) -> ReconcilerError:
-    """`sent`: did the script have all that it needs to run? Then a no is none: it is about a message, not about it.
+    """`sent`: did the script have all that it needs to run? Then a no is none: it is about a message, not about it. A
+    no is not tried again at once: three of them lock an account.
 
     Any exception is taken: what a hostile answer makes of those libraries is in none of their manuals."""
     if isinstance(error, InvalidConfiguration):  # what proves who we are cannot be read now
-        return Refused(str(error))
+        return Unreachable(str(error))
     if isinstance(error, ReconcilerError):
         return error
     no, text = _told(machine, error)
-    return Refused(f"{machine.host}: {text}") if no and not sent else Lost(f"{machine.host}: {text}", sent)
+    return Unreachable(f"{machine.host}: {text}") if no and not sent else Lost(f"{machine.host}: {text}", sent)
 
 
 def gone(error: Exception) -> bool:
