@@ -151,8 +151,8 @@ class Shown:
         return pairs.leaf(_text(self._now)) == pair.leaf
 
     def _settling(self) -> bool:
-        """Two files are not written at once."""
-        latest = max(found[1] for found in signature(self.certificate.files()[:2])) / 1e9
+        """Two files are not written, or moved here, at once."""
+        latest = max(max(found[1:]) for found in signature(self.certificate.files()[:2])) / 1e9
         return 0 <= self._wall - latest < SETTLING
 
     # ---- renewing ----
