@@ -32,7 +32,7 @@ from reconciler.drivers.iis import scripts
 from reconciler.drivers.iis.site import Site
 from reconciler.drivers.protocols import HostContext
 from reconciler.drivers.windows import kept
-from reconciler.errors import InvalidConfiguration, Refused, Unreachable
+from reconciler.errors import Conflict, InvalidConfiguration, Refused, Unreachable
 
 sys.path.append(str(Path(__file__).parents[1] / "drivers"))
 pytest.register_assert_rewrite("host_exam")
@@ -316,7 +316,7 @@ def test_a_site_that_somebody_else_has_made_and_runs_is_read_and_not_started_ove
     world.iis.pools[NAMES[BLUE]] = "Started"
     host = world.open()
     assert until(host, BLUE, lambda found: found.status is READY).version == "1.0"
-    with pytest.raises(Refused, match="has not started; it must be stopped"):
+    with pytest.raises(Conflict, match="has not started; it must be stopped"):
         host.start(BLUE, world.good)
 
 
@@ -331,7 +331,7 @@ def test_a_stopped_pool_whose_processes_live_is_stopping_until_they_are_gone(wor
     found = host.read(BLUE)
     assert (found.status, found.version) == (STOPPING, "1.0")
     assert f"node.exe {world.pid(BLUE)}" in found.detail
-    with pytest.raises(Refused, match="asked to stop; wait"):
+    with pytest.raises(Conflict, match="asked to stop; wait"):
         host.start(BLUE, world.other)
     psutil.Process(world.pid(BLUE)).send_signal(signal.SIGCONT)
     until(host, BLUE, lambda found: found.status is STOPPED)
@@ -364,17 +364,22 @@ def alone(world: World) -> World:
     return world
 
 
+def pool_of(world: World) -> list[Pool]:
+    return [world.iis.config.pools[name] for name in NAMES.values()]
+
+
 def test_of_an_exclusive_member_the_one_in_the_other_slot_loses_its_way_back(alone: World) -> None:
     """Somebody stopped its pool there, so nobody has asked us to: and it would start again with the machine."""
     host = alone.open()
     ready(host, BLUE, alone.good)
     alone.iis._end(NAMES[BLUE])
     until(host, BLUE, lambda found: found.status is STOPPED)
-    pool, site = alone.iis.config.pools, alone.iis.config.sites
-    assert (pool[NAMES[BLUE]].auto, site[NAMES[BLUE]].auto) == (True, True)
-    commits = alone.iis.commits
+    assert (pool_of(alone)[0].auto, alone.iis.config.sites[NAMES[BLUE]].auto) == (True, True)
+    commits, between = alone.iis.commits, []
+    alone.iis.at["changed"] = lambda: between.append([one.auto for one in pool_of(alone)])
     ready(host, GREEN, alone.other)
-    assert alone.iis.commits == commits + 1, "in the same change: there is no moment in which both would start"
+    assert between == [[False, False]], "there is no moment in which both would start with the machine"
+    assert alone.iis.commits == commits + 2
     alone.rig.windows.reboot()
     until(host, GREEN, lambda found: found.status is READY)
     assert (alone.lives(BLUE), alone.lives(GREEN)) == (0, 1)
@@ -400,9 +405,63 @@ def test_an_exclusive_member_is_not_started_while_the_other_slots_runs_or_ends(a
             alone.freeze(BLUE)
             host.stop(BLUE)
         before = copy.deepcopy(alone.iis.config)
-        with pytest.raises(Refused, match="production-api-blue runs, or has processes left; of these two only one"):
+        with pytest.raises(Conflict, match="production-api-blue runs, or has processes left; of these two only one"):
             host.start(GREEN, alone.good)
         assert (alone.lives(GREEN), alone.iis.config) == (0, before)
+
+
+def by_hand(world: World, slot: Slot) -> Callable[[], None]:
+    """Windows, or somebody, starts it."""
+
+    def start() -> None:
+        world.iis.pools[NAMES[slot]] = "Started"
+        world.iis._tend()
+
+    return start
+
+
+def test_one_that_comes_up_before_the_other_slot_is_set_keeps_it_from_starting(alone: World) -> None:
+    """Somebody stopped it there: Windows may bring it back until our change takes its way back."""
+    host = alone.open()
+    ready(host, BLUE, alone.good)
+    alone.iis._end(NAMES[BLUE])
+    until(host, BLUE, lambda found: found.status is STOPPED)
+    commits, green = alone.iis.commits, copy.deepcopy(alone.iis.config.pools[NAMES[GREEN]])
+    alone.iis.at["changed"] = by_hand(alone, BLUE)
+    with pytest.raises(Conflict, match="production-api-blue runs, or has processes left; of these two only one"):
+        host.start(GREEN, alone.other)
+    assert (alone.lives(BLUE), alone.lives(GREEN)) == (1, 0)
+    assert alone.iis.config.pools[NAMES[GREEN]] == green
+    assert (pool_of(alone)[0].auto, alone.iis.commits) == (False, commits + 1)
+
+
+def test_one_that_comes_up_behind_our_own_change_sends_ours_back_to_rest(alone: World) -> None:
+    """A new pool starts by itself: it is stopped again, and does not come back."""
+    host = alone.open()
+    ready(host, BLUE, alone.good)
+    stopped(host, BLUE)
+    alone.iis.commit(lambda config: config.pools.pop(NAMES[GREEN]) and None)
+    alone.iis.at["changed"] = by_hand(alone, BLUE)
+    with pytest.raises(Conflict, match="production-api-blue runs, or has processes left; of these two only one"):
+        host.start(GREEN, alone.other)
+    until(host, GREEN, lambda found: found.status is STOPPED)
+    pool, site = pool_of(alone)[1], alone.iis.config.sites[NAMES[GREEN]]
+    assert (pool.auto, pool.always, site.auto) == (False, False, False)
+    assert (alone.lives(BLUE), alone.lives(GREEN)) == (1, 0)
+    stopped(host, BLUE)
+    ready(host, GREEN, alone.other)
+
+
+def test_an_owner_that_runs_is_not_stopped_for_one_that_comes_up_beside_it(alone: World) -> None:
+    """Which of two is to go is the loop's to say, and no start's."""
+    host = alone.open()
+    ready(host, GREEN, alone.good)
+    owner = alone.pid(GREEN)
+    alone.iis.commit(lambda config: setattr(config.pools[NAMES[BLUE]], "auto", True))
+    alone.iis.at["changed"] = by_hand(alone, BLUE)
+    with pytest.raises(Conflict, match="production-api-blue is Started; of these two only one may run"):
+        host.start(GREEN, alone.good)
+    assert (alone.pid(GREEN), [one.auto for one in pool_of(alone)]) == (owner, [False, True])
 
 
 def test_a_weighted_member_leaves_the_other_slot_its_way_back(world: World) -> None:
@@ -495,6 +554,84 @@ def test_of_two_slots_that_cannot_be_looked_at_each_is_unknown_by_one_look(
     assert world.rig.shells.seen.count("Command") == 1
     world.iis.ill = False
     assert host.read(BLUE).status is STOPPED, "each half of a look counts once"
+
+
+@pytest.mark.parametrize("times", [1, 4])
+def test_a_commit_of_somebody_elses_before_ours_is_no_matter(world: World, times: int) -> None:
+    """ServerManager refuses ours then. It is looked at anew, and what he has written stays."""
+    host, left = world.open(), [times] * 2
+
+    def stranger(part: int) -> None:
+        left[part] -= 1
+        world.iis.commit(lambda config: config.pools[NAMES[GREEN]].variables.update(THEIRS=f"{part} {left[part]}"))
+        if left[part]:
+            world.iis.at["changing"] = lambda: stranger(part)
+
+    for part, act in enumerate((lambda: ready(host, BLUE, world.good), lambda: stopped(host, BLUE))):
+        world.iis.at["changing"] = lambda part=part: stranger(part)
+        act()
+        assert world.iis.config.pools[NAMES[GREEN]].variables["THEIRS"] == f"{part} 0"
+    assert world.iis.commits == 2 * (times + 1)
+
+
+def test_what_a_stranger_has_made_meanwhile_is_looked_at_before_ours_is_tried_again(world: World) -> None:
+    intruder = Place(r"C:\inetpub\wwwroot", (("http", f"*:{world.site.ports.blue}:"),))
+    world.iis.at["changing"] = lambda: world.iis.commit(lambda config: config.sites.update({"Other": intruder}))
+    with pytest.raises(Refused, match="taken by the site Other"):
+        world.open().start(BLUE, world.good)
+    assert (list(world.iis.config.sites), world.iis.commits) == (["Other"], 1)
+
+
+def test_a_file_that_somebody_writes_all_the_time_is_unknown_and_nothing_is_changed(world: World) -> None:
+    def stranger() -> None:
+        world.iis.commit(lambda _: None)
+        world.iis.at["changing"] = stranger
+
+    world.iis.at["changing"] = stranger
+    with pytest.raises(Unreachable, match="has changed on disk"):
+        world.open().start(BLUE, world.good)
+    assert world.iis.config.sites == {}
+    assert world.open().read(BLUE).status is STOPPED
+
+
+def test_a_pool_that_takes_no_word_is_ended_by_force_all_the_same(world: World) -> None:
+    """It hangs in Starting; what Windows says of it is told each time."""
+    host = world.open()
+    ready(host, BLUE, world.good)
+    life = world.iis.member(NAMES[BLUE])
+    assert life is not None
+    world.iis.hung, world.iis.pools[NAMES[BLUE]] = True, "Starting"
+    with pytest.raises(Unreachable, match="0x80070425"):
+        host.stop(BLUE)
+    assert life.alive
+    asked, pids = world.iis.marks[NAMES[BLUE]]
+    world.iis.marks[NAMES[BLUE]] = (asked - world.site.stop_timeout, pids)
+    with pytest.raises(Unreachable, match="0x80070425"):
+        host.stop(BLUE)
+    ended(life)
+    world.iis.hung = False
+    stopped(host, BLUE)
+
+
+def test_a_port_that_is_taken_behind_our_look_leaves_a_site_that_says_where_to_look(world: World) -> None:
+    host, port = world.open(), world.site.ports.blue
+    world.iis.at["changing"] = lambda: world.iis.listening.add(port)
+    with pytest.raises(Unreachable, match="0x80070020"):
+        host.start(BLUE, world.good)
+    found = host.read(BLUE)
+    assert found.status is UNREADY
+    assert found.detail == f"its pool runs, and its site is stopped; see whether port {port} is taken"
+
+
+def test_where_was_does_not_answer_nothing_is_taken_for_stopped_and_nothing_is_made(world: World) -> None:
+    host = world.open()
+    ready(host, BLUE, world.good)
+    before, commits = copy.deepcopy(world.iis.config), world.iis.commits
+    world.iis.ill = True
+    for act in (lambda: host.read(BLUE), lambda: host.start(BLUE, world.good), lambda: host.stop(BLUE)):
+        with pytest.raises(Unreachable, match="0x80070426"):
+            act()
+    assert (world.iis.config, world.iis.commits, world.lives(BLUE)) == (before, commits, 1)
 
 
 def test_a_port_that_another_site_or_program_has_is_refused_before_anything_is_changed(world: World) -> None:

@@ -75,6 +75,43 @@ def test_its_no_is_a_sentence_of_its_own_and_it_never_ends_the_process(file: Pat
             assert re.match(r"""(['"(]|$)""", rest), said(node)
 
 
+LATER = re.compile(r"\b(wait|try again|meanwhile|just now)\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=IDS)
+def test_a_no_is_for_good(file: Path) -> None:
+    """A switch goes back for it. What is only not now is an error of the category ResourceBusy."""
+    for node in of(tree(file.read_text("ascii")), "flow_control_statement"):
+        assert not LATER.search(said(node)), said(node)
+
+
+ASKED = {"state", "sites", "applicationpools", "workerprocesses"}
+
+
+def swallowed(text: str) -> list[str]:
+    """PowerShell reads a property that throws as $null, whatever it was told of errors; of a method it is an error. So
+    what asks WAS, or reads the files of IIS, is called as a method: `get_State()`."""
+    if "Microsoft.Web.Administration" not in text:
+        return []
+    accesses = of(tree(text), "member_access")
+    return [said(one) for one in accesses if said(one.children[-1]).lower() in ASKED]
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=IDS)
+def test_what_iis_is_asked_for_is_not_silently_nothing(file: Path) -> None:
+    assert swallowed(file.read_text("ascii")) == []
+
+
+@pytest.mark.parametrize(
+    "wrong", ["$pool.State", "$m.Sites[$Site]", "[string]$one.State", "$m.applicationPools.Add(1)"]
+)
+def test_a_property_that_would_be_silent_is_seen(wrong: str) -> None:
+    library = "[Microsoft.Web.Administration.ServerManager]::new()"
+    assert len(swallowed(f"$m = {library}\n$x = {wrong}")) == 1
+    assert swallowed(f"$x = {wrong}") == []
+    assert swallowed(f"$m = {library}\n$x = $m.get_Sites()[$Site].get_State()") == []
+
+
 DELETE = re.compile(r"\[IO\.File\]::Delete\((.*)\)$", re.IGNORECASE)
 
 

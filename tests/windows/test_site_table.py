@@ -137,11 +137,20 @@ def test_what_the_operator_has_not_defined_or_allowed_is_told_at_its_place(table
 # ---- scripts ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_three_scripts_have_in_common_is_the_same_in_each() -> None:
+@pytest.mark.parametrize(
+    ("names", "head"),
+    [(("look", "start", "stop"), "look.ps1, start.ps1 and stop"), (("start", "stop"), "start.ps1 and stop")],
+)
+def test_what_scripts_have_in_common_is_the_same_in_each(names: tuple[str, ...], head: str) -> None:
     """Each can be used by hand, so each is whole."""
-    parts = [
-        re.search(r"# ---- the same in .*# ---- until here", (SCRIPTS / f"{name}.ps1").read_text(), re.DOTALL)
-        for name in ("look", "start", "stop")
-    ]
+    part = re.compile(rf"# ---- the same in {head}\.ps1 .*?# ---- until here", re.DOTALL)
+    parts = [part.search((SCRIPTS / f"{name}.ps1").read_text()) for name in names]
     assert len({part[0] for part in parts if part}) == 1
     assert all(parts)
+
+
+def test_a_start_says_no_only_to_what_stays_so() -> None:
+    """All else that it finds is another world than it was asked for, and no evidence about a version."""
+    noes = re.findall(r"throw (\(?'[^']*'?)", (SCRIPTS / "start.ps1").read_text())
+    assert [no.strip("('") for no in noes][1:] == ["Port ", "Port ", "The release is not there: expected "]
+    assert "IIS is not installed there" in noes[0]

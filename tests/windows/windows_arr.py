@@ -110,6 +110,8 @@ class Arr:
     rewrite: bool = True
     denied: bool = False  # applicationHost.config may not be written
     unreadable: bool = False
+    torn: bool = False  # applicationHost.config is just being written by somebody: IIS reads it without a lock
+    busy: bool = False  # somebody has the mutex for longer than our script waits
     always: bool = True  # the pool's startMode
     recycled: int = 0  # minutes; by default 1740
     idle: int = 0  # by default 20
@@ -215,8 +217,12 @@ class Arr:
     # ---- our scripts ----
 
     def _farm(self, said: dict[str, Any], _session: Session) -> dict[str, Any]:
+        if not said.get("Entry"):
+            return self._stand(said)
+        if self.busy:
+            raise Broken("Another change of this gateway is under way there; try again.", "ResourceBusy", 260)
         with self.windows.lock:  # the named mutex
-            return self._changed(said) if said.get("Entry") else self._stand(said)
+            return self._changed(said)
 
     def _changed(self, said: dict[str, Any]) -> dict[str, Any]:
         before = self._stand(said)
@@ -280,13 +286,7 @@ class Arr:
         return True
 
     def _stand(self, said: dict[str, Any]) -> dict[str, Any]:
-        if not self.arr:
-            raise Throw("ARR is not installed there: its configuration knows no webFarms.")
-        if not self.rewrite:
-            section = "system.webServer/rewrite/rewriteMaps"
-            raise Throw(f"URL Rewrite is not installed there: its configuration knows no {section}.")
-        if self.unreadable:
-            raise Broken("Filename: redirection.config Error: Cannot read configuration file", "PermissionDenied", 30)
+        self._read()
         with self.lock:
             maps, farms = self.configuration.maps, [self._found(name) for name in said["Farms"]]
             entries, roads = maps.get(said["Map"], {}), maps.get(said["Map"] + ".roads", {})
@@ -303,6 +303,19 @@ class Arr:
                 "conflict": False,
                 "ended": [],
             }
+
+    def _read(self) -> None:
+        """What is not known, and what cannot be read, is told alike: by the first section that is asked for."""
+        farms, maps = "ARR: webFarms", "URL Rewrite: system.webServer/rewrite/rewriteMaps"
+        if self.unreadable:
+            raise Broken("Filename: redirection.config Error: Cannot read configuration file", "PermissionDenied", 30)
+        if self.torn:
+            raise _no_section(farms, "Configuration file is not well-formed XML")
+        for there, section in ((self.arr, farms), (self.rewrite, maps)):
+            if not there:
+                name = section.partition(": ")[2]
+                why = f"The configuration section '{name}' cannot be read because it is missing a section declaration"
+                raise _no_section(section, why)
 
     def _found(self, name: str) -> dict[str, Any]:
         farm = self.configuration.farms.get(name)
@@ -338,6 +351,11 @@ class Arr:
             "runtime": "",
             "here": sorted({self.here[port] for port in said["Ports"] if port in self.here}),
         }
+
+
+def _no_section(section: str, why: str) -> Broken:
+    file = r"\\?\C:\Windows\system32\inetsrv\config\applicationHost.config"
+    return Broken(f"{section} cannot be read: Filename: {file}\r\nError: {why}; is it installed?", line=43)
 
 
 def _digest(text: str) -> str:

@@ -3,11 +3,12 @@
     processes = Processes(windows)
     iis = Iis(windows, processes, disk=tmp_path)      # `D:\\releases\\1.0` is tmp_path / "D" / "releases" / "1.0"
 
-It is no kinder than the real one. A commit replaces the whole configuration, the last writer wins; one that changes a
-site or its pool recycles that pool, unless it may not; a new pool starts by itself where its configuration says so. A
-stopped pool reads as stopped while its processes finish, and they are ended at its shutdown limit. A reboot starts what
-is marked for it, and nothing else. What it does not have is http.sys: a member listens itself, so one whose site is
-stopped and whose pool runs still answers.
+It is no kinder than the real one. A commit replaces the whole configuration, and is refused where somebody else has
+written it since it was read; one that changes a site or its pool recycles that pool, unless it may not; a new pool
+starts by itself where its configuration says so. How it stands is known to WAS: while that does not answer, nothing is
+said of a pool or site that is there. A stopped pool reads as stopped while its processes finish, and they are ended at
+its shutdown limit. A reboot starts what is marked for it, and nothing else. What it does not have is http.sys: a member
+listens itself, so one whose site is stopped and whose pool runs still answers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ from windows_processes import Life, Processes
 from reconciler.drivers.iis.scripts import LOOK, PREPARED, RELEASE, START, STOP
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample" / "sample.py"
+BUSY = "ResourceBusy"  # a script says: not now
+ROUNDS = 5  # in which a change of ours is tried that somebody else's comes before
 RAPID = 5  # crashes after which a pool with rapid-fail protection is stopped
 
 
@@ -117,6 +121,7 @@ class Iis:
     installed: bool = True
     denied: bool = False  # the user is no administrator
     ill: bool = False  # WAS does not answer
+    hung: bool = False  # no pool can be told to stop
     disables: bool = False  # a pool that is started is stopped again by IIS: a wrong identity, say
     outlives: bool = False  # w3wp does not end, not even at its shutdown limit
     listening: set[int] = field(default_factory=set)  # ports of other programs
@@ -174,7 +179,7 @@ class Iis:
                 self._recycle(name)
         for name, site in draft.sites.items():
             if name not in before.sites:
-                self.sites[name] = "Started" if site.auto else "Stopped"
+                self.sites[name] = "Started" if site.auto and site.port not in self.listening else "Stopped"
         if self.platform:
             for worker in self.workers:
                 if worker.member and worker.asked is None:
@@ -205,7 +210,7 @@ class Iis:
             self.workers.remove(worker)
             if worker.asked is None and self.config.pools[worker.pool].rapid_fail and worker.crashes + 1 >= RAPID:
                 self.pools[worker.pool] = "Stopped"
-            elif worker.asked is None:
+            elif worker.asked is None and self.pools[worker.pool] == "Started":
                 self._work(worker.pool, worker.crashes + 1)
         for name, state in self.pools.items():
             if state == "Started" and not any(one.pool == name and one.asked is None for one in self.workers):
@@ -249,8 +254,6 @@ class Iis:
         if self.denied:
             text = "Filename: redirection.config Error: Cannot read configuration file due to insufficient permissions"
             raise Broken(text, "PermissionDenied")
-        if self.ill:
-            raise Broken("The service has not been started. (Exception from HRESULT: 0x80070426)", "NotSpecified")
 
     def _family(self, name: str) -> list[dict[str, Any]]:
         found = []
@@ -264,6 +267,8 @@ class Iis:
 
     def _stand(self, name: str) -> dict[str, Any]:
         pool, site = self.config.pools.get(name), self.config.sites.get(name)
+        if pool or site:
+            self._was()
         return {
             "name": name,
             "pool": self.pools.get(name, "Absent"),
@@ -288,41 +293,78 @@ class Iis:
         return {"path": path}
 
     def _start(self, arguments: dict[str, Any]) -> Any:
-        name, path, port = arguments["Site"], arguments["Path"], arguments["Port"]
+        name, path = arguments["Site"], arguments["Path"]
         if not (real(self.disk, path) / "web.config").is_file():
             raise Throw(f"The release is not there: expected {path}\\web.config; put the files there.")
-        stand = self._stand(name)
         before = [self._stand(other) for other in arguments["Others"]]
-        runs, called = stand["pool"] == "Started", stand["release"] or "what the reconciler has not started"
-        if runs and stand["release"] != arguments["Release"]:
-            raise Throw(f"{name} runs {called}; it must be stopped before {arguments['Release']} can start.")
-        if not runs and stand["processes"]:
-            raise Throw(f"{name} still runs {called}, which was asked to stop; wait until it has.")
-        for one in before if arguments["Alone"] else ():
-            if one["pool"] not in ("Absent", "Stopped") or one["processes"]:
-                how = "runs, or has processes left" if one["processes"] else f"is {one['pool']}"
-                raise Throw(f"{one['name']} {how}; of these two only one may run.")
-        for other, site in self.config.sites.items():
-            if other != name and port in site.ports:
-                raise Throw(f"Port {port} is taken by the site {other}; give one of them another port.")
-        if stand["site"] != "Started" and port in self.listening:
-            raise Throw(f"Port {port} is taken by another program; see: Get-NetTCPConnection -LocalPort {port}")
-        draft = copy.deepcopy(self.config)
-        for other in arguments["Others"] if arguments["Alone"] else ():
-            self._rest(draft, other)
-        if not runs or stand["site"] == "Absent":
-            self._put(arguments)
-            self.marks.pop(name, None)
-            self._set(draft, arguments)
-        changed = self._written(draft)
-        self.pools[name], self.sites[name] = "Started", "Started"
-        self._tend()
+        changed = arguments["Alone"] and self._saved(partial(self._others_rest, arguments))
+        starts = self._stand(name)["pool"] != "Started"
+        changed |= self._saved(partial(self._slot_set, arguments))
+        if arguments["Alone"]:
+            self._still_alone(arguments, starts)
+        self._both(name)
         self._reaches("started")
         return {
             "changed": changed,
             "before": before,
             "stands": [self._stand(one) for one in (name, *arguments["Others"])],
         }
+
+    def _others_rest(self, arguments: dict[str, Any], draft: Config) -> None:
+        self._checked(arguments)
+        for other in arguments["Others"]:
+            self._rest(draft, other)
+
+    def _slot_set(self, arguments: dict[str, Any], draft: Config) -> None:
+        stand = self._checked(arguments)
+        if stand["pool"] != "Started" or stand["site"] == "Absent":
+            self._put(arguments)
+            self.marks.pop(arguments["Site"], None)
+            self._set(draft, arguments)
+
+    def _still_alone(self, arguments: dict[str, Any], starts: bool) -> None:
+        if rival := self._rival(arguments):
+            if starts:
+                self._saved(lambda draft: self._rest(draft, arguments["Site"]))
+                self._halted(arguments["Site"])
+            raise Broken(rival, BUSY)
+
+    def _was(self) -> None:
+        if self.ill:
+            raise Broken("The service has not been started. (Exception from HRESULT: 0x80070426)")
+
+    def _both(self, name: str) -> None:
+        self._was()
+        self.pools[name] = "Started"
+        self._tend()
+        if self.sites[name] != "Started" and self.config.sites[name].port in self.listening:
+            text = "The process cannot access the file because it is being used by another process."
+            raise Broken(f"{text} (Exception from HRESULT: 0x80070020)")
+        self.sites[name] = "Started"
+
+    def _checked(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """How it stands, if it may start."""
+        name, port, stand = arguments["Site"], arguments["Port"], self._stand(arguments["Site"])
+        runs, called = stand["pool"] == "Started", stand["release"] or "what the reconciler has not started"
+        if runs and stand["release"] != arguments["Release"]:
+            raise Broken(f"{name} runs {called}; it must be stopped before {arguments['Release']} can start.", BUSY)
+        if not runs and stand["processes"]:
+            raise Broken(f"{name} still runs {called}, which was asked to stop; wait until it has.", BUSY)
+        if arguments["Alone"] and (rival := self._rival(arguments)):
+            raise Broken(rival, BUSY)
+        for other, site in self.config.sites.items():
+            if other != name and port in site.ports:
+                raise Throw(f"Port {port} is taken by the site {other}; give one of them another port.")
+        if stand["site"] != "Started" and port in self.listening:
+            raise Throw(f"Port {port} is taken by another program; see: Get-NetTCPConnection -LocalPort {port}")
+        return stand
+
+    def _rival(self, arguments: dict[str, Any]) -> str:
+        for one in [self._stand(other) for other in arguments["Others"]]:
+            if one["pool"] not in ("Absent", "Stopped") or one["processes"]:
+                how = "runs, or has processes left" if one["processes"] else f"is {one['pool']}"
+                return f"{one['name']} {how}; of these two only one may run."
+        return ""
 
     def _put(self, arguments: dict[str, Any]) -> None:
         file = real(self.disk, arguments["ConfigFile"])
@@ -345,23 +387,30 @@ class Iis:
     def _stop(self, arguments: dict[str, Any]) -> Any:
         name = arguments["Site"]
         before = [self._stand(other) for other in arguments["Others"]]
-        draft = copy.deepcopy(self.config)
-        self._rest(draft, name)
         family = [one["pid"] for one in self._family(name)]
-        changed = self._written(draft)
-        if name in self.sites:
-            self.sites[name] = "Stopped"
-        if self.pools.get(name) == "Started":
-            self._end(name)
+        changed = self._saved(lambda draft: self._rest(draft, name))
+        problem = self._halted(name)
         self._forced(name, family, arguments["Seconds"])
         self._tend()
         if not self._family(name):
             self.marks.pop(name, None)
+        if problem:
+            raise Broken(problem)
         return {
             "changed": changed,
             "before": before,
             "stands": [self._stand(one) for one in (name, *arguments["Others"])],
         }
+
+    def _halted(self, name: str) -> str:
+        """What IIS has against it; empty: nothing."""
+        if name in self.sites:
+            self.sites[name] = "Stopped"
+        if self.pools.get(name) in ("Started", "Starting"):
+            if self.hung:
+                return "The service cannot accept control messages at this time. (Exception from HRESULT: 0x80070425)"
+            self._end(name)
+        return ""
 
     def _rest(self, draft: Config, name: str) -> None:
         if pool := draft.pools.get(name):
@@ -369,13 +418,19 @@ class Iis:
         if site := draft.sites.get(name):
             site.auto = False
 
-    def _written(self, draft: Config) -> bool:
-        if draft == self.config:
-            return False
-        self._reaches("changing")
-        self._commit(draft)
-        self._reaches("changed")
-        return True
+    def _saved(self, change: Callable[[Config], None]) -> bool:
+        """Worked out anew where somebody else's commit comes before ours."""
+        for _ in range(ROUNDS):
+            draft, seen = copy.deepcopy(self.config), self.commits
+            change(draft)
+            if draft == self.config:
+                return False
+            self._reaches("changing")
+            if self.commits == seen:
+                self._commit(draft)
+                self._reaches("changed")
+                return True
+        raise Broken("Error: Cannot commit configuration changes because the file has changed on disk")
 
     def _end(self, name: str) -> None:
         self.pools[name] = "Stopped"

@@ -35,6 +35,9 @@ function Get-Stand([string]$Log, [long]$After, [int]$Most) {
     $newest = Read-Log $Log '*' $true 1
     $upto = [long]0
     $written = ''
+    if ($null -ne $newest -and $null -eq $newest.RecordId) {
+        Write-Error -Message ('The newest record of ' + $Log + ' tells no number.') -ErrorAction Stop
+    }
     if ($null -ne $newest) { $upto = [long]$newest.RecordId; $written = Get-Moment $newest.TimeCreated }
     $stands = $upto
 

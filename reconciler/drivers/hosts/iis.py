@@ -2,8 +2,9 @@
 
 How it stands there is asked of IIS, how it is of the member itself, over the network. All that must be known of it lies
 on that machine: what it was started for in its pool's variables, since when it is asked to end in a file. A change of
-`applicationHost.config` may restart what else runs there (decision 031), so one is made for a start, one for a stop,
-and none where nothing differs; the other slot's processes are compared before and after it.
+`applicationHost.config` may restart what else runs there (decision 031), so one is made for a start (and one before it
+where the other slot is to lose its way back), one for a stop, and none where nothing differs; the other slot's
+processes are compared before and after it.
 """
 
 from __future__ import annotations
@@ -200,7 +201,7 @@ class IisHost:
 
     def _asked(self, slot: Slot, stand: Stand) -> MemberReading:
         """A request makes IIS start what has not started yet, so it is asked even where no process is there."""
-        if why := unanswerable(stand):
+        if why := unanswerable(stand, self._port(slot)):
             return unready(why)
         path = self.site.ready
         try:

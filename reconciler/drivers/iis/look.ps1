@@ -46,15 +46,17 @@ function Get-Family([string]$Name) {
     $found | Select-Object -Property @('pid', 'started', 'name')
 }
 
+# Accessors are called as methods, here and below: a property that throws, as those that ask WAS do while it restarts, is
+# silently $null in PowerShell.
 function Get-State($Thing) {
     if ($null -eq $Thing) { return 'Absent' }
-    [string]$Thing.State
+    [string]$Thing.get_State()
 }
 
 # How a site and its pool stand. Of the pool's variables only ours are told: others may hold secrets.
 function Get-Stand($Manager, [string]$Name) {
-    $pool = $Manager.ApplicationPools[$Name]
-    $site = $Manager.Sites[$Name]
+    $pool = $Manager.get_ApplicationPools()[$Name]
+    $site = $Manager.get_Sites()[$Name]
     $path = ''
     if ($null -ne $site -and $null -ne $site.Applications['/']) {
         $path = [string]$site.Applications['/'].VirtualDirectories['/'].PhysicalPath
@@ -73,10 +75,13 @@ function Get-Stand($Manager, [string]$Name) {
     }
 }
 
+function Get-Stands([string[]]$Names) {
+    $manager = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+        foreach ($name in $Names) { Get-Stand $manager $name }
+    } finally { $manager.Dispose() }
+}
+
 # ---- until here ---------------------------------------------------------------------------------------------------
 
-$manager = [Microsoft.Web.Administration.ServerManager]::new()
-try {
-    $stands = @($Sites | ForEach-Object { Get-Stand $manager $_ })
-} finally { $manager.Dispose() }
-[pscustomobject]@{ stands = @($stands) }
+[pscustomobject]@{ stands = @(Get-Stands $Sites) }

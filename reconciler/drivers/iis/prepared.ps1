@@ -26,7 +26,7 @@ if ($rights -and [IO.File]::Exists($library)) {
         for ($at = 0; $at -lt $Ports.Count; $at += 1) {
             $by = ''
             $port = $Ports[$at]
-            foreach ($site in $manager.Sites) {
+            foreach ($site in $manager.get_Sites()) {
                 $here = @($site.Bindings | Where-Object { $null -ne $_.EndPoint -and $_.EndPoint.Port -eq $port })
                 if ($here.Count -gt 0) { $by = 'site ' + $site.Name }
             }
@@ -34,7 +34,7 @@ if ($rights -and [IO.File]::Exists($library)) {
             $taken += [string]$by
         }
         foreach ($name in $Sites) {
-            $pool = $manager.ApplicationPools[$name]
+            $pool = $manager.get_ApplicationPools()[$name]
             if ($null -eq $pool) { continue }
             $restart = $pool.Recycling.PeriodicRestart
             if ($pool.ProcessModel.IdleTimeout -ne [TimeSpan]::Zero) { $odd += $name + ': an idle time-out' }

@@ -31,12 +31,13 @@ def resting(stand: Stand) -> MemberReading | None:
     return MemberReading(STOPPED, detail=ENDED_IT if stand.auto else "")
 
 
-def unanswerable(stand: Stand) -> str:
+def unanswerable(stand: Stand, port: int) -> str:
     """Why it is not even asked, though its pool runs; empty when it is."""
     if stand.pool == "Starting":
         return "its pool is starting"
     if stand.site != "Started":
-        return f"its pool runs, and its site is {stand.site.lower()}"
+        see = f"; see whether port {port} is taken" if stand.site == "Stopped" else ""
+        return f"its pool runs, and its site is {stand.site.lower()}{see}"
     return ""
 
 

@@ -48,15 +48,17 @@ function Get-Family([string]$Name) {
     $found | Select-Object -Property @('pid', 'started', 'name')
 }
 
+# Accessors are called as methods, here and below: a property that throws, as those that ask WAS do while it restarts, is
+# silently $null in PowerShell.
 function Get-State($Thing) {
     if ($null -eq $Thing) { return 'Absent' }
-    [string]$Thing.State
+    [string]$Thing.get_State()
 }
 
 # How a site and its pool stand. Of the pool's variables only ours are told: others may hold secrets.
 function Get-Stand($Manager, [string]$Name) {
-    $pool = $Manager.ApplicationPools[$Name]
-    $site = $Manager.Sites[$Name]
+    $pool = $Manager.get_ApplicationPools()[$Name]
+    $site = $Manager.get_Sites()[$Name]
     $path = ''
     if ($null -ne $site -and $null -ne $site.Applications['/']) {
         $path = [string]$site.Applications['/'].VirtualDirectories['/'].PhysicalPath
@@ -73,6 +75,67 @@ function Get-Stand($Manager, [string]$Name) {
         name = [string]$Name; pool = [string](Get-State $pool); site = [string](Get-State $site); path = $path
         release = $release; auto = $auto; processes = @(Get-Family $Name)
     }
+}
+
+function Get-Stands([string[]]$Names) {
+    $manager = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+        foreach ($name in $Names) { Get-Stand $manager $name }
+    } finally { $manager.Dispose() }
+}
+
+# ---- until here ---------------------------------------------------------------------------------------------------
+
+# ---- the same in start.ps1 and stop.ps1 ---------------------------------------------------------------------------
+
+$script:changed = $false # applicationHost.config was written by us
+$script:differs = $false # something is to be written
+
+# `Said`: where an attribute is written by another value than it is read by.
+function Set-Value($Element, [string]$Name, $Value, $Said = $Value) {
+    if ($Element.GetAttributeValue($Name) -ceq $Value) { return }
+    $Element.SetAttributeValue($Name, $Said)
+    $script:differs = $true
+}
+
+# So that it stays stopped after a reboot.
+function Set-Resting($Manager, [string]$Name) {
+    $pool = $Manager.get_ApplicationPools()[$Name]
+    if ($null -ne $pool) {
+        Set-Value $pool 'autoStart' $false
+        Set-Value $pool 'startMode' 0 'OnDemand'
+    }
+    $at = $Manager.get_Sites()[$Name]
+    if ($null -ne $at) { Set-Value $at 'serverAutoStart' $false }
+}
+
+# One change of applicationHost.config, made by a block in the manager that it is given. While somebody else writes that
+# file it cannot be read; if he has meanwhile, nothing of ours is written. Then it is looked at, and made, anew.
+function Save-Change([scriptblock]$Block) {
+    foreach ($round in 1..5) {
+        $script:differs = $false
+        $manager = [Microsoft.Web.Administration.ServerManager]::new()
+        try {
+            & $Block $manager
+            if ($script:differs) { $manager.CommitChanges(); $script:changed = $true }
+            return
+        } catch [IO.FileLoadException] {
+            if ($round -eq 5) { Write-Error -ErrorRecord $_ -ErrorAction Stop }
+        } finally { $manager.Dispose() }
+        Start-Sleep -Milliseconds 200
+    }
+}
+
+# First nothing new comes in, then what is in hand is finished. What Windows has against it is put out.
+function Stop-Both {
+    $fresh = [Microsoft.Web.Administration.ServerManager]::new()
+    try {
+        foreach ($one in @($fresh.get_Sites()[$Site], $fresh.get_ApplicationPools()[$Site])) {
+            try {
+                if (@('Started', 'Starting') -contains (Get-State $one)) { [void]$one.Stop() }
+            } catch { $_ }
+        }
+    } finally { $fresh.Dispose() }
 }
 
 # ---- until here ---------------------------------------------------------------------------------------------------
@@ -94,32 +157,10 @@ function Get-Age($Processes) {
     [double]0
 }
 
-$changed = $false
-$manager = [Microsoft.Web.Administration.ServerManager]::new()
-try {
-    $before = @($Others | ForEach-Object { Get-Stand $manager $_ })
-    $family = @(Get-Family $Site)
-    $pool = $manager.ApplicationPools[$Site]
-    $at = $manager.Sites[$Site]
-    if ($null -ne $pool) {
-        if ($pool.AutoStart) { $pool.AutoStart = $false; $changed = $true }
-        if ($pool.GetAttributeValue('startMode') -ne 0) {
-            $pool.SetAttributeValue('startMode', 'OnDemand')
-            $changed = $true
-        }
-    }
-    if ($null -ne $at -and $at.ServerAutoStart) { $at.ServerAutoStart = $false; $changed = $true }
-    if ($changed) { $manager.CommitChanges() }
-} finally { $manager.Dispose() }
-
-# First nothing new comes in, then what is in hand is finished.
-$fresh = [Microsoft.Web.Administration.ServerManager]::new()
-try {
-    $at = $fresh.Sites[$Site]
-    $pool = $fresh.ApplicationPools[$Site]
-    if ((Get-State $at) -eq 'Started') { [void]$at.Stop() }
-    if (@('Started', 'Starting') -contains (Get-State $pool)) { [void]$pool.Stop() }
-} finally { $fresh.Dispose() }
+$before = @(Get-Stands $Others)
+$family = @(Get-Family $Site)
+Save-Change { param($Manager) Set-Resting $Manager $Site }
+$problems = @(Stop-Both)
 
 if ($family.Count -gt 0) {
     $age = Get-Age $family
@@ -128,10 +169,9 @@ if ($family.Count -gt 0) {
     }
 }
 
-$after = [Microsoft.Web.Administration.ServerManager]::new()
-try {
-    $stands = @(@($Site) + $Others | ForEach-Object { Get-Stand $after $_ })
-} finally { $after.Dispose() }
+$stands = @(Get-Stands (@($Site) + $Others))
 $mark = Get-Mark $Site
 if ($stands[0].processes.Count -eq 0 -and [IO.File]::Exists($mark)) { [IO.File]::Delete($mark) }
-[pscustomobject]@{ changed = [bool]$changed; before = @($before); stands = @($stands) }
+# A pool that hangs takes no word; what it runs has been given its time all the same.
+if ($problems.Count -gt 0) { Write-Error -ErrorRecord $problems[0] -ErrorAction Stop }
+[pscustomobject]@{ changed = [bool]$script:changed; before = @($before); stands = @($stands) }

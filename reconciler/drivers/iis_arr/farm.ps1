@@ -31,14 +31,16 @@ function Stop-Denied($Problem) {
     }
 }
 
-# A section of applicationHost.config; which of them are known is a matter of what is installed.
+# A section of applicationHost.config; which of them are known is a matter of what is installed. But what cannot be read
+# may only just be written by somebody, as IIS reads that file without a lock: so it is unknown, and Windows says why.
 function Get-Section($Configuration, [string]$Path, [string]$Of, [string]$Product) {
     try {
         if ($Of -eq '') { return $Configuration.GetSection($Path) }
         return $Configuration.GetSection($Path, $Of)
     } catch {
         Stop-Denied $_
-        throw ($Product + ' is not installed there: its configuration knows no ' + $Path + '.')
+        $why = $_.Exception.GetBaseException().Message.Trim()
+        Write-Error -Message ($Product + ': ' + $Path + ' cannot be read: ' + $why + '; is it installed?') -ErrorAction Stop
     }
 }
 
@@ -100,11 +102,12 @@ function Read-Counter($Counters, [string]$Name) {
     } catch { return }
 }
 
-# The worker process that serves: its counters, and who drains, end with it.
+# The worker process that serves: its counters, and who drains, end with it. Here and below accessors are called as methods:
+# a property that throws, as all that ask WAS do while it restarts, is silently $null in PowerShell.
 function Get-Worker($Manager) {
     $found = $null
-    foreach ($one in $Manager.WorkerProcesses) {
-        if ($one.AppPoolName -eq $Pool -and [string]$one.State -eq 'Running') {
+    foreach ($one in $Manager.get_WorkerProcesses()) {
+        if ($one.AppPoolName -eq $Pool -and [string]$one.get_State() -eq 'Running') {
             $process = Get-Process -Id $one.ProcessId -ErrorAction SilentlyContinue
             if ($null -ne $process -and ($null -eq $found -or $process.StartTime -gt $found.StartTime)) { $found = $process }
         }
@@ -168,8 +171,10 @@ function Get-Stand {
     $configuration = $manager.GetApplicationHostConfiguration()
     $section = Get-Section $configuration 'webFarms' '' 'ARR'
     $state = @{ site = 'missing'; pool = 'missing' }
-    foreach ($one in $manager.Sites) { if ($one.Name -eq $Site) { $state.site = [string]$one.State } }
-    foreach ($one in $manager.ApplicationPools) { if ($one.Name -eq $Pool) { $state.pool = [string]$one.State } }
+    foreach ($one in $manager.get_Sites()) { if ($one.Name -eq $Site) { $state.site = [string]$one.get_State() } }
+    foreach ($one in $manager.get_ApplicationPools()) {
+        if ($one.Name -eq $Pool) { $state.pool = [string]$one.get_State() }
+    }
     $worker = Get-Worker $manager
     $found = @(foreach ($name in $Farms) { Get-Farm $section $name ($worker -ne '') })
     $said = Read-Map $configuration $Map
@@ -263,7 +268,10 @@ $mutex = New-Object Threading.Mutex($false, ('Global\reconciler-' + (Get-Digest 
 $held = $false
 try {
     try { $held = $mutex.WaitOne(3000) } catch [Threading.AbandonedMutexException] { $held = $true }
-    if (-not $held) { throw 'Another change of this gateway is under way there; try again.' }
+    if (-not $held) { # the other may be ourselves: a call that was repeated when its connection broke
+        $busy = 'Another change of this gateway is under way there; try again.'
+        Write-Error -Message $busy -Category ResourceBusy -ErrorAction Stop
+    }
     $before = Get-Stand
     $done = ($before.entry -ceq $Entry) -and (Test-Wanted $before)
     if (-not $done -and ($before.entry -cne $Expected -or $before.print -cne $Seen)) {

@@ -58,7 +58,7 @@ if ($null -ne $webFarms) {
 }
 
 $recycled = $null; $idle = $null; $started = ''; $processes = $null; $runtime = ''
-foreach ($one in $manager.ApplicationPools) {
+foreach ($one in $manager.get_ApplicationPools()) {
     if ($one.Name -ne $Pool) { continue }
     $recycled = [int]$one.Recycling.PeriodicRestart.Time.TotalMinutes
     $idle = [int]$one.ProcessModel.IdleTimeout.TotalMinutes
@@ -69,7 +69,7 @@ foreach ($one in $manager.ApplicationPools) {
 
 # Members on this machine, by their ports: a change of its configuration is a change for them, too.
 $here = @()
-foreach ($one in $manager.Sites) {
+foreach ($one in $manager.get_Sites()) {
     foreach ($binding in $one.Bindings) {
         if ($null -ne $binding.EndPoint -and $Ports -contains $binding.EndPoint.Port) { $here += [string]$one.Name }
     }

@@ -16,7 +16,7 @@ from reconciler.drivers.iis_arr.plan import STAMP, Plan
 from reconciler.drivers.local.addresses import host_and_port
 from reconciler.drivers.roads import road
 from reconciler.drivers.windows.script import Run, Script, load
-from reconciler.errors import Refused
+from reconciler.errors import Unreachable
 
 FARM = load(Path(__file__).with_name("farm.ps1"))
 INSTALLED = load(Path(__file__).with_name("installed.ps1"))
@@ -97,7 +97,7 @@ class Change:
 
 
 def look(run: Run, plan: Plan) -> Stand:
-    """Raises Refused for an answer that makes no sense, and whatever `run` raises."""
+    """Raises Unreachable for an answer that makes no sense, and whatever `run` raises; so do the others."""
     return _stand(run(FARM, _which(plan)), plan)
 
 
@@ -130,7 +130,7 @@ def _which(plan: Plan) -> dict[str, Any]:
 def _stand(said: Mapping[str, Any], plan: Plan) -> Stand:
     found = _checked(Stand, said, FARM)
     if [one.name for one in found.farms] != [one.name for one in plan.farms]:
-        raise Refused(f"{FARM.name}: its answer is about other farms")
+        raise Unreachable(f"{FARM.name}: its answer is about other farms, so nothing is known")
     return found
 
 
@@ -138,4 +138,4 @@ def _checked(model: type[Answer], said: Mapping[str, Any], script: Script) -> An
     try:
         return model.model_validate_json(json.dumps(said))
     except (ValidationError, ValueError, RecursionError):
-        raise Refused(f"{script.name}: its answer makes no sense") from None
+        raise Unreachable(f"{script.name}: its answer makes no sense, so nothing is known") from None

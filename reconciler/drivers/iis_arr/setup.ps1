@@ -31,7 +31,7 @@ function Get-One($Collection, [string]$Tag, [string]$Attribute, [string]$Value) 
     $found
 }
 
-if ($null -eq $manager.Sites[$said.site]) { throw ('There is no site ' + $said.site + ' there; make it first.') }
+if ($null -eq $manager.get_Sites()[$said.site]) { throw ('There is no site ' + $said.site + ' there; make it first.') }
 
 # ---- names by which a farm tells two servers on one host apart ----
 
