@@ -22,7 +22,7 @@ from windows_arr import Configuration
 from windows_eventlog import ERROR, INFORMATION, WARNING
 from windows_faults import SHELLS, Blow, Cut, Hang, LoseShell, Said
 
-from reconciler.core.events import RollbackBegan
+from reconciler.core.events import Ended, RollbackBegan
 from reconciler.core.model import Outcome, Slot
 from reconciler.demo.account import Outcome as RequestOutcome
 from reconciler.demo.place import ENVIRONMENT
@@ -160,8 +160,12 @@ def test_a_machine_that_boots_in_mid_shift_loses_what_was_under_way_and_no_more(
     seq, off = ground.state().seq, time.monotonic()
     built.windows.reboot()
     on = time.monotonic()
-    until(lambda: serving(users, on) >= ({"blue"} if ground.events(RollbackBegan, after=seq) else {"blue", "green"}),
-          "whoever serves, after the boot", ground.story)  # fmt: skip
+
+    def all_serve() -> bool:
+        """Nobody comes to green any more once it has gone back; until then it is asked, up or not."""
+        return serving(users, on) >= ({"blue"} if ground.events(Ended, after=seq) else {"blue", "green"})
+
+    until(all_serve, "whoever serves, after the boot", ground.story)
     up = time.monotonic()
     slot = until(lambda: promoted_to(ground), "an end of the switch", ground.story)
     ground.until_stable(slot, {"blue": "1.0.0", "green": "1.1.0"}[slot])
