@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ANALYSIS = "analysis: {until: successful, atMost: 20s}"
+ANALYSIS = "analysis: {until: successful, atMost: 200s}"
 STEPS = ("setWeight: 25", ANALYSIS, "setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
 PARKED = ("setWeight: 50", "pause: {}", "setWeight: 100", "handOver: [worker]")  # at 50 % until `promote`
 NOTE = ("rollback: {git: note}",)  # what failed stays in git: for what is said while it does
@@ -17,8 +17,8 @@ SEARCH = """\
         road: both
         rate: 40
         errors: "<= 0"
-        p95: "<= 4s"
-        timeout: 4s
+        p95: "<= 8s"
+        timeout: 10s
         minimumSamples: 12
         journey:
           - {name: search, path: "/api/search?q=slot"}
@@ -64,7 +64,7 @@ def manifest(
     sessions: str = "shared",
     gateway: str = "envoy",
     soak: str = "0.3s",
-    deadline: str = "60s",
+    deadline: str = "300s",
     scale_down: str = "10m",
     gates: str = SEARCH,
     warm: tuple[str, ...] = (),

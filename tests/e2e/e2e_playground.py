@@ -24,7 +24,7 @@ import psutil
 import typed
 from e2e_judged import objections
 from e2e_manifest import manifest
-from e2e_users import Users
+from e2e_users import PATIENCE, Users
 
 from reconciler.core.events import Event
 from reconciler.core.history import fold
@@ -39,7 +39,6 @@ from reconciler.journal.sqlite import open_journal
 T = TypeVar("T")
 Run = preloaded.Process
 HERE = Path(__file__).resolve().parent
-PATIENCE = 80.0  # seconds until a wait is given up
 LOOK = 0.03
 ALL = os.environ.get("CRASHES") == "all"  # every blow, on every gateway: `make crashes`
 PYTHON = (sys.executable, "-X", "faulthandler")
@@ -231,9 +230,9 @@ class Playground:
     def events(self, kind: type[T], name: str = ENVIRONMENT, after: int = 0) -> list[T]:
         return [entry.event for entry in self.entries(name) if isinstance(entry.event, kind) and entry.seq > after]
 
-    def until(self, wanted: Callable[[State], object], name: str = ENVIRONMENT) -> State:
+    def until(self, wanted: Callable[[State], object], name: str = ENVIRONMENT, patience: float = PATIENCE) -> State:
         """Wait until the folded journal is so."""
-        return until(lambda: state if wanted(state := self.state(name)) else None, "the journal", self.story)
+        return until(lambda: state if wanted(state := self.state(name)) else None, "the journal", self.story, patience)
 
     def until_event(self, wanted: Callable[[Event], object], name: str = ENVIRONMENT, after: int = 0) -> Entry:
         def look() -> Entry | None:
@@ -241,10 +240,10 @@ class Playground:
 
         return until(look, "an event", self.story)
 
-    def until_stable(self, slot: str, version: str, name: str = ENVIRONMENT) -> State:
+    def until_stable(self, slot: str, version: str, name: str = ENVIRONMENT, patience: float = PATIENCE) -> State:
         """At rest on that release, everything left behind by a transition cleaned up, and git told of it."""
         release = Release(Slot(slot), version)
-        rests = self.until(lambda s: s.stable == release and s.transition is None and not s.intent, name)
+        rests = self.until(lambda s: s.stable == release and s.transition is None and not s.intent, name, patience)
         return self.until(lambda s: s.duty is None or (s.duty.noted and not s.intent), name) if rests.duty else rests
 
     def story(self) -> str:
@@ -377,7 +376,7 @@ def _stop_writing(root: Path) -> None:
 
 def _working_in(root: Path) -> dict[int, list[str]]:
     """Everything of ours works in this folder, helpers too. They end with whom they help, but a little later."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while (found := {one.pid: line for one, line in _look_around(str(root))}) and time.monotonic() < deadline:
         time.sleep(0.1)
     return found

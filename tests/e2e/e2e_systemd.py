@@ -13,9 +13,10 @@ import threading
 import time
 from pathlib import Path
 
+from e2e_playground import PATIENCE
+
 SYSTEMD = Path("/lib/systemd/systemd")
 GROUPS = [Path("/sys/fs/cgroup") / name for name in ("systemd", "unified", "")]
-PATIENCE = 60.0  # seconds; a test that needs them has failed
 
 OUTSIDE = """
 set -e

@@ -11,6 +11,8 @@ import preloaded
 
 from reconciler.demo.account import Outcome, Request, Totals, read, totals
 
+PATIENCE = 80.0  # seconds until a wait is given up
+
 
 class Users:
     """They come at once, and until `stop`."""
@@ -35,7 +37,7 @@ class Users:
 
     def more(self, count: int = 40) -> float:
         """Wait until so many have asked from now on; the moment of now, for `served_by`."""
-        now, deadline = time.monotonic(), time.monotonic() + 30
+        now, deadline = time.monotonic(), time.monotonic() + PATIENCE
         while sum(request.start >= now for request in self.so_far()) < count:
             assert time.monotonic() < deadline, "no more users come"
             time.sleep(0.05)
@@ -47,7 +49,7 @@ class Users:
             os.close(self._open)
             self._open = None
         try:
-            code = self._process.wait(30)
+            code = self._process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
             code = self._process.wait()

@@ -32,10 +32,10 @@ def nothing(_: Playground) -> None:
 
 
 CASES = {
-    "dies at start": (wrong_release(die_at_start=True), "ended each time it was started", "60s"),
+    "dies at start": (wrong_release(die_at_start=True), "ended each time it was started", "300s"),
     "never ready": (wrong_release(never_ready=True), "not done within 3 s", "3s"),
-    "reports another version": (wrong_release(report_version="6.6.6"), "reports 6.6.6, not 9.0.0", "60s"),
-    "files missing": (nothing, "are not there: expected the folder 'releases/9.0.0'", "60s"),
+    "reports another version": (wrong_release(report_version="6.6.6"), "reports 6.6.6, not 9.0.0", "300s"),
+    "files missing": (nothing, "are not there: expected the folder 'releases/9.0.0'", "300s"),
 }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from e2e_account import assert_jobs_done_once
 from e2e_manifest import PARKED
-from e2e_playground import ENVIRONMENT, Playground, until
+from e2e_playground import ENVIRONMENT, PATIENCE, Playground, until
 from e2e_users import Users, assert_nothing_lost, served_by
 
 from reconciler.core.events import Applied, Ended, Intended, MovedByHand, Phase
@@ -31,9 +31,9 @@ def at_half(playground: Playground) -> Path:
 
 def typed(script: Path, *words: str, said: str = "yes\n") -> subprocess.CompletedProcess[str]:
     """By whoever has a terminal, and nothing of ours in it."""
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     return subprocess.run(
-        [str(script), *words], input=said, env=environment, capture_output=True, text=True, timeout=60, check=False
+        [str(script), *words], input=said, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from e2e_account import assert_jobs_done_once, end_state
 from e2e_laws import assert_lawful
 from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS, STEPS
-from e2e_playground import ALL, Playground
+from e2e_playground import ALL, PATIENCE, Playground
 from e2e_users import assert_nothing_lost
 
 from reconciler.core.events import Accepted, GenerationTaken, Intended, Phase
@@ -41,7 +41,8 @@ def test_a_killed_reconciler_is_continued_as_if_nothing_had_happened(
         slot, version = ("blue", "1.0.0") if slot == "green" else ("green", "1.1.0")
         playground.stop_run()
         playground.commit(slot, "1.0.0", "1.1.0", steps=steps)
-        assert playground.run_until_struck(point, count).wait(30) == -signal.SIGKILL, (point, count, playground.log)
+        struck = playground.run_until_struck(point, count)
+        assert struck.wait(PATIENCE) == -signal.SIGKILL, (point, count, playground.log)
         playground.run()
         playground.until_stable(slot, version)
         assert end_state(playground) == undisturbed, (point, count)

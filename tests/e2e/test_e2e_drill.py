@@ -9,7 +9,7 @@ import pytest
 from e2e_account import assert_jobs_done_once, unexcused
 from e2e_laws import assert_lawful, changes
 from e2e_manifest import PARKED, PARKED_RUNGS, RUNGS, STEPS
-from e2e_playground import ALL, Playground
+from e2e_playground import ALL, PATIENCE, Playground
 from e2e_users import assert_nothing_lost, served_by
 
 from reconciler.core.events import Began, DrillBegan, DrillEnded, Ended, Phase, Requested, RequestRefused, Verb
@@ -127,7 +127,7 @@ def test_a_reconciler_that_is_killed_in_mid_drill_goes_on_with_it(
     playground.stop_run()
     assert "no loop works on this journal" in playground.reconcile("drill", "demo").stderr
     struck = playground.run_until_struck(point, count)
-    assert struck.wait(40) == -signal.SIGKILL, playground.log
+    assert struck.wait(PATIENCE) == -signal.SIGKILL, playground.log
     assert not playground.events(DrillEnded)
     playground.run()
     state = over(playground)

@@ -72,10 +72,14 @@ def test_an_unrelated_commit_from_a_work_tree_that_was_open_does_not_bring_it_ba
 def test_a_file_that_somebody_is_editing_stays_as_it_is_and_status_says_what_to_type(playground: Playground) -> None:
     playground.release("1.2.0", search_errors=0.5)
     playground.serving(green="1.2.0")
-    revision = playground.commit("green", "1.0.0", "1.2.0")
-    file = playground.place.repository / FILE
-    edited = file.read_text(encoding="utf-8") + "# a thought\n"
-    file.write_text(edited, encoding="utf-8")
+    git, file = playground.place.git, playground.place.repository / FILE
+    asked = file.read_text(encoding="utf-8").replace("activeSlot: blue", "activeSlot: green")
+    edited = asked + "# a thought\n"
+    file.write_text(asked, encoding="utf-8")
+    git("add", FILE)
+    file.write_text(edited, encoding="utf-8")  # before the commit: right after it the file may be put back already
+    git("commit", "--quiet", "-m", "green, please")
+    revision = git("rev-parse", "HEAD")
     playground.until_event(lambda event: isinstance(event, Ended))
     said = settled(playground, "RevisionHeld")
     assert "RevertPending" in said
@@ -84,8 +88,8 @@ def test_a_file_that_somebody_is_editing_stays_as_it_is_and_status_says_what_to_
     assert next(one for one in found["conditions"] if one["type"] == "RevertPending")["status"]
     playground.until(lambda state: state.duty and "RevertPending" in state.duty.noted)
     assert file.read_text(encoding="utf-8") == edited
-    assert playground.place.git("rev-parse", "HEAD") == revision
-    playground.place.git("commit", "--quiet", "-am", "a thought, and with it the failed text")
+    assert git("rev-parse", "HEAD") == revision
+    git("commit", "--quiet", "-am", "a thought, and with it the failed text")
     settled(playground, "RevisionHeld")  # held, whoever commits it
     assert len(playground.events(Began)) == 1
 

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 from e2e_account import assert_jobs_done_once
-from e2e_playground import ALL, ENVIRONMENT, Playground, until
+from e2e_playground import ALL, ENVIRONMENT, PATIENCE, Playground, until
 from e2e_users import assert_nothing_lost
 
-from reconciler.core.events import Ended, LetGo, Phase, StagePassed
+from reconciler.core.events import Ended, Intended, LetGo, Phase, RollbackBegan, StagePassed
 from reconciler.core.model import Stage
+from reconciler.core.steps import Start
 from reconciler.demo import account
 from reconciler.demo.place import WARM
 from reconciler.drivers.identity import Identity
@@ -60,11 +61,21 @@ def asleep(playground: Playground) -> Identity:
     blue, in_hand = playground.member("worker", "blue"), playground.place.data / "claimed"
     assert blue
     while True:
+        until(lambda: any(in_hand.iterdir()), "a job in hand", playground.story)
         playground.kill(blue, signal.SIGSTOP)
-        time.sleep(0.02)
+        until(lambda: every_thread_stopped(blue), "its sleep", playground.story)
         if any(in_hand.iterdir()) and nobody_is_in(playground.place.data / "fence.lock"):
             return blue
         playground.kill(blue, signal.SIGCONT)
+
+
+def every_thread_stopped(process: Identity) -> bool:
+    """A signal is only sent when `kill` returns; what still runs may finish a job, or go into the store."""
+    try:
+        said = [path.read_text() for path in Path(f"/proc/{process.pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):  # one ended just then
+        return False
+    return all(text.rpartition(")")[2].split()[0] == "T" for text in said)
 
 
 def nobody_is_in(lock: Path) -> bool:
@@ -110,7 +121,7 @@ def typed(line: str) -> str:
     """By a person, into a shell in which nothing of ours is."""
     words = ["/bin/sh", "-ec", line]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(words, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
 def lines(told: str, number: int) -> list[str]:
@@ -172,7 +183,7 @@ def test_a_reconciler_that_is_killed_in_mid_hand_over_loses_no_job_and_runs_none
         slot, version = ("blue", "1.0.0") if slot == "green" else ("green", "1.1.0")
         warm.stop_run()
         warm.commit(slot, "1.0.0", "1.1.0", **DIRECT)
-        assert warm.run_until_struck(point, count).wait(30) == -signal.SIGKILL, (point, count, warm.log)
+        assert warm.run_until_struck(point, count).wait(PATIENCE) == -signal.SIGKILL, (point, count, warm.log)
         warm.run()
         warm.until_stable(slot, version)
         assert owner(warm)["owner"] == slot
@@ -229,11 +240,16 @@ def test_nobody_owns_until_the_gate_says_drained_and_without_that_it_goes_back(w
     stuck = warm.place.data / "claimed" / "00000000000000000001-stuck.1"
     stuck.parent.mkdir(exist_ok=True)
     stuck.touch()  # somebody's job that never ends
-    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"deadline": "6s"})
-    warm.until_event(lambda event: isinstance(event, LetGo))
-    assert owner(warm)["owner"] is None
+    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"deadline": "20s"})
+    let_go = warm.until_event(lambda event: isinstance(event, LetGo))
+    found = owner(warm)["owner"]
+    assert found is None or warm.events(RollbackBegan), "nobody is named before it goes back, however late we look"
     ended = warm.until_event(lambda event: isinstance(event, Ended)).event
     assert isinstance(ended, Ended)
     assert ended.phase is Phase.ROLLED_BACK
     assert "jobs" in ended.reason
     until(lambda: owner(warm)["owner"] == "blue", "the owner before", warm.story)
+    assert owner(warm)["since"]["green"] == 0, "it was never granted"
+    back = warm.until_event(lambda event: isinstance(event, RollbackBegan))
+    between = [one.event for one in warm.entries() if let_go.seq < one.seq < back.seq]
+    assert not [one for one in between if isinstance(one, Intended) and isinstance(one.act, Start) and one.act.owner]

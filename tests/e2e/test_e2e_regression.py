@@ -12,7 +12,8 @@ from reconciler.core.events import Phase, RollbackBegan, StepPassed
 
 pytestmark = pytest.mark.real
 
-CONFIDENT = "analysis: {until: confident, atMost: 60s}"
+CONFIDENT = "analysis: {until: confident, atMost: 200s}"
+PATIENCE = 200.0  # seconds: fewer users come to a machine that is busy, and evidence is counted in users
 STEPS = ("setWeight: 25", CONFIDENT, "setWeight: 50", CONFIDENT, "setWeight: 100", "handOver: [worker]")
 RUNGS = {0, 25, 50, 100}
 BESIDE = """\
@@ -27,7 +28,7 @@ def test_a_version_that_fails_seldom_comes_back_and_the_evidence_is_named(playgr
     playground.serving(steps=STEPS, gates=BESIDE)
     users = playground.users()
     playground.commit("green", "1.0.0", "1.4.0", steps=STEPS, gates=BESIDE)
-    state = playground.until(lambda state: state.last is not None)
+    state = playground.until(lambda state: state.last is not None, patience=PATIENCE)
     requests = users.stop()
     assert state.last
     assert (state.last.phase, state.last.newcomer.version) == (Phase.ROLLED_BACK, "1.4.0")
@@ -45,7 +46,7 @@ def test_a_healthy_version_climbs_as_soon_as_the_evidence_allows(playground: Pla
     playground.serving(steps=STEPS, gates=BESIDE)
     users = playground.users()
     playground.commit("green", "1.0.0", "1.1.0", steps=STEPS, gates=BESIDE)
-    playground.until_stable("green", "1.1.0")
+    playground.until_stable("green", "1.1.0", patience=PATIENCE)
     requests = users.stop()
     assert_nothing_lost(requests)
     assert served_by(requests) == {"blue", "green"}

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from e2e_playground import PATIENCE
 from e2e_systemd import Manager, missing
 
 from reconciler.demo.place import free_ports
 from reconciler.drivers.envoy.process import program
 
-PATIENCE = 40.0
 pytestmark = pytest.mark.real
 
 

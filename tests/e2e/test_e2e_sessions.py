@@ -22,6 +22,7 @@ SESSIONS = """\
         kind: sessions
         count: 12
         rate: 40
+        timeout: 10s
         write: {method: POST, path: /api/session, body: "{content}"}
         read: {path: /api/session}
 """

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from e2e_laws import assert_lawful, changes
 from e2e_manifest import RUNGS, SEARCH
-from e2e_playground import Playground, until
+from e2e_playground import PATIENCE, Playground, until
 from e2e_users import assert_nothing_lost
 from test_e2e_evidence import finished
 
@@ -25,8 +25,9 @@ from reconciler.evidence.pack.verify import verify
 pytestmark = pytest.mark.real
 
 BACKUP = """
-import sqlite3, sys, time
-time.sleep(float(sys.argv[3]))
+import os, sqlite3, sys, time
+while not os.path.exists(sys.argv[3]):
+    time.sleep(0.02)
 source, target = sqlite3.connect(sys.argv[1]), sqlite3.connect(sys.argv[2])
 source.backup(target)
 target.close()
@@ -46,8 +47,9 @@ def ground(playground: Playground) -> Playground:
     with playground.place.config.open("a", encoding="utf-8") as file:
         file.write(f"\n[folders.shared]\npath = {json.dumps(str(shared))}\n")
         file.write('\n[snapshots]\nrestore = {db-backup = "db-restore"}\n')
-    playground.command("db-backup", "{python}", "-c", BACKUP, database, "{dump}", "0.5")
-    playground.command("db-restore", "{python}", "-c", BACKUP, "{dump}", database, "0")
+    may_dump(playground).touch()
+    playground.command("db-backup", "{python}", "-c", BACKUP, database, "{dump}", str(may_dump(playground)))
+    playground.command("db-restore", "{python}", "-c", BACKUP, "{dump}", database, "{dump}")
     words = ("{python}", str(sample() / "migrate.py"), str(playground.place.data), str(playground.root / "releases"))
     for name, option in (("migrate", ()), ("migrated", ("--check",))):
         playground.command(name, *words, "{version}", *option)
@@ -55,6 +57,11 @@ def ground(playground: Playground) -> Playground:
     playground.run()
     playground.until(lambda state: state.warm.green == "1.0.0")
     return playground
+
+
+def may_dump(ground: Playground) -> Path:
+    """Without this file a dump of the database goes on for ever."""
+    return ground.root / "may-dump"
 
 
 def shelf(ground: Playground) -> Path:
@@ -130,12 +137,14 @@ def test_what_is_saved_before_a_switch_can_be_put_back_after_it(ground: Playgrou
 
 
 def test_a_reconciler_killed_while_it_is_taken_leaves_no_half_of_one(ground: Playground) -> None:
+    may_dump(ground).unlink()
     ground.commit("green", "1.0.0", "1.1.0", gates=SAVES)
     until(lambda: [p for p in ground.processes() if "source.backup(target)" in " ".join(p)], "the dump", ground.story)
     ground.stop_run(signal.SIGKILL)
     halves = [name for name in archives(ground) if name.startswith(".half-")]
     assert halves
     assert not ground.events(SnapshotTaken)
+    may_dump(ground).touch()
     ground.run()
     ground.until_stable("green", "1.1.0")
     (taken,) = ground.events(SnapshotTaken)
@@ -147,7 +156,7 @@ def test_a_reconciler_killed_when_it_has_just_begun_takes_it_again(ground: Playg
     ground.stop_run()
     ground.commit("green", "1.0.0", "1.1.0", gates=SAVES)
     run = ground.run_until_struck("outcome-written", 2)  # the files are staged; the snapshot is begun
-    run.wait(30)
+    run.wait(PATIENCE)
     ground.run()
     ground.until_stable("green", "1.1.0")
     (taken,) = ground.events(SnapshotTaken)
@@ -231,7 +240,7 @@ def test_a_reconciler_killed_in_mid_restore_does_it_anew_and_leaves_nothing_of_i
     ground.stop_run()
     ground.reconcile("drill", ENVIRONMENT, "--kind", "restore")
     struck = ground.run_until_struck("effect-done", 2)  # it is saved, and that is being put back
-    assert struck.wait(40) == -signal.SIGKILL, ground.log
+    assert struck.wait(PATIENCE) == -signal.SIGKILL, ground.log
     assert isinstance([event.act for event in ground.events(Intended)][-1], TryRestore)
     left = shelf(ground) / ".half-of-then" / "it"  # as if it had been killed when half of it lay there
     left.mkdir(parents=True)
@@ -248,7 +257,7 @@ def test_a_recovery_point_that_was_spoilt_ends_the_drill_and_holds_nothing(groun
     ground.stop_run()
     ground.reconcile("drill", ENVIRONMENT, "--kind", "restore")
     struck = ground.run_until_struck("intent-written", 2)
-    assert struck.wait(40) == -signal.SIGKILL, ground.log
+    assert struck.wait(PATIENCE) == -signal.SIGKILL, ground.log
     (taken,) = ground.events(SnapshotTaken)
     path = shelf(ground) / taken.name
     path.write_bytes(path.read_bytes()[:-1])

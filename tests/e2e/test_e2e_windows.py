@@ -15,15 +15,16 @@ import pytest
 from e2e_account import assert_jobs_done_once, unexcused
 from e2e_laws import assert_lawful, changes
 from e2e_manifest import SEARCH
-from e2e_playground import ALL
-from e2e_users import assert_nothing_lost, lost, served_by
+from e2e_playground import ALL, until
+from e2e_users import Users, assert_nothing_lost, lost, served_by
 from e2e_windows_house import House, WindowsGround, house
 from windows_arr import Configuration
 from windows_eventlog import ERROR, INFORMATION, WARNING
 from windows_faults import SHELLS, Blow, Cut, Hang, LoseShell, Said
 
-from reconciler.core.events import Ended, Judged, RollbackBegan
-from reconciler.core.model import Outcome
+from reconciler.core.events import Ended, RollbackBegan
+from reconciler.core.model import Outcome, Slot
+from reconciler.demo.account import Outcome as RequestOutcome
 from reconciler.demo.place import ENVIRONMENT
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
@@ -131,25 +132,43 @@ def test_an_error_in_the_event_log_leads_back_and_nothing_is_lost(ground: Window
     assert_lawful(ground.entries(), RUNGS)
 
 
+def serving(users: Users, after: float) -> set[str]:
+    """The slots of which each site has answered somebody well who asked after that moment."""
+    well = {(one.slot, one.kind) for one in users.so_far() if one.outcome is RequestOutcome.OK and one.start > after}
+    return {slot for slot, _ in well if {(slot, "search"), (slot, "page")} <= well}
+
+
+def promoted_to(ground: WindowsGround) -> str:
+    """The slot on which the switch has ended; empty: not yet. It is promoted whenever it waits for that: one that went
+    back because both slots were seen down is tried once more."""
+    if ground.status()["reason"] == "PromotionAwaited":
+        ground.reconcile("promote", ENVIRONMENT)
+    state = ground.state()
+    if state.stable and state.stable.slot is Slot.GREEN:
+        return "green"
+    return "blue" if state.held else ""
+
+
 def test_a_machine_that_boots_in_mid_shift_loses_what_was_under_way_and_no_more(
     ground: WindowsGround, built: House
 ) -> None:
     """What is to run starts by itself, also where the reconciler is not there, and at the weights that were written. If
     a gate was asked just then, the newcomer has failed it, and all goes back."""
     parked_at_half(ground)
+    ground.until(lambda state: state.transition and state.transition.judged is Outcome.SUCCESSFUL)
     users = ground.users(rate=20)
     seq, off = ground.state().seq, time.monotonic()
     built.windows.reboot()
-    over = ground.until_event(
-        lambda event: isinstance(event, Ended) or (isinstance(event, Judged) and event.outcome is Outcome.SUCCESSFUL),
-        after=seq,
-    )
+    on = time.monotonic()
+
+    def all_serve() -> bool:
+        """Nobody comes to green any more once it has gone back; until then it is asked, up or not."""
+        return serving(users, on) >= ({"blue"} if ground.events(Ended, after=seq) else {"blue", "green"})
+
+    until(all_serve, "whoever serves, after the boot", ground.story)
     up = time.monotonic()
-    if isinstance(over.event, Ended):
-        ground.until_stable("blue", "1.0.0")
-    else:
-        ground.ask("promote")
-        ground.until_stable("green", "1.1.0")
+    slot = until(lambda: promoted_to(ground), "an end of the switch", ground.story)
+    ground.until_stable(slot, {"blue": "1.0.0", "green": "1.1.0"}[slot])
     requests = users.stop()
     assert lost(requests), "nobody noticed that the machine was started anew?"
     assert unexcused(requests, off, up) == []
