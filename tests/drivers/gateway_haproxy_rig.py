@@ -16,8 +16,9 @@ import psutil
 import pytest
 from corp import keys
 from gateway_exam import BLUE, GREEN, JOURNAL
-from gateway_load import free_port, listens, until
+from gateway_load import listens, until
 from gateway_upstream import Upstream
+from ports import free_port
 
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.drivers.certificates.certificate import Certificate

@@ -17,7 +17,8 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
-from gate_exam import FOR_EVER, answers, free_port, server
+from gate_exam import FOR_EVER, answers, server
+from ports import free_port
 
 CONFIGURATION = """\
 global: {{scrape_interval: 200ms}}

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from gate_exam import FOR_EVER, WINDOW, GateExam, answers, floods, free_port, hangs, never_ends, server
+from gate_exam import FOR_EVER, WINDOW, GateExam, answers, floods, hangs, never_ends, server
+from ports import free_port
 from pydantic import ValidationError
 
 from reconciler.core.model import Outcome

@@ -360,8 +360,10 @@ class TestLife:
         assert not gateway.read().up
 
     def test_a_silent_one_is_stopped_by_force(self, rig: Managed) -> None:
+        opener = rig.open()
+        put(opener, Routing(all_on(BLUE)))
+        opener.close()
         gateway = rig.open(deadline=2.0)
-        put(gateway, Routing(all_on(BLUE)))
         everyone = [rig.master(), *rig.workers()]
         with rig.silent():
             gateway.close_listener()
