@@ -338,7 +338,7 @@ CONTENTS = st.dictionaries(NAMES, st.binary(max_size=3), max_size=4)
 
 
 @given(CONTENTS, CONTENTS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_two_folders_agree_exactly_when_their_files_do(
     tmp_path_factory: pytest.TempPathFactory, left: dict[str, bytes], right: dict[str, bytes]
 ) -> None:
