@@ -9,6 +9,7 @@ from collections.abc import Callable
 from itertools import groupby, islice
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background job: our children must hear it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -18,6 +19,10 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
 os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 1500 * WORKER}-{21499 + 1500 * WORKER}"  # or two would take the same
+
+# How fast an example is says nothing of the product: on a starved machine any of them takes seconds.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 TOLD = "told"
 ALONE = ("e2e", "examples")  # long ones that share nothing: each by itself, and first

@@ -170,6 +170,12 @@ class Handler(BaseHTTPRequestHandler):
         self.server.count(+1)
         return super().parse_request()
 
+    def handle_expect_100(self) -> bool:
+        """Told at once: who asks for leave sends no body before."""
+        told = super().handle_expect_100()
+        self.wfile.flush()
+        return told
+
     def do_GET(self) -> None:
         self._respond(self.server.member.get)
 

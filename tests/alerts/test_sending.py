@@ -71,6 +71,7 @@ def test_a_server_that_never_answers_is_left_behind_after_the_deadline(hook: Web
     for expected in ("no answer within", "what was asked before has not returned yet"):
         with pytest.raises(Unreachable, match=expected):
             sender.send("a", "b", Kind.STALLED)
+    assert hook.taken.wait(20.0)
     assert hook.tried == 1, "one message at a time waits for it"
 
 
@@ -149,7 +150,7 @@ def test_nothing_that_is_said_or_kept_holds_the_address(
 
 
 def test_ending_does_not_wait_for_a_silent_server(hook: Webhook, tmp_path: Path) -> None:
-    hook.silent = True
+    hook.silent, before = True, set(threading.enumerate())
     world = World(tmp_path, ops=Recipient(url=f"{hook.url}&rto=60"))
     world.bell._outboxes[0]._send = Sender(world.recipients["ops"])
     world.write(ACCEPTED)
@@ -160,7 +161,7 @@ def test_ending_does_not_wait_for_a_silent_server(hook: Webhook, tmp_path: Path)
     world.bell.stop(grace=0.1)
     left = [one.thread for one in world.bell._senders.values() if one.thread.is_alive()]
     assert all(thread.daemon for thread in left)
-    assert not any(thread.name.startswith("ThreadPool") for thread in threading.enumerate())
+    assert not any(thread.name.startswith("ThreadPool") for thread in set(threading.enumerate()) - before)
     hook.released.set()
     for thread in left:
         thread.join()

@@ -18,7 +18,7 @@ import typed
 
 from reconciler.demo.place import free_ports
 
-PATIENCE = 40.0  # seconds; a test that needs them has failed
+PATIENCE = 80.0  # seconds; a test that needs them has failed
 
 
 class Folder:

@@ -321,13 +321,14 @@ def typing(folder: Folder, *words: str) -> Iterator[tuple[subprocess.Popen[str],
 
 
 def interrupted(process: subprocess.Popen[str]) -> None:
-    """As by Ctrl-C, again and again: one that comes just before Python waits for a line is not heard until the next."""
+    """As by Ctrl-C, and again: one that comes just before Python waits for a line is not heard until the next. But not
+    soon: a second one breaks off what the first has begun."""
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None:
         assert time.monotonic() < deadline
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(1)
+            process.wait(10)
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n\n", 1), ("\n", 1), ("y\n", 0)])

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import urllib.request
 
 import pytest
-from cli_folder import Folder, until
+from cli_folder import PATIENCE, Folder, until
 
-pytestmark = [pytest.mark.real, pytest.mark.started, pytest.mark.usefixtures("real_envoy")]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.started,
+    pytest.mark.usefixtures("real_envoy"),
+    pytest.mark.timeout(5 * PATIENCE),
+]
 FILE = "environments/production.yaml"
 
 
@@ -22,6 +28,11 @@ def answer(port: int) -> str:
 def weight(folder: Folder, slot: str) -> int:
     (found,) = json.loads(folder.reconcile("status", "--output", "json").stdout)["environments"]
     return int(found["weights"][slot]) if found["weights"] else -1
+
+
+def journalled(folder: Folder, slot: str) -> int:
+    """The weight that the journal tells last."""
+    return int(re.findall(rf"weights: .*{slot} (\d+) %", folder.reconcile("history").stdout)[-1])
 
 
 def hurry(folder: Folder, pause: str) -> None:
@@ -41,18 +52,21 @@ def test_a_newcomer_gets_from_init_to_their_own_first_switch(folder: Folder, por
     assert "start web 1.0.0 in blue" in preview.stdout
 
     loop = folder.start("run")
-    assert folder.reconcile("status", "--wait", "--timeout", "30").returncode == 0
+    assert folder.reconcile("status", "--wait", "--timeout", "80").returncode == 0
     assert answer(port) == "Hello from version 1.0.0 in the blue slot.\n"
     assert "nothing to do: InSync" in folder.reconcile("--once").stdout
 
-    gates = folder.reconcile("gates", "production", "--for", "2s", "--output", "json")
+    for seconds in ("2s", "30s"):  # a busy machine sends too little in the usual time
+        gates = folder.reconcile("gates", "production", "--for", seconds, "--output", "json")
+        if gates.returncode == 0:
+            break
     told = json.loads(gates.stdout)
     assert (gates.returncode, told["newcomer"], told["stable"]) == (0, "green@1.1.0", "blue@1.0.0"), gates.stdout
     assert {gate["outcome"] for gate in told["gates"]} == {"Successful"}
 
     folder.edit(FILE, "activeSlot: blue", "activeSlot: green")
     revision = folder.commit("switch to green")
-    waited = folder.reconcile("status", "--wait", "--revision", revision[:12], "--timeout", "35")
+    waited = folder.reconcile("status", "--wait", "--revision", revision[:12], "--timeout", "80")
     assert waited.returncode == 0, waited.stdout
     assert {answer(port) for _ in range(20)} == {"Hello from version 1.1.0 in the green slot.\n"}
 
@@ -76,10 +90,12 @@ def test_an_interrupted_apply_leaves_a_whole_world_that_the_next_one_takes_up(fo
     assert "only at: 0, 10, 50, 100" in folder.reconcile("--once", "--what-if", "33:fail").stderr
 
     apply = folder.start("--once", "--apply")
-    until(folder, lambda: weight(folder, "green") == 10, "the first rung")
+    until(folder, lambda: weight(folder, "green") > 0, "the first rung")
     assert folder.end(apply, signal.SIGINT) == 130
     assert "Traceback" not in folder.said
-    assert weight(folder, "green") == 10
+    reached = weight(folder, "green")
+    assert reached in (10, 50), "a busy machine may have brought it further"
+    assert journalled(folder, "green") == reached
     assert "Hello from version" in answer(port)
 
     assert folder.process("--once", "--apply").returncode == 0

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import pytest
 from core_traffic import looks, outcomes, slot
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.baseline import Baseline, at_most, known_chance, upper_bound
@@ -119,7 +119,6 @@ def alarmed(watch: Baseline, seed: int) -> bool:
     return any((watch := watch.seen(slot(random_, 5, 0.02))).alarm for _ in range(3000))
 
 
-@settings(deadline=None)  # how fast is no matter here
 @given(st.integers(0, 30), st.integers(1, 60), st.sampled_from([0.001, 0.05, 0.5]))
 def test_the_upper_bound_is_where_so_few_bad_answers_have_the_stated_probability(
     bad: int, good: int, level: float

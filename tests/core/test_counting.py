@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.counting import EDGES, Answer, Capped, Counted, Quantile, capped, slow
@@ -19,7 +19,6 @@ Cap = Callable[[list[Answer], int], tuple[Counted, Counted]]
 LATENCIES = st.lists(st.floats(0.0001, 1000), min_size=100, max_size=300)
 
 
-@settings(deadline=None)  # how fast is no matter here
 @given(LATENCIES, st.sampled_from([0.5, 0.95, 0.99]))
 def test_the_running_quantile_is_at_most_two_percent_above_the_true_one_and_never_below(
     latencies: list[float], share: float

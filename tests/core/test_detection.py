@@ -85,7 +85,6 @@ def test_money_that_is_staked_later_cannot_be_expected_to_grow_either(reserve: f
     assert Race(reserve=reserve).e_value == pytest.approx(1)
 
 
-@settings(deadline=None)  # how fast is no matter here
 @given(LOOKS, st.randoms(use_true_random=False))
 def test_the_order_of_looks_does_not_matter_without_a_reserve(seen: list[Look], shuffling: random.Random) -> None:
     mixed = seen[:]
@@ -93,7 +92,6 @@ def test_the_order_of_looks_does_not_matter_without_a_reserve(seen: list[Look], 
     assert after(PLAIN, *mixed).log_e == pytest.approx(after(PLAIN, *seen).log_e, rel=1e-9, abs=1e-9)
 
 
-@settings(deadline=None)  # how fast is no matter here
 @given(LOOKS, SIDES, SIDES)
 def test_one_more_bad_answer_of_the_newcomer_accuses_and_one_of_stable_excuses(
     seen: list[Look], newcomer: Counted, stable: Counted
@@ -108,7 +106,6 @@ def test_one_more_bad_answer_of_the_newcomer_accuses_and_one_of_stable_excuses(
     assert other <= own + eps
 
 
-@settings(deadline=None)  # how fast is no matter here
 @given(st.integers(1, 50), st.integers(1, 50), st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), max_size=9))
 def test_of_two_slots_at_most_one_is_accused(n: int, k: int, bad: list[tuple[int, int]]) -> None:
     """Swapped, the same answers speak against the other one; never against both, and never against the better one."""
@@ -120,7 +117,6 @@ def test_of_two_slots_at_most_one_is_accused(n: int, k: int, bad: list[tuple[int
         assert forth <= 1e-9
 
 
-@settings(deadline=None)  # how fast is no matter here
 @given(LOOKS)
 def test_an_accusation_stays_whatever_comes_after_it(seen: list[Look]) -> None:
     guilty = after(Race(), *[(Counted(5, 4), Counted(45, 0))] * 3)
@@ -187,7 +183,7 @@ def test_the_evidence_of_several_metrics_is_averaged() -> None:
     assert average([math.inf, 0]) == math.inf
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(LOOKS)
 def test_averaging_over_metrics_never_accuses_where_no_metric_does(seen: list[Look]) -> None:
     races = [after(Race(), *seen), after(Race(grid=SLOW), *seen), Race()]

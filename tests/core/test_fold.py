@@ -140,7 +140,7 @@ def folded(history: list[tuple[events.Event, float]], state: State | None = None
 
 
 @given(HISTORIES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_history_folds_to_a_state_that_can_be_hashed(history: list[tuple[events.Event, float]]) -> None:
     state = folded(history)
     assert hash(state) == hash(folded(history))
@@ -150,7 +150,7 @@ def test_any_history_folds_to_a_state_that_can_be_hashed(history: list[tuple[eve
 
 
 @given(HISTORIES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_history_folds_to_a_small_state(history: list[tuple[events.Event, float]]) -> None:
     state = folded(history)
     assert len(state.held) <= 2
@@ -160,13 +160,13 @@ def test_any_history_folds_to_a_small_state(history: list[tuple[events.Event, fl
 
 
 @given(HISTORIES, st.integers(0, 60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_folding_in_two_parts_is_folding_once(history: list[tuple[events.Event, float]], cut: int) -> None:
     assert folded(history[cut:], folded(history[:cut])) == folded(history)
 
 
 @given(HISTORIES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_time_that_was_not_watched_ends_nothing(history: list[tuple[events.Event, float]]) -> None:
     """Only elapsed seconds move the watched clock, and what is remembered never lies ahead of it."""
     state = folded([(event, 0.0) for event, _ in history])
@@ -184,7 +184,7 @@ def _some_of_each() -> list[events.Event]:
     found: list[events.Event] = []
 
     @given(st.lists(EVENTS, min_size=60, max_size=60))
-    @settings(max_examples=30, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=30, database=None, derandomize=True)
     def collect(some: list[events.Event]) -> None:
         found.extend(some)
 

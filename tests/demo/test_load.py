@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import io
+import itertools
 import json
 import signal
 import socket
@@ -192,8 +193,14 @@ def test_what_was_missed_by_far_is_skipped_and_counted() -> None:
 
 
 def test_half_of_the_requests_are_on_fresh_connections_and_all_are_accounted_for(site: Site) -> None:
-    load, out = Load(f"http://{site.address}", rate=200, clients=4), io.StringIO()
-    threading.Timer(0.5, load.stop.set).start()
+    load, out, served = Load(f"http://{site.address}", rate=200, clients=4), io.StringIO(), itertools.count(1)
+
+    def spoil(_path: str, status: int, body: bytes) -> tuple[int, bytes]:
+        if next(served) == 40:
+            load.stop.set()
+        return status, body
+
+    site.spoil = spoil
     load.run(out)
     lines = out.getvalue().splitlines(keepends=True)
     sent, last = account.read(lines), json.loads(lines[-1])

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.configuration import parse as parse_operator
@@ -25,7 +25,7 @@ ports = {blue = 1, green = 2}
 [security]
 listen = ["a"]
 """
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=300)
 
 TOKENS = r"no|1.10|&a |*a|<<: |!!str |- |{|}|[|]|: |? |\n|  |\t|\r|---\n|...\n|>-\n|'|\"|\\|#|%YAML 1.1\n|\xff|\x00"
 WORDS = "setWeight handOver kind null -1 true é😀 \u2028 \ufeff | 0x1F 012 ~ 1e400 2024-01-01 journey"

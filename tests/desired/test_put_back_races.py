@@ -233,7 +233,6 @@ def test_a_repository_that_vanishes_in_the_middle_does_not_answer(
 def test_a_git_that_hangs_is_ended_and_its_effect_looked_up(
     story: RolledBack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.desired.plumbing.SECONDS", 0.3)
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\nsleep 600\n")
@@ -243,6 +242,7 @@ def test_a_git_that_hangs_is_ended_and_its_effect_looked_up(
     story.clock.seconds = 6
     with monkeypatch.context() as patch:
         patch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+        patch.setattr("reconciler.desired.plumbing.SECONDS", 0.3)
         found = writing.reading("production", "t-17", story.failed, story.good)
         assert found.asks is True
         assert "has not ended in 0.3 s" in found.obstacle

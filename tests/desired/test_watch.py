@@ -112,7 +112,7 @@ def test_it_ends_cleanly_starts_again_and_may_be_stopped_twice(tmp_path: Path) -
         assert bell.rings((tmp_path / "x").touch)
         watch.stop()
         watch.stop()
-        assert set(threading.enumerate()) == before
+        assert set(threading.enumerate()) - before == set()
 
 
 def test_no_events_at_all_is_told_and_polled_over(tmp_path: Path, watching, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,8 +122,7 @@ def test_no_events_at_all_is_told_and_polled_over(tmp_path: Path, watching, monk
     monkeypatch.setattr("reconciler.desired.watch.watch", refuses)
     bell, watch = watching(tmp_path, interval=0.05)
     assert bell.rings()
-    assert bell.rings()
-    assert "only polling" in watch.problem
+    assert any(bell.rings() and "only polling" in watch.problem for _ in range(int(SOON / 0.05)))
 
 
 def test_a_callback_that_raises_for_a_while_stops_nobody_from_noticing(
@@ -167,8 +166,7 @@ def test_the_loss_of_events_is_logged_once_and_their_return_too(
     monkeypatch.setattr("reconciler.desired.watch.watch", sometimes)
     bell, watch = watching(tmp_path, interval=0.05)
     assert bell.rings()
-    assert bell.rings()
-    assert "only polling" in watch.problem
+    assert any(bell.rings() and "only polling" in watch.problem for _ in range(int(SOON / 0.05)))
     works.set()
     assert any(bell.rings() and not watch.problem for _ in range(20))
     assert [(one.levelname, one.getMessage().split(",")[0]) for one in caplog.records] == [

@@ -241,7 +241,7 @@ def opened(entry: WindowEntry, now: datetime) -> list[bool]:
     return found[LONG:]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(ENTRIES, min_size=1, max_size=3), st.datetimes(datetime(2026, 1, 1), datetime(2029, 1, 1)))
 def test_every_minute_is_closed_exactly_when_a_naive_reading_says_so(
     entries: list[WindowEntry], when: datetime
@@ -259,7 +259,7 @@ def test_every_minute_is_closed_exactly_when_a_naive_reading_says_so(
     assert all(one.ends is not None and one.ends < after.begins for one, after in pairwise(found))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     CRONS,
     st.sampled_from([VIENNA, "America/Nuuk", "America/Santiago"]),

@@ -178,12 +178,6 @@ def says_nothing(_: socket.socket) -> None:
     """Not even a head: the connection is closed at once."""
 
 
-def free_port() -> int:
-    """A port where, most likely, nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def untrusted(folder: Path) -> Iterator[str]:
     """https://host:port of a server whose certificate nobody signed but itself."""

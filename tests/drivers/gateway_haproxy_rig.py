@@ -16,8 +16,9 @@ import psutil
 import pytest
 from corp import keys
 from gateway_exam import BLUE, GREEN, JOURNAL
-from gateway_load import free_port, listens, until
+from gateway_load import listens, until
 from gateway_upstream import Upstream
+from ports import free_port
 
 from reconciler.core.model import Pair, Routing, Slot
 from reconciler.drivers.certificates.certificate import Certificate
@@ -146,18 +147,21 @@ class Managed:
         """As somebody else would, by hand."""
         return said(self.socket, *commands)
 
-    def reload(self) -> None:
+    def reload(self) -> int:
         """As an operator would: SIGUSR2 to the master, until a new worker serves. A master that has just started
-        its worker does not hear it."""
+        its worker does not hear it. How often it was sent: so many reloads there may be."""
         before = {one.pid for one in self.workers()}
-        looks = itertools.count()
+        looks, sent = itertools.count(), 0
 
         def renewed() -> bool:
+            nonlocal sent
             if next(looks) % 100 == 0:  # about once a second
                 self.master().signal(signal.SIGUSR2)
+                sent += 1
             return self._pid() not in (None, *before)
 
         until(renewed, "no new worker")
+        return sent
 
     def _answers(self) -> bool:
         return listens(self.port) and self._pid() is not None

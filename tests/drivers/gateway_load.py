@@ -19,12 +19,6 @@ from reconciler.drivers.certificates.trust import trusting
 from reconciler.drivers.protocols import Road
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def until(so: Callable[[], bool], what: str) -> None:
     limit = time.monotonic() + 30
     while not so():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,8 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
-from gate_exam import FOR_EVER, answers, free_port, server
+from gate_exam import FOR_EVER, answers, server
+from ports import free_port
 
 CONFIGURATION = """\
 global: {{scrape_interval: 200ms}}
@@ -41,8 +43,8 @@ def program(name: str = "prometheus") -> str:
     return found
 
 
-def page() -> bytes:
-    """What is scraped. `old` has a time of its own, and is never renewed."""
+def page(connection: socket.socket) -> None:
+    """What is scraped. `old` has a time of its own, and stays as old."""
     at = round((time.time() - OLD) * 1000)
     lines = (
         "queue_oldest_seconds 42",
@@ -56,15 +58,15 @@ def page() -> bytes:
         "folder_entries 0",
         f"old 5 {at}",
     )
-    return ("\n".join(lines) + "\n").encode()
+    body = ("\n".join(lines) + "\n").encode()
+    answers(body=body, Content_Type="text/plain; version=0.0.4")(connection)
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[str]:
     """Its address, once it has scraped what a gate may ask for."""
     program()
-    ours = server(answers(body=page(), Content_Type="text/plain; version=0.0.4"))
-    with ours as target, scraping(folder, CONFIGURATION.format(target=target), "old and on() up == 1") as url:
+    with server(page) as target, scraping(folder, CONFIGURATION.format(target=target), "old and on() up == 1") as url:
         yield url
 
 

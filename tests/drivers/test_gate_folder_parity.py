@@ -229,16 +229,18 @@ def test_what_is_ignored_may_change(base: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_one_who_writes_all_the_time_never_makes_a_success_of_it(base: Path) -> None:
-    over = threading.Event()
+    begun, over = threading.Event(), threading.Event()
 
     def write() -> None:
         number = 0
         while not over.wait(0.001):
             number += 1
             (base / "left" / "one.txt").write_text(f"{number % 1000:03}")
+            begun.set()
 
     thread = threading.Thread(target=write)
     thread.start()
+    assert begun.wait(FOR_EVER)
     outcomes = {asked(base).outcome for _ in range(20)}
     over.set()
     thread.join()
@@ -338,7 +340,7 @@ CONTENTS = st.dictionaries(NAMES, st.binary(max_size=3), max_size=4)
 
 
 @given(CONTENTS, CONTENTS)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_two_folders_agree_exactly_when_their_files_do(
     tmp_path_factory: pytest.TempPathFactory, left: dict[str, bytes], right: dict[str, bytes]
 ) -> None:

@@ -18,7 +18,6 @@ from gate_exam import (
     babbles,
     cut_off,
     floods,
-    free_port,
     hangs,
     never_ends,
     resets,
@@ -26,6 +25,7 @@ from gate_exam import (
     server,
     trickles,
 )
+from ports import free_port
 from pydantic import ValidationError
 
 from reconciler.core.model import Outcome

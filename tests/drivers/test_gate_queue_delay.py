@@ -23,7 +23,6 @@ from gate_exam import (
     babbles,
     cut_off,
     floods,
-    free_port,
     hangs,
     never_ends,
     resets,
@@ -32,6 +31,7 @@ from gate_exam import (
     trickles,
     untrusted,
 )
+from ports import free_port
 from pydantic import ValidationError
 
 from reconciler.core.model import Outcome

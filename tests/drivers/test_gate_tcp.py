@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from typing import Any, ClassVar
 
 import pytest
-from gate_exam import FOR_EVER, SECRET, WINDOW, GateExam, free_port, hangs, resets, server
+from gate_exam import FOR_EVER, SECRET, WINDOW, GateExam, hangs, resets, server
+from ports import free_port
 from pydantic import ValidationError
 
 from reconciler.core.model import Outcome

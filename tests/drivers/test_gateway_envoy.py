@@ -21,9 +21,10 @@ pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_lo
 
 from corp import keys  # noqa: E402
 from gateway_exam import BLUE, GREEN, JOURNAL, ByHandExam, GatewayExam, ask, put  # noqa: E402
-from gateway_load import Load, download, free_port, listens, until  # noqa: E402
+from gateway_load import Load, download, listens, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
 from gateway_users_exam import CLOSED, OPEN, FallbackExam, SessionsExam, UsersExam, own_green, shared_apps  # noqa: E402, F401
+from ports import free_port  # noqa: E402
 
 from reconciler.core.model import Pair, Routing, Slot, all_on, share  # noqa: E402
 from reconciler.core.reading import Counters, GatewayReading, Stamp  # noqa: E402
@@ -318,8 +319,10 @@ class TestLife:
         assert not gateway.read().up
 
     def test_a_silent_envoy_is_stopped_by_force(self, rig: EnvoyRig) -> None:
+        opener = rig.open()
+        put(opener, Routing(all_on(BLUE)))
+        opener.close()
         gateway = rig.open(deadline=2.0)
-        put(gateway, Routing(all_on(BLUE)))
         with rig.silent():
             gateway.close_listener()
         assert not rig.identity().alive()

@@ -286,7 +286,7 @@ class TestLife:
         before = put(gateway, Routing(share(GREEN, 30), fallback=BLUE))
         with Load(gateway.users()) as load:
             load.wait_for(50)
-            rig.reload()
+            reloads = rig.reload()
             load.wait_for(100)
         after = gateway.read()
         assert after.incarnation != before.incarnation
@@ -294,7 +294,7 @@ class TestLife:
             before, incarnation="", counters=Pair(None, None)
         )
         # What a reload itself costs: kept connections that were closed just then, one each at most.
-        assert load.failed <= 4, load.outcomes
+        assert load.failed <= 4 * reloads, load.outcomes
 
     def test_two_hundred_switches_under_load_lose_nothing(self, rig: Managed) -> None:
         gateway = rig.open()
@@ -360,8 +360,10 @@ class TestLife:
         assert not gateway.read().up
 
     def test_a_silent_one_is_stopped_by_force(self, rig: Managed) -> None:
+        opener = rig.open()
+        put(opener, Routing(all_on(BLUE)))
+        opener.close()
         gateway = rig.open(deadline=2.0)
-        put(gateway, Routing(all_on(BLUE)))
         everyone = [rig.master(), *rig.workers()]
         with rig.silent():
             gateway.close_listener()

@@ -22,6 +22,7 @@ import pytest
 
 pytest.register_assert_rewrite("host_exam")
 from host_exam import BLUE, GREEN, HostExam, ready, stopped, until  # noqa: E402
+from ports import slot_ports  # noqa: E402
 from pydantic import ValidationError  # noqa: E402
 
 from reconciler.clock import SYSTEM  # noqa: E402
@@ -45,14 +46,8 @@ STOPPED, READY, UNREADY, STOPPING = (
     MemberStatus.STOPPING,
 )
 SECRET = "hunter2-password"
-DEADLINE = 0.4
-
-
-def free_ports() -> dict[str, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return {"blue": one.getsockname()[1], "green": two.getsockname()[1]}
+DEADLINE = 30.0  # nobody waits for it but who asks a member that is frozen
+SHORT = 4.0
 
 
 class World:
@@ -63,12 +58,12 @@ class World:
     secret = SECRET
 
     def __init__(self, folder: Path, **changes: Any) -> None:
-        self.folder, self.state = folder, folder / "state"
+        self.folder, self.state, self.patience = folder, folder / "state", DEADLINE
         for version, wrong in (("1.0", {}), ("1.1", {}), ("6.6", {"report_version": "6.5"})):
             self.release(version, **wrong)
         command = ["{python}", str(SAMPLE), "api", "--port", "{port}", "--version", "{version}", "--release"]
         command += ["{release}", "--slot", "{slot}", "--data", str(folder / "data"), "--config", "{config}"]
-        said = {"command": command, "releases": "releases/{version}", "ports": free_ports(), "ready": "/healthz"}
+        said = {"command": command, "releases": "releases/{version}", "ports": slot_ports(), "ready": "/healthz"}
         self.app = App.model_validate({**said, "env": {"DATABASE_PASSWORD": SECRET}, "base": folder, **changes})
         self.opened: list[process.ProcessHost] = []
 
@@ -78,7 +73,7 @@ class World:
         (place / "release.json").write_text(json.dumps({"misbehave": misbehave}))
 
     def open(self) -> process.ProcessHost:
-        context = HostContext("production", "api", self.state, self.app, DEADLINE)
+        context = HostContext("production", "api", self.state, self.app, self.patience)
         self.opened.append(process.open(context, process.Settings(app="demo")))
         return self.opened[-1]
 
@@ -104,6 +99,12 @@ class World:
         return {str(file): (file.stat().st_mtime_ns, file.stat().st_ino) for file in files}
 
     def freeze(self, slot: Slot) -> None:
+        """Who asks it from now on has less patience, on a connection that it has kept too."""
+        self.patience = SHORT
+        for health in [each for host in self.opened for each in host._health.values()]:
+            health.deadline = SHORT
+            for kept in health._idle.values():
+                kept.sock.settimeout(SHORT / 2)
         leader = self.leader(slot)
         leader.signal(signal.SIGSTOP)
         while psutil.Process(leader.pid).status() != psutil.STATUS_STOPPED:  # the signal takes its time
@@ -114,7 +115,7 @@ class World:
         self.path(slot).write_text('{"schema": 1, "lab')
 
     def deadline(self) -> float:
-        return DEADLINE
+        return self.patience
 
     def clear(self) -> None:
         if hasattr(self, "kept"):
@@ -262,7 +263,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_the_member(make: Callable[..., 
     world = make()
     host = world.open()
     ready(host, BLUE, world.good)
-    ports = {"blue": world.app.ports.blue, "green": free_ports()["green"]} if world.app.ports else {}
+    ports = {"blue": world.app.ports.blue, "green": slot_ports()["green"]} if world.app.ports else {}
     impostor = make(ports=ports, command=["{python}", "-c", "import time; time.sleep(60)"])
     impostor.state = world.folder / "other-state"
     other = impostor.open()
@@ -620,11 +621,26 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 """
 
 
-@pytest.mark.parametrize(("size", "pause"), [(1, 0.05), (1_000_000, 0)])
-def test_an_answer_that_never_ends_is_not_waited_for(make: Callable[..., World], size: int, pause: float) -> None:
+class Hurrying(Hands):
+    """A clock by which the deadline is over at the second look."""
+
+    def monotonic(self) -> float:
+        self.now += DEADLINE + 1
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("size", "pause", "clock", "said"),
+    [(1, 0.05, Hurrying(), "does not answer in time"), (1_000_000, 0, Hands(), "does not answer (HTTPException)")],
+)
+def test_an_answer_that_never_ends_is_not_waited_for(
+    make: Callable[..., World], size: int, pause: float, clock: Hands, said: str
+) -> None:
+    """A slow one is left at the deadline, though each piece comes in time; a large one before that, by its size."""
     text = ENDLESS.format(size=size, pause=pause)
     world = make(command=["{python}", "-c", text, "{port}"], releases=None)
     host = world.open()
+    host._health[BLUE].clock = clock
     host.start(BLUE, world.good)
-    seen = until(host, BLUE, lambda found: "ConnectError" not in found.detail)
-    assert seen.status is UNREADY
+    seen = until(host, BLUE, lambda found: "ConnectionRefusedError" not in found.detail)
+    assert (seen.status, said in seen.detail) == (UNREADY, True), seen.detail

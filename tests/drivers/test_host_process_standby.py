@@ -37,7 +37,7 @@ class Warm(World):
         super().__init__(folder, command=command, standby=True, stop_timeout="500ms")
 
     def open(self) -> process.ProcessHost:
-        context = HostContext("production", "api", self.state, self.app, 0.4, standby=True)
+        context = HostContext("production", "api", self.state, self.app, self.patience, standby=True)
         self.opened.append(process.open(context, process.Settings(app="demo")))
         return self.opened[-1]
 

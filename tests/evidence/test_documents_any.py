@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 from evidence_pack import GATES, Run
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_read import harmless, read
 
@@ -24,7 +24,7 @@ from reconciler.evidence.pack.requests import Outcome
 TEXT = st.text(max_size=20) | st.sampled_from(["]]>", "<b>", "{x}", "$^$", "%s", "\x00", "\u202e", "&#0;", "버전"])
 SECONDS = st.floats(-10, 200, allow_nan=False)
 EVENTS = [kind for kind in get_args(Event) if kind is not Began]
-CALM = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CALM = settings(max_examples=60)
 
 PLAIN: dict[Any, st.SearchStrategy[Any]] = {
     float: st.floats(-1e6, 1e9, allow_nan=False),

@@ -198,7 +198,7 @@ def journal(rows: list[tuple[float, float, str]]) -> list[Entry]:
 
 
 @given(ROWS, st.sampled_from(ZONES), MOMENTS, MOMENTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_every_month_is_what_was_watched_and_what_was_not(
     rows: list[tuple[float, float, str]], zone: str, since: datetime | None, until: datetime | None
 ) -> None:
@@ -212,7 +212,7 @@ def test_every_month_is_what_was_watched_and_what_was_not(
 @given(ROWS, st.sampled_from(ZONES))
 @example([(3121200.0, 0.0, "tally")], "Asia/Seoul")  # at a month's first moment
 @example([(3121200.0, 1.0, "")], "Asia/Seoul")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_second_and_no_request_is_lost_between_months(rows: list[tuple[float, float, str]], zone: str) -> None:
     entries = journal([(abs(gap), part, kind) for gap, part, kind in rows])
     months = told(entries, Kpi(ZoneInfo(zone))).values()

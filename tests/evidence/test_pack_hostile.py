@@ -24,9 +24,7 @@ from reconciler.evidence.pack.archive import export, opened
 from reconciler.evidence.pack.place import GATEWAY, MANIFEST, PLAN, READINGS, REQUESTS, STEPS, STREAMS, Pack
 from reconciler.evidence.pack.verify import verify
 
-WHICHEVER = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+WHICHEVER = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_a_number_that_is_none_is_refused_at_once(tmp_path: Path) -> None:
         Stream(tmp_path / "a.gz").write({"n": float("nan")})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=50), max_size=3), max_size=20), st.integers(1, 4))
 def test_any_text_comes_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, records: list[dict], size: int

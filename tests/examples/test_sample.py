@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,14 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ports import free_port
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "sample"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def release(folder: Path, version: str, **misbehave: Any) -> Path:
@@ -236,13 +230,11 @@ def test_the_queue_is_measured_by_depth_and_age(run: Callable[..., Running], tmp
 
 def test_a_stopped_member_finishes_the_request_in_hand(run: Callable[..., Running]) -> None:
     api = run("api", delay_ms=400).ready()
-    answers: list[int] = []
-    asking = threading.Thread(target=lambda: answers.append(api.ask("GET", "/api/search?q=blue")[0]))
-    asking.start()
-    time.sleep(0.15)
-    assert api.stop() == 0
-    asking.join()
-    assert answers == [200]
+    with socket.create_connection(("127.0.0.1", api.port), timeout=30) as asking:
+        asking.sendall(b"GET /api/search?q=blue HTTP/1.1\r\nHost: api\r\nExpect: 100-continue\r\n\r\n")
+        assert asking.recv(1024) == b"HTTP/1.1 100 Continue\r\n\r\n", "it says that it has the request"
+        assert api.stop() == 0
+        assert asking.recv(1024).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_kept_alive_connection_does_not_hold_a_stop_up(run: Callable[..., Running]) -> None:

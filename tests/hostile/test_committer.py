@@ -72,7 +72,7 @@ def listening() -> Iterator[tuple[int, list[bytes]]]:
             while not over.is_set():
                 with contextlib.suppress(TimeoutError):
                     connection, _ = server.accept()
-                    connection.settimeout(1.0)
+                    connection.settimeout(30.0)
                     came.append(connection.recv(4096).partition(b"\r\n")[0])
                     connection.close()
 

@@ -28,7 +28,7 @@ answers = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=4), max_leaves=20
 )
 ENDPOINTS = (Endpoint("api", "/", Pair("127.0.0.1:1", "127.0.0.1:2")),)
-MANY = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=400, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ PLACES = [f(*where) for f in (names.plain, names.guarded) for where in (("e", "w
 word = st.sampled_from([*WORDS, *PLACES]) | st.text(max_size=5)
 cell = word | st.integers(-5, 5).map(str)
 text = st.lists(word, max_size=8).map(" ".join) | st.text(max_size=60)
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=300, suppress_health_check=list(HealthCheck))
 
 
 def table(rows: list[list[str]]) -> str:

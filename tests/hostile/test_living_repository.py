@@ -122,7 +122,7 @@ def size() -> tuple[int, int]:
     return process.memory_info().rss, process.num_fds()
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(900)
 def test_ten_thousand_ticks_over_a_living_repository_grow_nothing(tmp_path: Path) -> None:
     living = Living(tmp_path)
     after_warming: tuple[int, int] | None = None

@@ -6,7 +6,7 @@ import json
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.events import Accepted, Applied, Began, Event, Intended, Watched
@@ -21,7 +21,6 @@ st.register_type_strategy(Pair, lambda hint: st.builds(Pair, *[st.from_type(get_
 
 
 @pytest.mark.parametrize("kind", get_args(Event), ids=lambda kind: kind.__name__)
-@settings(deadline=None)  # how fast is no matter here
 @given(data=st.data())
 def test_every_event_comes_back_as_it_was(kind: type, data: st.DataObject) -> None:
     event = data.draw(st.from_type(kind))
@@ -33,7 +32,6 @@ def test_every_event_comes_back_as_it_was(kind: type, data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize("kind", get_args(Act), ids=lambda kind: kind.__name__)
-@settings(deadline=None)  # how fast is no matter here
 @given(data=st.data())
 def test_every_act_comes_back_as_it_was(kind: type, data: st.DataObject) -> None:
     event = Intended(data.draw(st.from_type(kind)), "rule")
@@ -43,7 +41,6 @@ def test_every_act_comes_back_as_it_was(kind: type, data: st.DataObject) -> None
 
 
 @pytest.mark.parametrize("kind", get_args(StrategyStep), ids=lambda kind: kind.__name__)
-@settings(deadline=None)  # how fast is no matter here
 @given(data=st.data())
 def test_every_strategy_step_comes_back_as_it_was(kind: type, data: st.DataObject) -> None:
     release = Release(Slot.BLUE, "1")
@@ -95,7 +92,6 @@ def test_a_field_that_was_added_later_takes_its_default() -> None:
     assert load("Accepted", f'{{"digest":"d","pins":{pins},"revision":"r"}}') == Accepted("d", "r", Pair("1", None))
 
 
-@settings(deadline=None)  # how fast is no matter here
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text(), st.text())
 def test_the_digest_covers_every_column(elapsed: float, actor: str, environment: str) -> None:
     row = seal(1, environment, Watched(), actor=actor, at="now", elapsed=elapsed, generation=0, previous="0" * 64)

@@ -45,7 +45,7 @@ def entries(whole: bytes, tmp_path_factory: pytest.TempPathFactory) -> list[Entr
         journal.close()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(row=st.integers(1, ROWS), column=st.sampled_from(COLUMNS), place=st.integers(0, 200), by=st.integers(1, 127))
 def test_a_changed_byte_in_any_row_is_found(
     whole: bytes, tmp_path: Path, row: int, column: str, place: int, by: int
@@ -74,7 +74,7 @@ def spoilt(value: object, place: int, by: int) -> object:
     return value + by * 100
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(cut=st.integers(0, 40_000), junk=st.binary(min_size=1, max_size=8))
 def test_a_damaged_file_is_an_error_and_no_crash(
     whole: bytes, entries: list[Entry], tmp_path: Path, cut: int, junk: bytes

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 20.0
+PATIENCE = 80.0
 
 
 class Http(ThreadingHTTPServer):

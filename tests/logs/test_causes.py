@@ -8,7 +8,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.events import (
@@ -31,7 +31,6 @@ from reconciler.journal.entry import Entry
 from reconciler.logs.causes import LONGEST, VARIES, Cause, alarming, causes, pattern
 from reconciler.logs.standing import warnings_of
 
-calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # addresses are slow to make
 HEX = "0123456789abcdef"
 numbers = st.one_of(
     st.integers(0, 10**9).map(str),
@@ -73,7 +72,6 @@ def test_every_kind_of_what_varies_is_tried() -> None:
     assert set(KINDS) == set(VARIES) - {"kept"}
 
 
-@calm
 @given(st.data())
 def test_the_same_sentence_with_other_values_is_the_same_cause(data: st.DataObject) -> None:
     kinds = data.draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=1, max_size=4))
@@ -85,7 +83,6 @@ def test_the_same_sentence_with_other_values_is_the_same_cause(data: st.DataObje
     assert all(word in pattern(first) for word in words)
 
 
-@calm
 @given(
     st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), st.lists(st.sampled_from(WORDS), min_size=1, max_size=4)
 )
@@ -94,7 +91,6 @@ def test_other_words_are_another_cause(one: list[str], other: list[str]) -> None
     assert (patterns[0] == patterns[1]) is (one == other)
 
 
-@calm
 @given(st.text() | st.text("aP<n>'\"`/:.@[]-15 \\…", max_size=300) | st.lists(st.one_of(*KINDS.values())).map("".join))
 def test_a_pattern_is_its_own_pattern_short_and_without_numbers(text: str) -> None:
     found = pattern(text)

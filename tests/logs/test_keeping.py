@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,14 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 def messages(folder: Path) -> list[str]:
     return [line["message"] for line in lines(folder) if line["logger"] == "reconciler.test"]
+
+
+def until(so: Callable[[], bool], what: str) -> None:
+    for _ in range(int(PATIENCE / 0.05)):
+        if so():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError(what)
 
 
 log = logging.getLogger("reconciler.test")
@@ -243,8 +252,9 @@ def test_one_who_never_answers_delays_no_other_destination_and_not_the_end(
     collector.start()
     log.info("said")
     assert server.asked.wait(PATIENCE)
+    file = tmp_path / "app.log"
+    until(lambda: file.exists() and "said" in file.read_text(), "the file waits for the other")
     collector.stop(0.2)
-    assert "said" in (tmp_path / "app.log").read_text()
     assert all(one.thread.daemon for one in collector._senders)
     server.released.set()
     assert all(one.ended(PATIENCE) for one in collector._senders)
@@ -299,10 +309,11 @@ with logged("json") as desk, collected(parse(file.read_text(), file), desk):
         logging.getLogger("reconciler.test").info("line %d", number)
         number += 1
         if number % 100 == 0:
-            threading.Event().wait(0.002)
+            threading.Event().wait(0.02)
 """
 
 
+@pytest.mark.timeout(6 * PATIENCE)
 def test_sigkill_loses_nothing_that_was_written_and_what_comes_twice_can_be_told(tmp_path: Path, server: Http) -> None:
     """Killed in the middle of its work, three times; then somebody sends what is left."""
     text = f'[state]\nlog_limit = "1GiB"\n[logs.loki]\nkind = "loki"\nurl = "{server.url}"\n'
@@ -338,14 +349,13 @@ def _sent_by_the_next(folder: Path) -> None:
     end = collector._kept.end().number
     for name in configuration.destinations:
         file = position.file(folder / "state" / "logs", name)
-        for _ in range(int(PATIENCE / 0.05)):
-            found = position.read(file)
-            if found and found.place.number == end:
-                break
-            threading.Event().wait(0.05)
-        else:
-            raise AssertionError(f"{name} has not everything: {found}, of {end}")
+        until(partial(_reached, file, end), f"{name} has not all {end} lines")
     collector.stop(PATIENCE)
+
+
+def _reached(file: Path, end: int) -> bool:
+    found = position.read(file)
+    return found is not None and found.place.number == end
 
 
 def _pushed(server: Http) -> list[tuple[str, str]]:

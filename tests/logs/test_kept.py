@@ -40,7 +40,7 @@ def rest(kept: Kept, place: Place) -> tuple[list[bytes], int]:
 
 
 @given(sizes=st.lists(st.integers(1, 40), max_size=30), begin=st.integers(0, 30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_read_and_what_is_lost_is_what_was_written(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], begin: int
 ) -> None:

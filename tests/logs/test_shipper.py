@@ -177,7 +177,7 @@ def test_good_ones_among_them_arrive(world: World, again: bool) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 30)), max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whichever_are_refused_all_others_arrive_and_each_is_counted(runs: list[tuple[bool, int]]) -> None:
     fit = [good for good, count in runs for _ in range(count)]
     bad = {number for number, good in enumerate(fit, 1) if not good}

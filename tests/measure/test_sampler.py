@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 
 import psutil
 import pytest
@@ -166,11 +165,10 @@ def test_a_slow_answer_does_not_hide_those_that_waited_behind_it(site: Site, sam
     until(lambda: len(sampler.since(window(10))) >= 10)
     site.silent.set()
     until(lambda: sum(sample.bad for sample in sampler.since(window(10))) >= 30)
-    samples = [sample for sample in sampler.since(window(10)) if sample.road == "green"]
-    starts = sorted(sample.start for sample in samples)
-    gaps = [round((later - earlier) * 20) for earlier, later in pairwise(starts)]
-    assert gaps.count(1) >= len(gaps) * 0.8  # a noisy machine may skip a few, but nothing waits for an answer
-    assert min(sample.latency for sample in samples if sample.bad) >= 0.5
+    bad = [sample for sample in sampler.since(window(10)) if sample.road == "green" and sample.bad]
+    assert min(sample.latency for sample in bad) >= 0.5
+    together = [sum(one.start <= other.start < one.start + 0.5 for other in bad) for one in bad]
+    assert max(together) >= 8  # of ten; a noisy machine may skip a few, but nothing waits for an answer
 
 
 def test_a_generator_that_dies_is_a_problem_and_is_started_again(site: Site, sampler: Sampler) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 from metrics_world import seen
-from test_page import free_port
+from ports import free_port
 
 from reconciler.core.model import Slot, all_on
 from reconciler.journal.sqlite import open_journal

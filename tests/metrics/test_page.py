@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from metrics_world import seen
+from ports import free_port
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
@@ -26,12 +27,6 @@ from reconciler.metrics.page import Page
 from reconciler.metrics.served import Metrics
 
 TALLY = Tally(up=50.0, out=10.0, users=Pair(Users(900, 2), Users(100, 1)))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
