@@ -22,7 +22,7 @@ from reconciler.core.model import Pin  # noqa: E402
 from reconciler.core.reading import MemberReading, MemberStatus  # noqa: E402
 from reconciler.drivers.examining import Grade  # noqa: E402
 from reconciler.drivers.windows import kept  # noqa: E402
-from reconciler.errors import Refused, Unreachable  # noqa: E402
+from reconciler.errors import Conflict, Refused, Unreachable  # noqa: E402
 
 STOPPED, READY, UNREADY, STOPPING = (
     MemberStatus.STOPPED,
@@ -167,7 +167,7 @@ def test_an_exclusive_member_is_not_started_while_the_other_slots_runs(make: Mak
     world = make(Alone)
     host = world.open()
     ready(host, BLUE, world.good)
-    with pytest.raises(Refused, match="demo-api-blue is Running; of these two only one may run"):
+    with pytest.raises(Conflict, match="demo-api-blue is Running; of these two only one may run"):
         host.start(GREEN, world.good)
     assert world.lives(GREEN) == 0
     assert host.read(BLUE).status is READY
@@ -285,15 +285,15 @@ def test_one_that_cannot_take_a_stop_yet_is_asked_again(make: Make) -> None:
     stopped(host, BLUE)
 
 
-def test_a_start_that_windows_refuses_is_refused_in_words_and_leaves_the_slot_stopped(make: Make) -> None:
+def test_a_start_that_does_not_come_to_be_is_told_in_words_and_leaves_the_slot_stopped(make: Make) -> None:
     world = make(command=[r"D:\tools\tool.exe", "{slot}"], ready=None)
     world.services.place(r"D:\tools\tool.exe")
     host = world.open()
-    with pytest.raises(Refused, match=r"demo-api-blue\) cannot be started on 127.0.0.1: it did not answer .*\(7\)"):
+    with pytest.raises(Unreachable, match=r"demo-api-blue\) cannot be started on 127.0.0.1: it did not answer .*\(7\)"):
         host.start(BLUE, world.good)
     assert host.read(BLUE).status is STOPPED
     world.services.no_logon = {r"NT AUTHORITY\LocalService"}
-    with pytest.raises(Refused, match=r"may not log on as a service.*\(15\)"):
+    with pytest.raises(Unreachable, match=r"may not log on as a service.*\(15\)"):
         host.start(BLUE, world.good)
     assert host.read(BLUE).detail == "its account may not log on as a service (1069)"
 
@@ -329,11 +329,11 @@ def test_what_was_started_by_another_line_than_ours_is_not_taken_for_ours(make: 
     service = world.service()
     service.line = service.line.replace("1.0", "1.1")
     service.mode = "Manual"
-    world.services._begin(service)
+    world.services.begin(service)
     found = host.read(BLUE)
     assert (found.status, found.version) == (UNREADY, "1.1")
     assert "another command line" in found.detail
-    with pytest.raises(Refused, match="runs something else than it was given; it must be stopped"):
+    with pytest.raises(Conflict, match="runs something else than it was given; it must be stopped"):
         host.start(BLUE, world.good)
     stopped(host, BLUE)
 
@@ -348,7 +348,7 @@ def test_what_a_dead_service_has_started_and_left_behind_is_seen_and_ended(make:
     host.stop(BLUE)
     found = until(host, BLUE, lambda found: "service has stopped" in found.detail)
     assert (found.status, str(child.pid) in found.detail) == (STOPPING, True)
-    with pytest.raises(Refused, match="wait until it has"):
+    with pytest.raises(Conflict, match="wait until it has"):
         host.start(BLUE, world.good)
     world.services.ahead += 31
     host.stop(BLUE)
@@ -365,7 +365,7 @@ def test_files_that_somebody_else_has_changed_meanwhile_are_not_written_over(mak
     standing_by(other, GREEN, world.good)
     other.grant(GREEN, 4)
     host._look = lambda *_, **__: look  # type: ignore[method-assign]
-    with pytest.raises(Refused, match="was changed by somebody else meanwhile"):
+    with pytest.raises(Conflict, match="was changed by somebody else"):
         host.grant(BLUE, 5)
     assert until(other, GREEN, lambda found: found.status is READY).version == "1.0"
 

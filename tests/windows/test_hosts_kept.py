@@ -26,7 +26,7 @@ from reconciler.core.reading import MemberStatus
 from reconciler.drivers.hosts import iis, windows_service
 from reconciler.drivers.process import ownership
 from reconciler.drivers.process.ownership import Ownership
-from reconciler.errors import Refused
+from reconciler.errors import Conflict, Refused
 
 STOPPED, READY = MemberStatus.STOPPED, MemberStatus.READY
 make = sites.make
@@ -115,6 +115,19 @@ def test_a_site_with_one_owner_at_a_time_starts_on_no_kept_look(make: Callable[.
     with pytest.raises(Refused, match="only one may run"):
         site.host.start(GREEN, site.world.good)
     assert site.read()[1][0] is not STOPPED, "and then it is seen"
+
+
+def test_a_start_that_finds_another_world_than_was_kept_ends_that_look(services: Callable[..., Stand]) -> None:
+    """Or it would be asked for again and again, by what is not so."""
+    stand = services()
+    ready(stand.host, BLUE, stand.world.good)
+    stopped(stand.host, BLUE)
+    stand.read()
+    stand.world.services.begin(stand.world.service())  # by hand, there
+    assert stand.read() == (0, [STOPPED, STOPPED])
+    with pytest.raises(Conflict, match="it must be stopped before"):
+        stand.host.start(BLUE, stand.world.other)
+    assert stand.read()[1][0] is not STOPPED
 
 
 def test_a_service_is_asked_always_and_its_machine_seldom(services: Callable[..., Stand]) -> None:

@@ -9,24 +9,22 @@ What Windows does by itself, after a while, it does at the next look at it.
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
 from windows_arguments import words
-from windows_machine import Broken, Session, Throw, Windows, access_denied
+from windows_machine import Broken, Windows
 from windows_processes import Life, Processes
+from windows_service_scripts import Scripts
+from windows_small_files import Files
 
-from reconciler.drivers.windows_service.looking import FILES, LOOK, START, STOP
-
-DENIED, CANNOT_NOW, NOT_A_SERVICE, NO_FILE, NO_LOGON, RUNS = 2, 5, 7, 9, 15, 10
+DENIED, DEPENDENTS, CANNOT_NOW, NOT_A_SERVICE, NO_FILE, RUNS, LOCKED = 2, 3, 5, 7, 9, 10, 11
+NO_LOGON, MARKED, NO_ACCOUNT = 15, 16, 22
 NEVER, FAILED = 1077, 1067
+ENDED = {7: 1053, 13: 1068, 15: 1069}  # with which number one ends that could not be started
 SOON = [
     5.0,
     15.0,
@@ -50,8 +48,13 @@ class Service:
 
 @dataclass
 class Services:
-    """`deaf`: services that do not end when they are asked. `slow`: that stay in Start Pending. `denied`: no change is
-    allowed; `blind`: nothing may be looked at. `meanwhile` is done once, right before the next start by a script."""
+    """`deaf`: services that do not end when they are asked. `slow`: that stay in Start Pending. `marked`: for deletion,
+    while somebody shows them; `needed`: by others that run. `denied`: no change is allowed; `locked`: not now; `blind`:
+    nothing may be looked at. `answers`: what Windows says to the next starts, one each. `dying`: processes that end by
+    themselves right before somebody ends them; `lasting`: what Windows says to the end of a process, which lives on.
+
+    Each done once: `before` the next start's script has looked; `disabling`, right before it disables the other slot's;
+    `meanwhile`, right before Windows is told to start."""
 
     windows: Windows
     processes: Processes
@@ -61,35 +64,41 @@ class Services:
     deaf: set[str] = field(default_factory=set)
     slow: set[str] = field(default_factory=set)
     no_logon: set[str] = field(default_factory=set)  # accounts
-    denied: bool = False
+    no_account: set[str] = field(default_factory=set)
+    marked: set[str] = field(default_factory=set)
+    needed: set[str] = field(default_factory=set)
+    answers: list[int] = field(default_factory=list)
+    dying: set[int] = field(default_factory=set)
+    lasting: dict[int, int] = field(default_factory=dict)
+    locked: bool = False
     blind: bool = False
     administrator: bool = True
     late: float = 0.0  # seconds from the machine's start to that of what starts "automatic, delayed"
+    before: Callable[[], None] | None = None
+    disabling: Callable[[], None] | None = None
     meanwhile: Callable[[], None] | None = None
     ahead: float = 0.0  # seconds by which a test has moved its clock
     booted: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.windows.parts.append(self)
-        for script, handler in ((LOOK, self._look), (FILES, self._files), (START, self._start), (STOP, self._stop)):
-            self.windows.plays(script, handler)
+        self.files = Files(self.windows, self.folder)
+        self.real, self.place = self.files.real, self.files.place
+        self.scripts = Scripts(self)
 
     # ---- for tests ---------------------------------------------------------------------------------------------------
 
-    def real(self, path: str) -> Path:
-        """Where a file of that Windows really lies."""
-        parts = PureWindowsPath(path)
-        return self.folder.joinpath(parts.drive.rstrip(":").upper(), *parts.parts[1:])
+    @property
+    def denied(self) -> bool:
+        return self.files.denied
 
-    def place(self, path: str, text: str = "") -> Path:
-        file = self.real(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-        return file
+    @denied.setter
+    def denied(self, yes: bool) -> None:
+        self.files.denied = yes
 
     def service(self, name: str) -> Service:
         with self.windows.lock:
-            self._pass()
+            self.now()
             return self.all[name.lower()]
 
     @property
@@ -107,11 +116,11 @@ class Services:
             self.booted, self.ahead = time.monotonic(), 0.0
             for service in self.all.values():
                 service.due = self.late if service.mode == "Auto" else None
-            self._pass()
+            self.now()
 
     # ---- the service control manager ---------------------------------------------------------------------------------
 
-    def _pass(self) -> None:
+    def now(self) -> None:
         """What has happened since somebody looked."""
         for service in self.all.values():
             if service.life and not service.life.alive:
@@ -119,7 +128,7 @@ class Services:
             if service.due is not None and self.uptime >= service.due:
                 service.due = None
                 if service.mode != "Disabled" and service.state == "Stopped":
-                    self._begin(service)
+                    self.begin(service)
 
     def _ended(self, service: Service, life: Life) -> None:
         service.state, service.life = "Stopped", None
@@ -128,9 +137,13 @@ class Services:
             service.due = self.uptime + SOON[min(service.failures, len(SOON) - 1)]
             service.failures += 1
 
-    def _begin(self, service: Service) -> int:
+    def begin(self, service: Service) -> int:
         if service.state != "Stopped":
             return RUNS
+        if self.answers:
+            code = self.answers.pop(0)
+            service.code = ENDED.get(code, service.code)
+            return code
         program, *arguments = words(service.line)
         name = PureWindowsPath(program).name.lower()
         if not self.real(program).exists():
@@ -154,135 +167,44 @@ class Services:
         """That Windows' paths, also behind a `NAME=`, as this machine has them."""
         return re.sub(r"(?:^|(?<==))[A-Za-z]:\\.*", lambda found: str(self.real(found[0])), word)
 
-    # ---- the scripts -------------------------------------------------------------------------------------------------
+    def make(self, name: str, line: str, account: str) -> Service:
+        """Create, or Change, that Windows has nothing against."""
+        service = self.all.setdefault(name.lower(), Service(name, line, account))
+        service.line, service.account, service.mode = line, account, "Disabled"
+        return service
 
-    def _look(self, arguments: dict[str, Any], _session: Session) -> dict[str, Any]:
-        if self.blind:
-            raise access_denied("Win32_Service")
-        with self.windows.lock:
-            self._pass()
-            pairs = zip(arguments["Names"], arguments["Records"], strict=True)
-            return {
-                "services": [self._seen(name, self._text(record)) for name, record in pairs],
-                "texts": [self._text(file) for file in arguments["Files"]],
-                "there": [self.real(path).exists() for path in arguments["Paths"]],
-                "taken": [_listens(port) for port in arguments["Ports"]],
-                "uptime": self.uptime,
-                "may": self.administrator,
-            }
+    def change(self, service: Service | None, account: str = "") -> int:
+        """What Windows answers to a change, or to a new one; `account`: where it is given one."""
+        if self.denied or self.locked:
+            return DENIED if self.denied else LOCKED
+        if service and service.name in self.marked:
+            return MARKED
+        return NO_ACCOUNT if account in self.no_account else 0
 
-    def _text(self, path: str) -> str:
-        if not path:
-            return ""
-        if self.real(path).is_dir():
-            raise access_denied(path)
-        return self.real(path).read_text() if self.real(path).exists() else ""
-
-    def _seen(self, name: str, record: str) -> dict[str, Any]:
-        service = self.all.get(name.lower())
-        life = service.life if service else None
-        family = [
-            {"pid": one.pid, "started": one.started, "path": words(one.line)[0], "line": one.line}
-            for one in self._family(service, record)
-        ]
-        return {
-            "name": name, "there": service is not None, "record": record, "processes": family,
-            "state": service.state if service else "", "mode": service.mode if service else "",
-            "line": service.line if service else "", "account": service.account if service else "",
-            "code": service.code if service else 0, "pid": life.pid if life else 0,
-        }  # fmt: skip
-
-    def _family(self, service: Service | None, record: str) -> list[Life]:
-        running = self.processes.running()
-        lines = {service.line} if service else set()
-        known: list[str] = []
-        try:
-            kept = json.loads(record)
-            lines.add(kept["line"])
-            known = kept["family"]
-        except (ValueError, TypeError, KeyError):
-            pass
-        root = service.life.pid if service and service.life else 0
-        found = [one for one in running if one.pid == root or one.line in lines or f"{one.pid}@{one.started}" in known]
-        for one in running:  # children come after their parents
-            if one not in found and one.of in [parent.pid for parent in found]:
-                found.append(one)
-        return found
-
-    def _files(self, arguments: dict[str, Any], _session: Session) -> dict[str, Any]:
-        for file, expected, text in zip(arguments["Files"], arguments["Expected"], arguments["Texts"], strict=True):
-            with self.windows.lock:
-                there = self._text(file)
-                if there == text:
-                    continue
-                if expected not in ("*", there):
-                    raise Throw(f"{file} was changed by somebody else meanwhile; nothing is written over it.")
-                if self.denied:
-                    raise access_denied(file)
-                draft = self.place(file + ".new", text)
-                os.replace(draft, self.real(file))
-        return {"written": len(arguments["Files"])}
-
-    def _start(self, arguments: dict[str, Any], _session: Session) -> dict[str, Any]:
-        with self.windows.lock:
-            self._pass()
-            name, line, account = arguments["Name"], arguments["Line"], arguments["Account"]
-            service, rival = self.all.get(name.lower()), self.all.get(arguments["Other"].lower())
-            if service and service.state != "Stopped":
-                if service.line != line:
-                    raise Throw(f"{name} is {service.state} with another command line; it must be stopped first.")
-                if service.state == "Stop Pending":
-                    raise Throw(f"{name} was asked to stop; wait until it has.")
-                return {"code": 0, "state": service.state}
-            if rival and rival.state != "Stopped":
-                raise Throw(f"{rival.name} is {rival.state}; of these two only one may run.")
-            self._change(f"a change of the service {name}" if service else f"the new service {name}")
-            if rival:
-                rival.mode = "Disabled"  # nothing can have started it meanwhile: we hold the lock
-            service = self.all.setdefault(name.lower(), Service(name, line, account))
-            service.line, service.account, service.mode = line, account, "Auto"
-            service.variables = arguments["Variables"]
-            meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile:
-            meanwhile()
-        with self.windows.lock:
-            code = self._begin(service)
-            code = 0 if code == RUNS else code
-            if code:
-                service.mode = "Disabled"
-            return {"code": code, "state": service.state}
-
-    def _stop(self, arguments: dict[str, Any], _session: Session) -> dict[str, Any]:
-        with self.windows.lock:
-            self._pass()
-            service, kill, code = self.all.get(arguments["Name"].lower()), arguments["Kill"], 0
-            if service:
-                if service.mode != "Disabled":
-                    self._change(f"a change of the service {service.name}")
-                    service.mode = "Disabled"
-                if not kill and service.state not in ("Stopped", "Stop Pending"):
-                    code = self._ask(service)
-            for one in kill:
-                pid, _, started = one.partition("@")
-                life = self.processes.find(int(pid))
-                if life and life.started == started:
-                    self.processes.kill(life)
-            self._pass()
-            return {"code": code, "state": service.state if service else "gone"}
-
-    def _ask(self, service: Service) -> int:
+    def ask(self, service: Service) -> int:
+        """To stop."""
         if service.state == "Start Pending":
             return CANNOT_NOW
+        if service.name in self.needed:
+            return DEPENDENTS
         service.state = "Stop Pending"
         if service.life:
             self.processes.ask(service.life)
         return 0
 
-    def _change(self, what: str) -> None:
-        if self.denied:
-            raise Broken(f"{what}: Windows answers {DENIED}", "PermissionDenied")
+    def terminate(self, life: Life) -> int:
+        """By force. To that of one that is gone Windows answers by an error."""
+        if life.pid in self.dying:
+            self.processes.kill(life)
+        if not life.alive:
+            raise Broken("Not found", "ObjectNotFound")
+        if life.pid in self.lasting:
+            return self.lasting[life.pid]
+        self.processes.kill(life)
+        return 0
 
-
-def _listens(port: int) -> bool:
-    with socket.socket() as asking:
-        return asking.connect_ex(("127.0.0.1", port)) == 0
+    def once(self, moment: str) -> None:
+        act: Callable[[], None] | None = getattr(self, moment)
+        setattr(self, moment, None)
+        if act:
+            act()

@@ -24,20 +24,21 @@ from reconciler.drivers.process import ownership
 from reconciler.drivers.process.app import plain
 from reconciler.drivers.process.health import LARGEST
 from reconciler.drivers.protocols import HostContext, Typed
-from reconciler.drivers.windows.kept import Kept
+from reconciler.drivers.windows.kept import SETTLED, Kept
 from reconciler.drivers.windows.machine import Machine
 from reconciler.drivers.windows.script import Script
-from reconciler.drivers.windows_service import by_hand, examined, looking, reading, record
-from reconciler.drivers.windows_service.looking import Look, Seen
+from reconciler.drivers.windows_service import by_hand, codes, examined, looking, reading, record
+from reconciler.drivers.windows_service.looking import Look, Process, Seen
 from reconciler.drivers.windows_service.place import CONFIG, Place
 from reconciler.drivers.windows_service.record import Asked, Record
 from reconciler.drivers.windows_service.service import Service
 from reconciler.drivers.winrm import Client
-from reconciler.errors import ReconcilerError, Refused, Unreachable
+from reconciler.errors import Conflict, ReconcilerError, Refused, Unreachable
 
-STOPPED, UNREADY, STOPPING = MemberStatus.STOPPED, MemberStatus.UNREADY, MemberStatus.STOPPING
+STOPPED, UNREADY = MemberStatus.STOPPED, MemberStatus.UNREADY
 LOOKING = 1.5  # of our deadline, for a look at both slots
 ASKING = 0.5  # of our deadline, for a member's own answer
+STARTING = 45.0  # seconds, at least: Windows itself waits 30 for a program to say that it is a service
 
 
 class Settings(BaseModel):
@@ -72,6 +73,7 @@ class WindowsServiceHost:
         self._busy = threading.Lock()
         grow = service.ready is not None  # else nothing but a look tells that it has ended
         self._kept = Kept[Look](machine.look_every, clock, grow=grow, told=lambda look: (look.services, look.texts))
+        self._answered: dict[Slot, int] = {}  # what Windows said to the last stop, for people only
 
     def address(self, slot: Slot) -> str | None:
         return self.place.address(slot)
@@ -79,13 +81,18 @@ class WindowsServiceHost:
     def read(self, slot: Slot) -> MemberReading:
         files = self.place.files(slot) if self.service.standby else ()
         look = partial(self._look, self.context.deadline * LOOKING, files)
-        return self._kept.read(slot, look, lambda seen: self._judge(slot, seen, self._record(slot, seen)))
+        return self._kept.read(slot, look, partial(self._read, slot))
 
     def stage(self, slot: Slot, pin: Pin) -> None:
         if lacking := self._lacking(slot, pin):
             raise Refused(lacking)
 
     def start(self, slot: Slot, pin: Pin) -> None:
+        """Conflict: what is there now is not what was read, so what was kept of that is used no more."""
+        with self._kept.changing():
+            self._start(slot, pin)
+
+    def _start(self, slot: Slot, pin: Pin) -> None:
         place, values = self.place, self.place.values(slot, pin)
         paths, ports = place.needed(values), place.ports(slot)
         look = self._look(files=place.files(slot), paths=paths, ports=ports)
@@ -106,20 +113,19 @@ class WindowsServiceHost:
             changes |= self._owned(owner, ownership.forgotten(self._ownership(owner), slot))
         looking.put(self._change, changes)
         other = place.name(slot.other) if self.context.exclusive else ""
-        began = looking.start(
-            self._change, place.name(slot), begun.line, self.service.user, {CONFIG: place.config(slot)}, other
-        )
+        run = partial(self._change, deadline=max(STARTING, self.machine.deadline))
+        began = looking.start(run, place.name(slot), begun.line, self.service.user, {CONFIG: place.config(slot)}, other)
         if began.code:
-            raise Refused(f"{place.who(slot)} cannot be started on {place.host}: {examined.failure(began.code)}")
+            raise codes.not_started(f"{place.who(slot)} cannot be started on {place.host}", began.code)
 
     def stop(self, slot: Slot) -> None:
         look = self._look()
         seen, known = look.services[self.place.index(slot)], self._record(slot, look)
         if seen.stopped and not seen.processes:
             if seen.comes_back or seen.mode == "Auto":
-                looking.stop(self._change, seen.name)
+                self._end(slot, seen)
         elif known and known.stop and reading.asked(known.stop, seen) and self._late(known.stop, look):
-            looking.stop(self._change, seen.name, seen.processes)
+            self._end(slot, seen, seen.processes)
         else:
             self._request_end(slot, look, seen, known)
 
@@ -145,7 +151,7 @@ class WindowsServiceHost:
             stamp = Asked(at=look.uptime, of=seen.root.identity)
             looking.put(self._change, self._recorded(slot, look, known.model_copy(update={"release": stamp})))
         elif self._late(known.release, look):
-            looking.stop(self._change, seen.name, seen.processes)
+            self._end(slot, seen, seen.processes)
 
     def lacking(self, slot: Slot, pin: Pin) -> str:
         try:
@@ -184,9 +190,9 @@ class WindowsServiceHost:
         finally:
             self._busy.release()
 
-    def _change(self, script: Script, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _change(self, script: Script, arguments: Mapping[str, Any], deadline: float = 0.0) -> Mapping[str, Any]:
         with self._kept.changing():
-            return self._act(script, arguments)
+            return self._act(script, arguments, deadline)
 
     def _record(self, slot: Slot, look: Look) -> Record | None:
         return record.parsed(
@@ -197,6 +203,12 @@ class WindowsServiceHost:
         return ownership.parsed(text, self.place.ownership) if text else ownership.Ownership()
 
     # ---- judging -----------------------------------------------------------------------------------------------------
+
+    def _read(self, slot: Slot, look: Look) -> MemberReading:
+        found = self._judge(slot, look, self._record(slot, look))
+        if found.status in SETTLED:
+            self._answered.pop(slot, None)  # that is over
+        return reading.told(found, self._answered.get(slot, 0))
 
     def _judge(
         self, slot: Slot, look: Look, known: Record | None, owner: ownership.Ownership | None = None
@@ -226,20 +238,14 @@ class WindowsServiceHost:
     # ---- changing ----------------------------------------------------------------------------------------------------
 
     def _already(self, slot: Slot, pin: Pin, seen: Seen, known: Record | None) -> bool:
-        """Does it run as pinned? Refused when something else does."""
-        who = self.place.who(slot)
+        """Does it run as pinned? Where something else does, a start was asked for by what was read before that."""
         if seen.there and known is None:
             raise Refused(self.place.foreign(slot, self.name))
         if seen.stopped and not seen.processes:
             return False
-        found = reading.without_asking(seen, known, partial(self.service.version, self.place.fixed(slot)))
-        if found and found.status is STOPPING:
-            raise Refused(f"{who} still runs {found.version}, which was asked to stop; wait until it has")
-        if seen.stopped or known is None:
-            raise Refused(f"{who}: {found.detail if found else seen.state}; it must be stopped before it can start")
-        if known.label != pin.label or not reading.same(seen, known):
-            runs = known.label if reading.same(seen, known) else "something else than it was given"
-            raise Refused(f"{who} runs {runs}; it must be stopped before {pin.label} can start")
+        version = partial(self.service.version, self.place.fixed(slot))
+        if why := reading.in_the_way(seen, known, pin.label, version):
+            raise Conflict(f"{self.place.who(slot)} {why}")
         return True
 
     def _request_end(self, slot: Slot, look: Look, seen: Seen, known: Record | None) -> None:
@@ -250,7 +256,10 @@ class WindowsServiceHost:
             stopping = known.model_copy(update={"stop": stamp, "family": family})
             looking.put(self._change, self._recorded(slot, look, stopping))
         if seen.state != "Stop Pending":
-            looking.stop(self._change, seen.name)
+            self._end(slot, seen)
+
+    def _end(self, slot: Slot, seen: Seen, kill: Sequence[Process] = ()) -> None:
+        self._answered[slot] = looking.stop(self._change, seen.name, kill)
 
     def _recorded(self, slot: Slot, look: Look, now: Record) -> dict[str, tuple[str, str]]:
         return {self.place.record(slot): (look.services[self.place.index(slot)].record, now.text())}

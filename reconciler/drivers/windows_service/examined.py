@@ -1,4 +1,4 @@
-"""What a service needs on its machine, for the doctor; and Windows' numbers of a start that failed, in words."""
+"""What a service needs on its machine, for the doctor."""
 
 from __future__ import annotations
 
@@ -14,21 +14,6 @@ from reconciler.drivers.windows_service.looking import Look, Seen
 from reconciler.drivers.windows_service.place import Place
 from reconciler.drivers.windows_service.service import Service
 from reconciler.errors import ReconcilerError
-
-STARTS = {
-    2: "the user has no right to",
-    7: "it did not answer Windows in time: its program is no service, or ended at once; see the event log System there",
-    8: "an unknown failure; see the event log System there",
-    9: "its program was not found",
-    13: "a service that it depends on is missing",
-    15: "its account may not log on as a service; grant that right there (secpol.msc, or a group policy)",
-    16: "it is marked for deletion; close whatever shows it, such as services.msc",
-    22: "its account is not valid there, or has no right to log on",
-}
-
-
-def failure(code: int) -> str:
-    return f"{STARTS.get(code, 'Windows refuses')} ({code})"
 
 
 def examined(name: str, service: Service, machine: Machine, place: Place, run: Ask) -> Sequence[Finding]:

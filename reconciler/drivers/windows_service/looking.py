@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reconciler.drivers.windows.script import Run, Script, load
-from reconciler.errors import Refused
+from reconciler.errors import Unreachable
 
 LOOK, FILES, START, STOP = (
     load(Path(__file__).with_name(f"service_{name}.ps1")) for name in ("look", "files", "start", "stop")
@@ -85,7 +85,7 @@ class Look(Said):
 
 
 class Began(Said):
-    code: Number  # 0: it runs, or is starting
+    code: Number  # of `codes.py`; 0: it runs, or is starting
     state: Text
 
 
@@ -105,13 +105,13 @@ def look(
     paths: Sequence[str] = (),
     ports: Sequence[int] = (),
 ) -> Look:
-    """`services`: names, and where their records lie. Raises Refused for an answer that makes no sense, and whatever
-    `run` raises."""
+    """`services`: names, and where their records lie. Raises Unreachable for an answer that makes no sense, and
+    whatever `run` raises; so do the others."""
     asked = {"Names": list(services), "Records": list(services.values()), "Files": list(files), "Paths": list(paths)}
     found = checked(Look, run(LOOK, {**asked, "Ports": list(ports)}), LOOK)
     counts = [(found.texts, files), (found.there, paths), (found.taken, ports)]
     if [one.name for one in found.services] != list(services) or any(len(a) != len(b) for a, b in counts):
-        raise Refused(f"{LOOK.name}: its answer is about something else")
+        raise _senseless(LOOK)
     return found
 
 
@@ -129,12 +129,19 @@ def start(run: Run, name: str, line: str, account: str, variables: Mapping[str, 
     return checked(Began, run(START, asked), START)
 
 
-def stop(run: Run, name: str, kill: Sequence[Process] = ()) -> None:
-    checked(_Stopped, run(STOP, {"Name": name, "Kill": [one.identity for one in kill]}), STOP)
+def stop(run: Run, name: str, kill: Sequence[Process] = ()) -> int:
+    """What Windows answers to that, as its number; 0: it was asked, or its processes were ended."""
+    asked = {"Name": name, "Kill": [one.identity for one in kill]}
+    return checked(_Stopped, run(STOP, asked), STOP).code
 
 
 def checked(model: type[Answer], said: Mapping[str, Any], script: Script) -> Answer:
     try:
         return model.model_validate_json(json.dumps(said))
     except (ValidationError, ValueError, RecursionError):
-        raise Refused(f"{script.name}: its answer makes no sense") from None
+        raise _senseless(script) from None
+
+
+def _senseless(script: Script) -> Unreachable:
+    """It may have changed something."""
+    return Unreachable(f"{script.name}: its answer makes no sense, so nothing is known")

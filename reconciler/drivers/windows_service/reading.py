@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.reading import MemberReading, MemberStatus
 from reconciler.drivers.identity import Identity
 from reconciler.drivers.process.health import judge
 from reconciler.drivers.process.record import Record as Started
+from reconciler.drivers.windows_service.codes import not_stopped
 from reconciler.drivers.windows_service.looking import NEVER_STARTED, Seen
 from reconciler.drivers.windows_service.record import Asked, Record
 
@@ -37,6 +39,19 @@ def without_asking(seen: Seen, record: Record | None, version: Callable[[str], s
     return None
 
 
+def in_the_way(seen: Seen, record: Record | None, label: str, version: Callable[[str], str | None]) -> str:
+    """Why `label` cannot be started there now; empty where it runs already."""
+    found = without_asking(seen, record, version)
+    if found and found.status is STOPPING:
+        return f"still runs {found.version}, which was asked to stop; wait until it has"
+    if seen.stopped or record is None:
+        return f"is not at rest: {found.detail if found else seen.state}; it must be stopped before it can start"
+    if record.label != label or not same(seen, record):
+        runs = record.label if same(seen, record) else "something else than it was given"
+        return f"runs {runs}; it must be stopped before {label} can start"
+    return ""
+
+
 def by_its_place(seen: Seen, record: Record, version: Callable[[str], str | None]) -> MemberReading:
     """Of one that nobody asks: the version's folder from which its process runs; else what it was started as."""
     found = _version(seen, version)
@@ -55,6 +70,11 @@ def by_its_word(
     pid = said["pid"] if said.get("pid") in pids else seen.pid
     started = Started(record.label, record.version, "", None, "", 0, pid, Identity(pid, "", ""))
     return judge(path, status, body, started), said
+
+
+def told(found: MemberReading, code: int) -> MemberReading:
+    """Of one that was to end and has not: with what Windows answered to that."""
+    return replace(found, detail=f"{found.detail}; {not_stopped(code)}") if code else found
 
 
 def asked(one: Asked | None, seen: Seen) -> bool:
