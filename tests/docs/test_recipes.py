@@ -15,7 +15,7 @@ from reconciler.drivers import protocols
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 CONFTEST = """\
 import sys
-sys.path.insert(0, {exams!r})
+sys.path[:0] = {exams!r}
 import reconciler.drivers.gates as gates
 gates.__path__.append({drivers!r})
 """
@@ -46,7 +46,7 @@ def test_the_gate_of_the_recipe_passes_the_exam_and_is_known(tmp_path: Path) -> 
     drivers.mkdir()
     (drivers / "port_open.py").write_text(driver, "utf-8")
     (tmp_path / "conftest.py").write_text(
-        CONFTEST.format(exams=str(ROOT / "tests" / "drivers"), drivers=str(drivers)), "utf-8"
+        CONFTEST.format(exams=[str(ROOT / "tests"), str(ROOT / "tests" / "drivers")], drivers=str(drivers)), "utf-8"
     )
     (tmp_path / "test_gate_port_open.py").write_text(f"{exam}\n\nMANIFEST = {manifest!r}\n{USE}", "utf-8")
     command = [

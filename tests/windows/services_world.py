@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ports import slot_ports
 from windows_calls import machine
 from windows_processes import Life, Processes
 from windows_services import Service, Services
@@ -28,13 +28,6 @@ SAMPLE = Path(__file__).parents[2] / "examples" / "sample" / "sample.py"
 DEADLINE = 30.0  # nobody waits for it but who asks a member that is frozen
 SHORT = 4.0
 FOLDER = r"C:\ProgramData\reconciler\services"
-
-
-def free_ports() -> dict[str, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return {"blue": one.getsockname()[1], "green": two.getsockname()[1]}
 
 
 class World:
@@ -57,7 +50,7 @@ class World:
         words = [r"{release}\member.exe", "--port", "{port}", "--version", "{version}", "--release", "{release}"]
         words += ["--slot", "{slot}", "--data", rf"D:\data {self.secret}", "--config", "{config}"]
         said = {"machine": "web1", "command": words, "releases": r"D:\releases\{version}", "ready": "/healthz"}
-        self.table = {**said, "ports": free_ports(), **changes}
+        self.table = {**said, "ports": slot_ports(), **changes}
         self.opened: list[WindowsServiceHost] = []
 
     def release(self, version: str, **misbehave: Any) -> None:

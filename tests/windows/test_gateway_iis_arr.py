@@ -19,7 +19,9 @@ from gateway_users_exam import SessionsExam, UsersExam, own_green, shared_apps  
 from windows_arr_rig import ArrRig, rig  # noqa: E402, F401
 
 from reconciler.core.model import Routing, all_on  # noqa: E402
+from reconciler.core.reading import CertificateReading  # noqa: E402
 from reconciler.drivers.examining import Grade  # noqa: E402
+from reconciler.drivers.iis_arr.certificate import UsersCertificate  # noqa: E402
 from reconciler.durations import seconds  # noqa: E402
 
 
@@ -36,6 +38,18 @@ def test_how_often_it_may_be_looked_at_says_the_operator_of_its_machine(
     """Seldom, as each look is a PowerShell; but never so seldom that a newcomer that dies is not noticed."""
     rig.machine = rig.machine.model_copy(update={"look_every": seconds(every)})
     assert rig.open(read_only=True).capabilities.pace == pace
+
+
+def test_what_users_are_shown_where_iis_has_the_certificate_is_read_with_the_rest(
+    rig: ArrRig,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gateway = rig.open()
+    put(gateway, Routing(all_on(BLUE)))
+    assert gateway.read().certificate is None, "plain HTTP"
+    shown = CertificateReading("portal.corp.example", "AB12", 4e9)
+    monkeypatch.setattr(UsersCertificate, "reading", lambda _: shown)
+    assert gateway.read().certificate is shown
 
 
 def test_members_get_the_host_name_that_users_have_typed(rig: ArrRig) -> None:  # noqa: F811

@@ -6,7 +6,6 @@ import copy
 import json
 import logging
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import psutil
 import pytest
 import windows_faults as faults
 import wsman_logon
+from ports import slot_ports
 from windows_calls import machine
 from windows_iis import Iis, Place, Pool, real, release
 from windows_machine import Broken, Windows
@@ -47,13 +47,6 @@ NAMES = {BLUE: "production-api-blue", GREEN: "production-api-green"}
 DENIED = "insufficient permissions"
 
 
-def free_ports() -> dict[str, int]:
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return {"blue": one.getsockname()[1], "green": two.getsockname()[1]}
-
-
 class World:
     """A Windows machine with IIS, and an operator's file that names it."""
 
@@ -68,7 +61,7 @@ class World:
         self.iis = Iis(rig.windows, self.processes, self.disk)
         for version, wrong in (("1.0", {}), ("1.1", {}), ("6.6", {"report_version": "6.5"})):
             release(self.disk, version, **wrong)
-        table = {"machine": "web1", "releases": r"D:\releases\{version}", "ports": free_ports(), **changes}
+        table = {"machine": "web1", "releases": r"D:\releases\{version}", "ports": slot_ports(), **changes}
         self.site = Site.model_validate(table)
         self.machine = machine(rig, folder)
         self.opened: list[IisHost] = []

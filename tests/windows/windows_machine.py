@@ -85,10 +85,11 @@ class Windows:
 
     def reboot(self, away: bool = False) -> None:
         """Parts go in the reverse of the order in which they came; `away`: and they do not come back."""
-        for part in reversed(self.parts):
-            part.down()
-        for part in () if away else self.parts:
-            part.up()
+        with self.lock:  # a script that is in the midst of something is over then, and meets no half of a machine
+            for part in reversed(self.parts):
+                part.down()
+            for part in () if away else self.parts:
+                part.up()
 
     def _ping(self, _arguments: dict[str, Any], session: Session) -> dict[str, str]:
         return {

@@ -3,9 +3,10 @@
 Its head is a block of comments that says what it is for, and in a line of its own `# safe to repeat: yes` or `no`.
 Then `[CmdletBinding()] param(...)` with a type for each argument: `CmdletBinding` refuses a name that is not there.
 The last object that it puts out is its answer; what is in it are strings (`[string]`), numbers, booleans, and arrays
-and objects of those, eight deep at most. It says no by `throw 'A sentence.'`, before it has changed anything; any other
-error is one. It never ends the process (`exit`), and holds no character outside ASCII: Windows PowerShell reads a file
-by the machine's code page.
+and objects of those, eight deep at most. It says no by `throw 'A sentence.'`, for good and before it has changed
+anything; that it found another world than whoever asks has seen, by `Write-Error -Category ResourceBusy`; any other
+error is one, and leaves it unknown how far it got. It never ends the process (`exit`), and holds no character outside
+ASCII: Windows PowerShell reads a file by the machine's code page.
 """
 
 from __future__ import annotations
