@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e_alone import machine
 from e2e_playground import ALL, Playground
 
 from reconciler.drivers.envoy.process import program as envoy
@@ -18,25 +17,11 @@ HERE = Path(__file__).parent
 LONG_ENOUGH = 400  # seconds: some waits of a busy machine, each of which would rather say itself what did not come
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "alone: no other end-to-end test of this run is under way meanwhile")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those without a word about it; `make crashes` says its own."""
     for item in items:
         if item.path.parent == HERE and not ALL and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(LONG_ENOUGH))
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Around all else, so that a test's timeout does not count how long it waited for others."""
-    if item.path.parent != HERE or not hasattr(item.config, "workerinput"):  # pytest-xdist's: else nobody is beside us
-        return (yield)
-    shared = Path(item.config.getoption("basetemp")).parent
-    with machine(shared, alone=item.get_closest_marker("alone") is not None):
-        return (yield)
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ from reconciler.evidence.pack.place import GATEWAY, REQUESTS, Pack, packs
 from reconciler.evidence.pack.verify import verify
 from reconciler.journal.entry import Entry
 
-pytestmark = [pytest.mark.real, pytest.mark.alone, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(500)]
 SOAK = "12s"  # long enough for the gate to see the job that waits
 SKEW = 0.1  # seconds between two clocks of one machine
 
