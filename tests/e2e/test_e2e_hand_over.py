@@ -240,7 +240,7 @@ def test_nobody_owns_until_the_gate_says_drained_and_without_that_it_goes_back(w
     stuck = warm.place.data / "claimed" / "00000000000000000001-stuck.1"
     stuck.parent.mkdir(exist_ok=True)
     stuck.touch()  # somebody's job that never ends
-    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"deadline": "20s"})
+    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"deadline": "12s"})
     let_go = warm.until_event(lambda event: isinstance(event, LetGo))
     found = owner(warm)["owner"]
     assert found is None or warm.events(RollbackBegan), "nobody is named before it goes back, however late we look"
