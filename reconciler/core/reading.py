@@ -55,7 +55,7 @@ class GatewayReading:
     stamp: Stamp | None = None
     counters: Pair[Counters | None] = Pair(None, None)
     ejected: Pair[bool] = Pair(False, False)  # the gateway itself found this slot dead
-    certificate: CertificateReading | None = field(default=None, compare=False)  # None: plain HTTP
+    certificate: CertificateReading | None = field(default=None, compare=False)  # None: plain HTTP, or unseen
 
 
 class MemberStatus(StrEnum):

@@ -20,7 +20,7 @@ from wsman_server import Rig, listening
 
 from reconciler.drivers.windows.script import PING
 from reconciler.drivers.winrm import Client
-from reconciler.errors import Refused, Unreachable
+from reconciler.errors import Unreachable
 
 WAYS = [
     ("ntlm", "http"),
@@ -285,5 +285,5 @@ def test_a_transports_own_library_that_is_missing_is_named(transport: str, monke
     monkeypatch.setenv("SECRET", wsman_logon.PASSWORD)
     user = {"user": "reconcile", "password_env": "SECRET"} if transport == "credssp" else {}
     table = {"address": "http://localhost:1", "transport": transport, **user}
-    with pytest.raises(Refused, match=rf"pip install 'pywinrm\[{transport}\]'"):
+    with pytest.raises(Unreachable, match=rf"pip install 'pywinrm\[{transport}\]'"):
         Client(machine_of(table), environ=os.environ).run(PING)

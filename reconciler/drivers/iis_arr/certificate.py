@@ -23,10 +23,10 @@ class UsersCertificate:
 
     def __init__(self, farm: Farm, clock: Clock) -> None:
         self._farm, self._clock = farm, clock
-        self._seen: tuple[float, CertificateReading] | None = None
+        self._seen: tuple[float, CertificateReading | None] | None = None
 
     def reading(self) -> CertificateReading | None:
-        """None: users come by plain HTTP. Of one that cannot be seen, or is not believed, the end is not known."""
+        """None: users come by plain HTTP, or it cannot be seen, or is not believed; then nothing is known of it."""
         if urlsplit(self._farm.users).scheme != "https":
             return None
         now = self._clock.monotonic()
@@ -34,12 +34,12 @@ class UsersCertificate:
             self._seen = now, self._look()
         return self._seen[1]
 
-    def _look(self) -> CertificateReading:
+    def _look(self) -> CertificateReading | None:
         farm = self._farm
         try:
             found = _shown(farm, PATIENCE)
         except OSError:  # whatever users meet there, gates and the look at the gateway itself meet, too, and tell
-            return CertificateReading(_host(farm))
+            return None
         return CertificateReading(_host(farm), found.serial, found.ends, farm.warn_before, cure=_cure(farm))
 
 

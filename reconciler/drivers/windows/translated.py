@@ -61,7 +61,7 @@ def _of_winrm(machine: Machine, error: Exception) -> tuple[bool, str] | None:
         return True, told.refused_logon(machine)
     if isinstance(error, WSManFaultError):
         code = error.wsman_fault_code
-        return code == told.DENIED, told.fault(code, error.reason)  # a quota is used up for a while only: no no
+        return code == told.DENIED, told.fault(code, error.reason)  # a quota is used up for a while only
     if isinstance(error, WinRMTransportError):
         return error.code in NO, NO.get(error.code, f"HTTP {error.code}, and no word of WinRM with it")
     return None

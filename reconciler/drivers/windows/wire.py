@@ -14,7 +14,7 @@ from winrm.protocol import Protocol
 
 from reconciler.drivers.windows.connections import LARGEST, Adapter, Budget, Nonsense, trust
 from reconciler.drivers.windows.machine import Machine
-from reconciler.errors import Refused
+from reconciler.errors import Unreachable
 
 _ENCODING = re.compile(rb"""\s*<\?xml[^>]*encoding=["']([^"']*)""")
 _ASKED = re.compile(rb"MessageID>uuid:([0-9a-fA-F-]{36})<")
@@ -109,10 +109,10 @@ def _refuse_strange(text: bytes, message: str | bytes) -> None:
 
 
 def protocol(machine: Machine, password: str, budget: Budget) -> Protocol:
-    """Touches no network yet. Raises Refused where its transport needs a library that is not there."""
+    """Touches no network yet. Raises Unreachable where its transport needs a library that is not there."""
     if not getattr(transport, f"HAVE_{machine.transport.upper()}", True):
         cure = f"pip install 'pywinrm[{machine.transport}]'"
-        raise Refused(f"{machine.host}: transport '{machine.transport}' needs a library of its own; {cure}")
+        raise Unreachable(f"{machine.host}: transport '{machine.transport}' needs a library of its own; {cure}")
     made = Protocol(machine.endpoint, "plaintext", "-", "-", proxy=None)
     made.transport = _Transport(machine, password, budget)
     return made
