@@ -51,7 +51,9 @@ FAMILIES: dict[str, Family] = {
     "reconciler_slot_refused_connections_total": Family("counter", SLOT, "connections that could not be made"),
     "reconciler_slot_requests_in_flight": Family("gauge", SLOT, "requests that are being answered"),
     "reconciler_certificate_not_after_seconds": Family(
-        "gauge", (*ENV, "certificate"), "when what users are shown ends, since 1970; missing for plain HTTP, and while unseen"
+        "gauge",
+        (*ENV, "certificate"),
+        "when what users are shown ends, since 1970; missing for plain HTTP, and while unseen",
     ),
     "reconciler_certificate_refused": Family(
         "gauge", (*ENV, "certificate"), "1: what the operator's files hold cannot be shown, the former one is"
