@@ -49,7 +49,8 @@ def pending(transition: Transition) -> bool:
 
 def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
     """The gates to be read now: those of this stage, and again those of every stage before it. Two kinds are about one
-    time only and are not asked again: those before the migration, and those of a hand-over, while nobody owns."""
+    time only and are not asked again: those before the migration, and those of a hand-over, while nobody owns and it is
+    not proved yet: whoever is made owner then begins to work, and what they ask is not so any more."""
     if transition.phase is Phase.ROLLING_BACK:
         return ()
     reached = _reached(transition)
@@ -61,7 +62,9 @@ def _reached(transition: Transition) -> set[Stage]:
     if not _judged(transition):
         return before
     here, order = stage(transition), list(Stage)
-    return {*before, here, *(set(order[: order.index(here)]) - {Stage.MIGRATE, Stage.HAND_OVER})}
+    earlier = set(order[: order.index(here)]) - {Stage.MIGRATE, Stage.HAND_OVER}
+    proved = here is Stage.HAND_OVER and here in transition.passed
+    return {*before, *earlier} if proved else {*before, *earlier, here}
 
 
 def _judged(transition: Transition) -> bool:

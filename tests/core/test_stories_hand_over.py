@@ -18,6 +18,7 @@ from reconciler.core.steps import Result, Start, Stop
 DRAINED = GateSpec("drained", "queue-drained", Stage.HAND_OVER, Mode.ENFORCE)
 MEMBERS = {"members": (API, WARM)}
 GATED = {**MEMBERS, "gates": (WEB, DRAINED)}
+
 FULL = at(100, Phase.HANDING_OVER)
 
 
@@ -41,6 +42,10 @@ def acts(world: World) -> list[Start | Stop]:
     """What was done about the worker."""
     done = [event.act for event in world.events if isinstance(event, Intended)]
     return [act for act in done if isinstance(act, Start | Stop) and "worker" in act.members]
+
+
+def proved(world: World) -> bool:
+    return any(isinstance(event, StagePassed) and event.stage is Stage.HAND_OVER for event in world.events)
 
 
 def let_go(world: World) -> int:
@@ -125,6 +130,16 @@ def test_the_gates_of_the_hand_over_are_asked_only_while_nobody_owns() -> None:
             assert t.opened >= world_time_of(asked, LetGo)
     story = [event for event in world.events if isinstance(event, LetGo | StagePassed | StepPassed)]
     assert [type(event) for event in story[-4:]] == [LetGo, StagePassed, StepPassed, StagePassed]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.RUNNING])
+def test_what_is_proved_is_not_asked_again_when_the_new_owner_has_begun_to_work(outcome: Outcome) -> None:
+    """A grant takes its time, and the next member's another: meanwhile there is work in hand, as there should be."""
+    world = switching(gates=(DRAINED,)).until(proved)
+    assert owners(world) == (STANDBY, STANDBY)
+    assert not world.look().gates
+    world.verdicts["v2"] = outcome
+    assert world.ended() is Phase.SUCCEEDED
 
 
 def world_time_of(edges: list[Edge], kind: type) -> float:
