@@ -54,7 +54,12 @@ def due(spec: Spec, transition: Transition) -> tuple[GateSpec, ...]:
     if transition.phase is Phase.ROLLING_BACK:
         return ()
     reached = _reached(transition)
-    return tuple(gate for gate in spec.gates if gate.stage in reached)
+    return tuple(gate for gate in spec.gates if gate.stage in reached and not _proved(transition, gate))
+
+
+def _proved(transition: Transition, gate: GateSpec) -> bool:
+    """One that is only observed is waited for by nobody, so it is asked as long as there is time."""
+    return gate.stage is Stage.HAND_OVER and gate.stage in transition.passed and gate.mode is Mode.ENFORCE
 
 
 def _reached(transition: Transition) -> set[Stage]:
@@ -62,9 +67,7 @@ def _reached(transition: Transition) -> set[Stage]:
     if not _judged(transition):
         return before
     here, order = stage(transition), list(Stage)
-    earlier = set(order[: order.index(here)]) - {Stage.MIGRATE, Stage.HAND_OVER}
-    proved = here is Stage.HAND_OVER and here in transition.passed
-    return {*before, *earlier} if proved else {*before, *earlier, here}
+    return {*before, here, *(set(order[: order.index(here)]) - {Stage.MIGRATE, Stage.HAND_OVER})}
 
 
 def _judged(transition: Transition) -> bool:

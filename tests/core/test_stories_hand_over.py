@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from core_laws import broken
 from core_world import API, NEWCOMER, READY, STANDBY, STOPPED, UNREADY, WARM, WEB, WORKER, Edge, World, at, spec
@@ -139,6 +141,13 @@ def test_what_is_proved_is_not_asked_again_when_the_new_owner_has_begun_to_work(
     assert owners(world) == (STANDBY, STANDBY)
     assert not world.look().gates
     world.verdicts["v2"] = outcome
+    assert world.ended() is Phase.SUCCEEDED
+
+
+def test_a_gate_that_is_only_observed_is_waited_for_by_nobody_and_asked_all_the_same() -> None:
+    world = switching(gates=(replace(DRAINED, mode=Mode.OBSERVE),)).until(proved)
+    assert [found.name for found in world.look().gates] == ["drained"]
+    world.verdicts["v2"] = Outcome.FAILED
     assert world.ended() is Phase.SUCCEEDED
 
 
