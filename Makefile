@@ -36,7 +36,7 @@ lint: install-dev
 laws: install-dev        ## every law over millions of states, every situation and mutant, 10,000 histories; half an hour, two processes
 	@$(RUN) tests/simulation/run.py --seeds 10000
 	@PYTHONPATH=tests/model:tests/core $(RUN) tests/model/laws.py $(ARGS)
-	@LAWS=all $(PYTEST) --timeout 600 tests/simulation tests/core/test_every_situation.py
+	@LAWS=all $(PYTEST) --timeout 600 tests/simulation tests/core/test_every_situation.py tests/core/test_laws.py tests/hostile/test_living_repository.py
 
 simulate: install-dev    ## one history, told step by step: make simulate SEED=17
 	@$(RUN) tests/simulation/run.py --seed $(SEED)

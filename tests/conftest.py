@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable
 from itertools import groupby, islice
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,6 +18,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # `nohup`, a background j
 
 # Hundreds of processes are started: what they import is compiled once, not in each of them.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A `python3` that chooses among versions, as some machines have, is a hundred processes for each call.
+os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
 
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
 os.environ["RECONCILER_DEMO_PORTS"] = f"{20000 + 1500 * WORKER}-{21499 + 1500 * WORKER}"  # or two would take the same

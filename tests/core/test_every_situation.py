@@ -59,7 +59,7 @@ from reconciler.core.situation import Do, Record, Wait
 from reconciler.core.state import Held, Leftover, State, Transition, Word
 from reconciler.core.steps import Route, Routing, Start
 
-ONE_IN = 1 if os.environ.get("LAWS") == "all" else 7  # prime, and no number of readings has it as a factor
+ONE_IN = 1 if os.environ.get("LAWS") == "all" else 13  # prime, and no number of readings has it as a factor
 LEAST = 2_400_000 // ONE_IN
 ASKED = (Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.INCONCLUSIVE)
 KEPT = 40  # situations per rule that are decided again without the rule

@@ -94,10 +94,19 @@ def pasted(folder: Path, *lines: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(folder: Path) -> None:
-    demo = start(folder, "--output", "json")
+def test_the_demo_tells_what_it_proved_and_a_kept_one_runs_on_until_it_is_ended_with_the_lines_that_it_prints(
+    folder: Path,
+) -> None:
+    demo = start(folder, "--keep", "--output", "json")
     said, _ = demo.communicate(timeout=LIMIT)
     assert demo.returncode == 0, said
+    proved(folder, said)
+    runs_on(folder, [line.strip() for line in said.partition("What to try next\n")[2].splitlines()])
+    assert left_in(folder) == {}
+
+
+def proved(folder: Path, said: str) -> None:
+    """No loss in the good switch; the bad and the subtly bad version came back."""
     told = json.loads(said.splitlines()[-1])
     for part in ("good", "bad", "subtle"):
         counts = told[part]
@@ -115,14 +124,10 @@ def test_the_demo_switches_without_a_loss_and_brings_the_bad_version_back(folder
     assert Path(told["journal"]).is_file()
     assert told["commit_to_traffic_ms"] > 0
     assert told["bad_to_safe_ms"] >= 0
-    assert left_in(folder) == {}
 
 
-def test_a_kept_demo_runs_on_until_it_is_ended_with_the_lines_that_it_prints(folder: Path) -> None:
-    demo = start(folder, "--keep")
-    said, _ = demo.communicate(timeout=LIMIT)
-    assert demo.returncode == 0, said
-    lines = [line.strip() for line in said.partition("What to try next\n")[2].splitlines()]
+def runs_on(folder: Path, lines: list[str]) -> None:
+    """As somebody who pastes one line after another finds out, the last of which end it."""
     (curl,) = [line for line in lines if line.startswith("curl ")]
     (watch,) = [line for line in lines if " status --watch " in line]
     (down,) = [number for number, line in enumerate(lines) if " down demo " in line]
@@ -146,7 +151,6 @@ def test_a_kept_demo_runs_on_until_it_is_ended_with_the_lines_that_it_prints(fol
 
     ended = pasted(folder, *lines[down:])
     assert ended.returncode == 0, ended.stderr
-    assert left_in(folder) == {}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from reconciler.cli import demo
 from reconciler.demo.account import Files, Jobs, Totals
 from reconciler.demo.place import build
-from reconciler.demo.story import Account
+from reconciler.demo.story import Account, Story
 from reconciler.errors import UsageError
 
 ALL_OK = Totals(9, 9, 0, 0)
@@ -75,3 +77,15 @@ def test_a_folder_in_which_something_lies_is_left_alone(tmp_path: Path) -> None:
         build(tmp_path)
     assert (tmp_path / "reconciler.toml").read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir()] == ["reconciler.toml"]
+
+
+@pytest.mark.parametrize("options", [[], ["--keep"]])
+def test_everything_is_stopped_at_the_end_unless_it_is_to_be_kept(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[Path] = []
+    monkeypatch.setattr(Story, "tell", lambda _: GOOD)
+    monkeypatch.setattr(demo, "tear_down", lambda place: stopped.append(place.root))
+    done = CliRunner().invoke(demo.command, ["--folder", str(tmp_path / "demo"), *options], standalone_mode=False)
+    assert (done.return_value, stopped) == (0, [] if options else [tmp_path / "demo"]), done.output
+    assert ("curl http://" in done.output, "demo --keep" in done.output) == (bool(options), not options)
