@@ -185,6 +185,8 @@ class Keeper:
         if self._world is None or self._world.manifest.spec.digest != spec.digest:
             self._world = self._open(self._manifest(spec), self._world)
             self._sealed = False
+        under_way = self.state.transition is not None and not self.state.down
+        self._world.samplers.keep(under_way=under_way)  # first: a gateway that is silent ends this look
         if not self._sealed and self.generation:
             self._world.gateway.seal(self.generation)
             self._sealed = True
@@ -271,6 +273,11 @@ class Keeper:
         except ReconcilerError as error:
             log.warning("the certificate is not renewed: %s", error, extra={"environment": self.name})
             return None
+
+    def give_up(self) -> None:
+        """Somebody else acts here now, and measures: nobody asks our samplers any more."""
+        if self._world:
+            self._world.samplers.keep(under_way=False)
 
     def close(self) -> None:
         """Let go of handles; the data plane goes on."""

@@ -132,6 +132,7 @@ class Runner:
         except Fenced as error:
             log.error("%s", error, extra={"environment": keeper.name})
             self.lost.append(keeper.name)
+            keeper.give_up()
             return None, False
         except ReconcilerError as error:
             log.error("%s", error, extra={"environment": keeper.name})

@@ -14,19 +14,20 @@ from reconciler.core.reading import GateReading, Window
 from reconciler.drivers.protocols import Gate
 
 SPACING = 0.2  # seconds between two answers of a gate that says nothing about it
-TIMEOUT = 60.0  # seconds for one answer; every gate has a shorter one of its own, this is for one that hangs
+TIMEOUT = 60.0  # seconds beyond what the last answer took; most gates give up sooner, this is for one that hangs
 PATIENCE = 0.02  # seconds that a look waits for gates that answer at once
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The latest of a gate, when it came, and how many there were of each kind in its window."""
+    """The latest of a gate, when it came, how long that took, and how many there were of each kind in its window."""
 
     reading: GateReading
     at: float  # seconds, monotonic
+    took: float  # seconds
 
     @staticmethod
-    def after(before: Answer | None, reading: GateReading, at: float) -> Answer:
+    def after(before: Answer | None, reading: GateReading, at: float, took: float) -> Answer:
         same = before.reading if before and before.reading.window == reading.window else None
         failures, inconclusives, errors = (same.failures, same.inconclusives, same.errors) if same else (0, 0, 0)
         counted = replace(
@@ -35,12 +36,13 @@ class Answer:
             inconclusives=inconclusives + (reading.outcome is Outcome.INCONCLUSIVE),
             errors=errors + 1 if reading.outcome is Outcome.ERROR else 0,
         )
-        return Answer(counted, at)
+        return Answer(counted, at, took)
 
 
 class Rounds:
     """The latest answer of every gate about the present window. One that has not answered yet is Running, and so is
-    one whose last answer is too old: a gate that hangs must not live on what it said before."""
+    one whose last answer is too old: a gate that hangs must not live on what it said before. How long the next one may
+    take, the last one tells: comparing large folders takes minutes."""
 
     def __init__(
         self, gates: Mapping[str, Gate], clock: Clock = SYSTEM, alarm: Callable[[], None] | None = None
@@ -91,14 +93,15 @@ class Rounds:
             if future.done():
                 del self._running[name]
                 reading = _result(name, window, future)
-                self._latest[name] = Answer.after(self._latest.get(name), reading, self._clock.monotonic())
+                now = self._clock.monotonic()
+                self._latest[name] = Answer.after(self._latest.get(name), reading, now, now - self._started[name])
 
     def _answer(self, gate: GateSpec, window: Window) -> GateReading:
         latest = self._latest.get(gate.name)
         if latest is None or latest.reading.window != window:
             return GateReading(gate.name, Outcome.RUNNING, window, reason="no answer about this window yet")
         age = self._clock.monotonic() - latest.at
-        if age > (gate.interval or SPACING) + TIMEOUT:
+        if age > (gate.interval or SPACING) + latest.took + TIMEOUT:
             old = f"its last answer ({latest.reading.outcome}) is {age:.0f} s old, and no new one comes"
             return GateReading(gate.name, Outcome.RUNNING, window, reason=old, age=age)
         return replace(latest.reading, age=age)

@@ -16,6 +16,10 @@ from reconciler.measure.held import Held
 from reconciler.measure.seen import Seen
 
 IDLE = 15.0  # seconds
+# Seconds that one step of our own, or one look, may take in a transition: ten Windows services that are started cold,
+# one after the other, take 450. Too long costs some test requests of a loop that hangs; too short costs sessions that
+# nobody can open again, and with them a good switch.
+STEP = 600.0
 BACK_OFF = (0.2, 10.0)  # seconds before a dead generator is started again: first, and at most
 
 
@@ -31,9 +35,10 @@ class Tape(Protocol):
 
 class Sampler:
     """Implements `drivers.protocols.Samples` and `Sessions`. Nothing runs before the first `aim`, or once nobody asked
-    for `idle` seconds.
+    for `idle` seconds and no transition needs it (`keep`).
 
-    `on_bad` is called in this object's thread for every sample that is not ok: a hint to look again, no more.
+    `on_bad` is called in this object's thread for every sample that is not ok, while somebody asks: a hint to look
+    again, no more.
     """
 
     def __init__(
@@ -56,6 +61,7 @@ class Sampler:
         self._closed = False
         self._problem = ""
         self._asked = self._heard = clock.monotonic()
+        self._kept = self._asked  # until then it goes on, whether or not somebody asks
 
     def since(self, window: Window) -> Sequence[Sample]:
         """See `Seen.since`. A window opens when this process first sees it: then nothing was sent in it yet."""
@@ -87,6 +93,13 @@ class Sampler:
             if self._thread is None:
                 self._thread = Thread(target=self._supervise, daemon=True, name="sampler")
                 self._thread.start()
+
+    def keep(self, *, under_way: bool) -> None:
+        """To be told at every look. That nobody asks while a transition is under way is our own doing: no gate is due
+        on the way back, none is asked while the gateway cannot be read, and nobody looks in the midst of a step."""
+        with self._changed:
+            now = self._clock.monotonic()
+            self._kept = now + STEP if under_way else min(self._kept, now + self._idle)
 
     def close(self) -> None:
         """Send nothing more, and wait for nothing: what was sent has GRACE seconds to end in a thread of its own, for
@@ -159,7 +172,8 @@ class Sampler:
     def _take(self, record: dict[str, Any], store: Seen | Held) -> None:
         with self._changed:
             self._heard = self._clock.monotonic()
-            if self._heard - self._asked > self._idle and self._journey is not None:
+            asked = self._heard - self._asked <= self._idle
+            if not asked and self._heard > self._kept and self._journey is not None:
                 self._turn_to(None)
             self._problem = str(record.pop("problem", ""))
             number, over = record.get("sent"), record.get("answered", record.get("unsent"))
@@ -168,7 +182,7 @@ class Sampler:
             self._tape.sent(self._gate, self._run, number)
         if over is not None:
             self._keep(over, sample)
-        if self._on_bad is not None and sample is not None and not sample.ok:
+        if self._on_bad is not None and asked and sample is not None and not sample.ok:
             self._on_bad(sample)
 
     def _keep(self, number: int, sample: Sample | None) -> None:

@@ -18,7 +18,8 @@ Roads = Callable[[], Mapping[str, Road]]
 
 
 class Samplers:
-    """A gate's driver that has a `plan(settings, roads, begun)` gets a sampler; it runs while it is asked."""
+    """A gate's driver that has a `plan(settings, roads, begun)` gets a sampler. It runs from when it is first asked
+    until the transition has ended."""
 
     def __init__(
         self,
@@ -53,6 +54,11 @@ class Samplers:
         something else must not end the sessions that are used through it."""
         same = {gate.name for gate in gates if gate.name in self._aimed and self._aimed[gate.name].gate == gate}
         return {name: self._aimed.pop(name) for name in same}
+
+    def keep(self, *, under_way: bool) -> None:
+        """See `Sampler.keep`."""
+        for aimed in self._aimed.values():
+            aimed.sampler.keep(under_way=under_way)
 
     def close(self) -> None:
         for aimed in self._aimed.values():

@@ -236,13 +236,14 @@ class Shop:
 
     def __init__(self) -> None:
         self.baskets: dict[str, bytes] = {}
-        self.slot, self.forgets = "blue", False
+        self.slot, self.forgets, self.asked = "blue", False, 0
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                shop.asked += 1
                 self.answer(b"")
 
             def do_POST(self) -> None:
@@ -280,6 +281,15 @@ class Shop:
     def gate(self) -> Gate:
         context = GateContext("e", "baskets", self.roads, lambda _: Road(""), bool, sessions=self.samplers.of)
         return sessions.open(context, self.settings)
+
+    def busy(self, requests: int) -> None:
+        """For so many more of them nobody asks the gate; fails when they do not come."""
+        wanted, pause = self.asked + requests, threading.Event()
+        for _ in range(int(PATIENCE / 0.02)):
+            if self.asked >= wanted:
+                return
+            pause.wait(0.02)
+        pytest.fail(f"nothing is sent any more, {wanted - self.asked} are missing")
 
     def generator(self) -> psutil.Process:
         generator = self.samplers.of("baskets").sampler._generator
@@ -363,6 +373,22 @@ def test_a_policy_commit_that_does_not_touch_the_gate_leaves_its_sessions_alone(
     before.close()
     assert until(shop.gate(), WINDOW, well)
     assert len(shop.baskets) == COUNT
+
+
+def test_sessions_live_through_a_step_of_ours_in_which_nobody_asks_about_them(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as a Windows service that is started cold at 100 %, for three quarters of a minute."""
+    monkeypatch.setattr("reconciler.measure.samplers.IDLE", 0.0)
+    shop.samplers = Samplers([shop.spec], shop.roads)
+    shop.samplers.keep(under_way=True)
+    gate = shop.gate()
+    until(gate, AT_0, well)
+    until(gate, WINDOW, well)
+    shop.slot = "green"
+    shop.busy(5 * COUNT)
+    until(gate, LATER, well)
+    assert len(shop.baskets) == COUNT, "none was opened anew"
 
 
 def test_a_gate_that_is_opened_in_mid_transition_sends_nothing_and_is_not_sure(shop: Shop) -> None:

@@ -106,11 +106,16 @@ class FakeGateway:
         )
 
     def seal(self, generation: int) -> None:
+        if self.silent:
+            raise Unreachable("the gateway does not answer")
         if generation < self.sealed:
             raise Fenced(f"generation {self.sealed} owns it")
         self.sealed = generation
 
     journal = ""
+
+    def close_listener(self) -> None:
+        self.reading = replace(self.reading, up=False)
 
     def close(self) -> None:
         pass
@@ -146,6 +151,16 @@ class FakeRounds:
         pass
 
 
+class FakeSamplers:
+    """`told`: whether a transition needs them, as of each look."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+
+    def keep(self, *, under_way: bool) -> None:
+        self.told.append(under_way)
+
+
 class Stand:
     """One keeper on a real journal, with everything that it touches at hand."""
 
@@ -153,7 +168,7 @@ class Stand:
         self.clock = Clock()
         self.folder = folder
         self.journal = open_journal(f"sqlite:///{folder / 'journal.db'}")
-        self.gateway, self.rounds = FakeGateway(), FakeRounds()
+        self.gateway, self.rounds, self.samplers = FakeGateway(), FakeRounds(), FakeSamplers()
         self.gateway.journal = self.journal.id
         self.hosts = {"api": FakeHost(), "worker": FakeHost()}
         self.head = spec()
@@ -192,6 +207,7 @@ class Stand:
             gateway=self.gateway,
             hosts=self.hosts,
             gates=self.rounds,
+            samplers=self.samplers,
             ledger=Ledger(()),
             migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),
             saver=SimpleNamespace(read=SnapshotReading, only_for=lambda _: None, close=lambda: None),

@@ -31,10 +31,13 @@ class Keeper:
         self.state = State()
         self.raises: Exception | None = None
         self.news: bool | Exception = False
-        self.closed = self.left = False
+        self.closed = self.left = self.gave_up = False
 
     def take(self) -> None:
         self.generation += 1
+
+    def give_up(self) -> None:
+        self.gave_up = True
 
     def has_news(self) -> bool:
         if isinstance(self.news, Exception):
@@ -152,6 +155,7 @@ def test_an_environment_that_another_reconciler_took_over_is_given_up(stand: Sta
     stand.keepers["bad"].raises = Fenced("generation 7 has taken over")
     stand.due()
     assert stand.runner.lost == ["bad"]
+    assert stand.keepers["bad"].gave_up, "no test request is sent beside those of the other one"
     stand.keepers["bad"].raises, stand.keepers["bad"].news = None, True
     stand.runner.wake_one("bad")
     stand.runner.look_and_wake()

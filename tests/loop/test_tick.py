@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from loop_world import Stand, spec
 
-from reconciler.core.events import Applied, Ended, Intended, Requested, Verb, Watched
+from reconciler.core.events import Applied, Ended, Intended, Phase, Requested, Verb, Watched
 from reconciler.core.model import Desired, Outcome, Pair, Slot, all_on
 from reconciler.core.preview import preview
 from reconciler.core.steps import Result, Route
@@ -36,6 +36,15 @@ def run(stand: Stand, seconds: float = 30.0) -> Tick:
         stand.clock.seconds += 0.0 if found.moved else 0.5
         found = tick(stand.keeper)
     return found
+
+
+def halfway(stand: Stand) -> None:
+    """Tick until the newcomer has users."""
+    for _ in range(50):
+        if stand.gateway.reading.weights == Pair(50, 50):
+            return
+        run(stand, 0.0)
+    pytest.fail("it never had any")
 
 
 def events(stand: Stand, kind: type) -> list[object]:
@@ -174,6 +183,49 @@ def test_a_gateway_that_is_silent_moves_nothing_until_it_answers(stand: Stand) -
     stand.gateway.silent = False
     run(stand)
     assert str(stand.keeper.state.stable) == "green@2"
+
+
+def test_samplers_go_on_through_a_transition_whatever_keeps_its_gates_from_being_asked(stand: Stand) -> None:
+    run(stand)
+    assert not any(stand.samplers.told)
+    stand.head = spec(Slot.GREEN)
+    halfway(stand)
+    stand.rounds.outcome = Outcome.INCONCLUSIVE
+    run(stand, 5.0)
+    stand.samplers.told.clear()
+    stand.gateway.silent, stand.keeper._sealed = True, False  # a write that nobody answered, and now nobody answers
+    run(stand, 20.0)
+    assert stand.samplers.told, "though no look came further than to its seal"
+    stand.gateway.silent, stand.rounds.outcome = False, Outcome.FAILED
+    phases = set()
+    for _ in range(20):
+        if stand.keeper.state.transition is not None:
+            phases.add(stand.keeper.state.transition.phase)
+            run(stand, 0.0)
+    assert Phase.ROLLING_BACK in phases
+    assert all(stand.samplers.told)
+    run(stand, 1.0)
+    assert stand.keeper.state.transition is None
+    assert not stand.samplers.told[-1], "and end with it"
+
+
+def test_samplers_end_where_somebody_takes_everything_down_in_mid_transition(stand: Stand) -> None:
+    run(stand)
+    stand.head, stand.rounds.outcome = spec(Slot.GREEN), Outcome.INCONCLUSIVE
+    run(stand, 5.0)
+    assert stand.samplers.told[-1]
+    stand.journal.append("prod", Requested(Verb.DOWN, reason="a night off"), actor="operator")
+    run(stand, 5.0)
+    assert stand.keeper.state.transition is not None
+    assert not stand.samplers.told[-1], "what is down is asked nothing, however long it stays so"
+
+
+def test_who_is_overtaken_leaves_the_measuring_to_the_other_one(stand: Stand) -> None:
+    run(stand)
+    stand.head, stand.rounds.outcome = spec(Slot.GREEN), Outcome.INCONCLUSIVE
+    run(stand, 5.0)
+    stand.keeper.give_up()
+    assert stand.samplers.told[-2:] == [True, False]
 
 
 def test_law_16_the_preview_is_what_is_then_done(stand: Stand) -> None:

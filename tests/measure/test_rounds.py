@@ -39,8 +39,10 @@ class Broken(Answering):
 
 
 @pytest.fixture
-def gate() -> Answering:
-    return Answering()
+def gate() -> Iterator[Answering]:
+    found = Answering()
+    yield found
+    found.let.set()
 
 
 @pytest.fixture
@@ -77,6 +79,36 @@ def test_a_slow_gate_is_not_asked_twice_at_once(rounds: Rounds, gate: Answering)
     for _ in range(3):
         rounds.readings((SPEC,), WINDOW)
     assert gate.runs == 1
+
+
+class Hours:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.mark.parametrize(("takes", "good_for"), [(0.0, 120.0), (150.0, 270.0)])
+def test_an_answer_is_good_until_the_next_one_is_overdue_however_long_a_run_takes(
+    gate: Answering, takes: float, good_for: float
+) -> None:
+    """A comparison of 150 s that is asked every minute is asked again as soon as it is done, and answers in between."""
+    clock, slow = Hours(), replace(SPEC, interval=60.0)
+    rounds = Rounds({"g": gate}, clock)  # type: ignore[arg-type]
+    rounds.readings((slow,), WINDOW)
+    clock.seconds = takes
+    answered(gate)
+    rounds.readings((slow,), WINDOW)
+    clock.seconds = takes + good_for
+    (found,) = rounds.readings((slow,), WINDOW)
+    assert gate.runs == 2, "it is being asked again"
+    assert found.outcome is Outcome.SUCCESSFUL
+    clock.seconds += 1.0
+    (found,) = rounds.readings((slow,), WINDOW)
+    assert found.outcome is Outcome.RUNNING, "one that hangs must not live on what it said before"
+    assert f"is {good_for + 1:.0f} s old, and no new one comes" in found.reason
+    rounds.close()
 
 
 def test_a_gate_that_raises_is_an_error_with_its_reason() -> None:

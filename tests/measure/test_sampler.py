@@ -23,7 +23,7 @@ from reconciler.drivers.journey import Journey, Step
 from reconciler.drivers.protocols import GateContext, Road, Sample
 from reconciler.errors import Unreachable
 from reconciler.measure.generator import COMMAND
-from reconciler.measure.sampler import Sampler
+from reconciler.measure.sampler import IDLE, STEP, Sampler
 from reconciler.measure.samplers import Samplers
 
 PATIENCE = 30.0
@@ -86,6 +86,28 @@ class Site:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
+
+
+class Hours:
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wall(self) -> str:
+        return ""
+
+
+class Count:
+    """A tape: how many requests it was told of, and how many of them are over."""
+
+    begun = ended = 0
+
+    def sent(self, gate: str, run: str, number: int) -> None:
+        self.begun += 1
+
+    def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None:
+        self.ended += 1
 
 
 @pytest.fixture
@@ -187,15 +209,6 @@ def test_a_generator_that_dies_is_a_problem_and_is_started_again(site: Site, sam
 
 
 def test_a_generator_that_is_stuck_is_a_problem(site: Site) -> None:
-    class Hours:
-        now = 0.0
-
-        def monotonic(self) -> float:
-            return self.now
-
-        def wall(self) -> str:
-            return ""
-
     clock = Hours()
     sampler = Sampler(clock=clock, command=[sys.executable, "-c", "import sys; sys.stdin.read()"])
     sampler.aim(site.journey(rate=1.0, timeout=2.0))
@@ -250,6 +263,69 @@ def test_nothing_runs_when_nobody_asks(site: Site) -> None:
     sampler.close()
     sampler.aim(site.journey())
     assert not generators(sampler)
+
+
+@pytest.fixture
+def clock() -> Hours:
+    return Hours()
+
+
+@pytest.fixture
+def tape() -> Count:
+    return Count()
+
+
+@pytest.fixture
+def kept(site: Site, bad: list[Sample], tape: Count, clock: Hours) -> Iterator[Sampler]:
+    """In a transition, and on a clock that is a value."""
+    sampler = Sampler(bad.append, tape=tape, clock=clock)
+    sampler.aim(site.journey())
+    sampler.keep(under_way=True)
+    until(lambda: tape.ended)
+    yield sampler
+    sampler.close()
+    until(lambda: not generators(sampler))
+
+
+def goes_on(tape: Count) -> None:
+    before = tape.begun
+    until(lambda: tape.begun > before + 25)
+
+
+def test_a_step_of_our_own_in_which_nobody_asks_ends_nothing_and_a_loop_that_hangs_does(
+    kept: Sampler, tape: Count, clock: Hours
+) -> None:
+    (first,) = generators(kept)
+    clock.now = STEP
+    goes_on(tape)
+    assert generators(kept) == [first]
+    clock.now = STEP + 1.0
+    until(lambda: not generators(kept))
+    assert kept.problem() == ""
+
+
+def test_what_a_transition_needed_ends_soon_after_it_however_often_somebody_looks(
+    kept: Sampler, tape: Count, clock: Hours
+) -> None:
+    clock.now = 300.0
+    kept.keep(under_way=False)
+    clock.now += IDLE
+    kept.keep(under_way=False)
+    goes_on(tape)
+    clock.now += 1.0
+    until(lambda: not generators(kept))
+
+
+def test_a_loop_that_asks_nothing_is_woken_by_nothing(
+    site: Site, kept: Sampler, bad: list[Sample], tape: Count, clock: Hours
+) -> None:
+    """On the way back the newcomer's own road fails all the time, and the loop knows why."""
+    clock.now = IDLE + 1.0
+    site.status = 500
+    goes_on(tape)
+    assert bad == []
+    kept.since(window(10))
+    until(lambda: bad)
 
 
 def test_what_is_asked_seldom_does_not_end_between_two_questions() -> None:

@@ -69,7 +69,7 @@ class Opened(World):
         gateway: Any = _kept(previous, manifest) or Handle(place, process)
         hosts = {member.name: Host(place, process, member.name) for member in manifest.members}
         rounds = open_rounds(place, manifest, process.clock)
-        samplers: Any = SimpleNamespace(close=lambda: None)
+        samplers: Any = SimpleNamespace(close=lambda: None, keep=lambda under_way: None)
         migrator: Any = previous.migrator if previous else Migrator(place, process)
         saver: Any = previous.saver if previous else Saver(place, process)
         super().__init__(
