@@ -238,6 +238,7 @@ PHRASES: Mapping[str, str] = {
     "row.manifest": "SHA-256 of every file",
     "agreement": "{planned} planned, {taken} taken",
     "turned": "then it turned back: {unreached} planned not reached, {back} on the way back",
+    "tries": "tried {count} times",
     "allAsPlanned": "all as planned",
     "differs": "{missing} planned and not taken, {extra} taken and not planned",
     "entries": "entries {first} to {last}",

@@ -239,6 +239,7 @@ PHRASES: Mapping[str, str] = {
     "row.manifest": "전체 파일의 해시",
     "agreement": "계획 {planned}단계, 수행 {taken}단계",
     "turned": "이후 롤백: 미도달 {unreached}단계, 롤백 수행 {back}단계",
+    "tries": "{count}회 시도",
     "allAsPlanned": "계획대로 수행",
     "differs": "계획 후 미수행 {missing}단계, 계획에 없던 수행 {extra}단계",
     "entries": "{first}번부터 {last}번까지",
