@@ -124,6 +124,7 @@ PHRASES: Mapping[str, str] = {
     "nobody": "nobody",
     # gates
     "noGate": "the manifest has no gate of kind {kind}",
+    "notInDrill": "no gate of kind {kind} is asked in this drill",
     "noPlan": "the pack holds no plan",
     "noAnswer": "the gate {gate} gave no answer that is on record",
     "noValue": "answered without a value",

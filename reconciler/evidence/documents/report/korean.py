@@ -125,6 +125,7 @@ PHRASES: Mapping[str, str] = {
     "nobody": "없음",
     # gates
     "noGate": "{kind} 유형의 게이트가 설정되지 않음",
+    "notInDrill": "이 훈련에서는 {kind} 유형의 게이트를 실행하지 않음",
     "noPlan": "증적 자료에 계획이 없음",
     "noAnswer": "게이트 {gate}의 응답 기록이 없음",
     "noValue": "값 없이 응답함",
