@@ -11,7 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from reconciler.core.events import DrillBegan, DrillEnded, DrillMissed, DrillScheduled, Ended, Phase
-from reconciler.core.model import DrillKind, OnFailure, Pair, Release, Slot, Spec
+from reconciler.core.model import DrillKind, OnFailure, Pair, Release, Slot, Spec, Stage
 from reconciler.core.reading import Trial
 from reconciler.core.state import Drill, Drilled, State, Transition
 
@@ -33,9 +33,10 @@ def rehearsed(spec: Spec, state: State) -> Spec:
     parts = (spec.digest, "drill", str(drill.kind), str(drill.home), str(goal), str(drill.turned))
     digest = sha256("\n".join(parts).encode()).hexdigest()
     failing = OnFailure.ROLLBACK if drill.kind is DrillKind.RESTORE else spec.on_failure  # there is no share to keep
+    gates = tuple(gate for gate in spec.gates if gate.stage is not Stage.MIGRATE)
     return replace(
         spec, digest=digest, base=spec.digest, active=goal, pins=Pair(pin, pin), approvals=asks, on_failure=failing,
-        migration=None,  # the data is what this very version works on
+        migration=None, gates=gates,  # the data is what this very version works on
     )  # fmt: skip
 
 

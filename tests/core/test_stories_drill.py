@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from core_story import FAILED, ONE_WAY, SHARED, acts, happened, shares
-from core_world import B, G, World, at, serving, spec
+from core_world import WEB, B, G, World, at, serving, spec
 
 from reconciler.cli.rehearsals import compared
+from reconciler.core.diff import standing
 from reconciler.core.drill import PUNCTUAL
 from reconciler.core.events import (
     Accepted,
@@ -30,6 +31,9 @@ from reconciler.core.model import (
     Approvals,
     DrillKind,
     DrillPolicy,
+    GateSpec,
+    Migration,
+    Mode,
     OnFailure,
     Outcome,
     Pair,
@@ -113,6 +117,20 @@ def test_a_rollback_is_rehearsed_from_full_weight_with_all_handed_over_and_measu
     assert last.safety is not None
     assert 0 <= last.safety <= 2 < last.took
     as_before(world)
+
+
+def test_a_drill_neither_migrates_nor_plans_to_ask_what_is_asked_before_a_migration() -> None:
+    dry_run = GateSpec("dry-run", "migration", Stage.MIGRATE, Mode.ENFORCE)
+    world = drilling(migration=Migration("up", "check", True), gates=(WEB, dry_run))
+    world.until(lambda w: w.tick() and w.state.transition is not None)
+    in_force = standing(world.desired, world.state).spec
+    assert in_force
+    assert (in_force.migration, in_force.gates) == (None, (WEB,))
+    assert over(world) == DrillEnded(Phase.SUCCEEDED)
+    world.settled()
+    again = standing(world.desired, world.state).spec
+    assert again
+    assert again.gates == (WEB, dry_run), "git's own word counts again"
 
 
 def test_what_was_retired_in_the_idle_slot_is_not_brought_up_by_a_drill() -> None:

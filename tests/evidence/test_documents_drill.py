@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from evidence_pack import Run, drilled, prepared
+from evidence_pack import GATES, Run, drilled, prepared
 from report_read import read
 
 from reconciler.core.events import Ended, Phase, RollbackBegan
@@ -60,3 +61,29 @@ def test_one_that_turned_back_early_did_not_do_what_was_to_be_rehearsed(tmp_path
     page = read(run.material(tmp_path))
     assert "What was to be rehearsed was not done: it ended before, because of AnalysisFailed." in page.verdict
     assert page.left[0].startswith("Find the cause of the rollback (AnalysisFailed)")
+
+
+def test_a_gate_that_no_drill_asks_is_not_missing_in_its_report(tmp_path: Path) -> None:
+    """What is laid over in a drill has no gates before a migration, so neither has its plan."""
+    run = drilled().planned(gates=[gate for gate in GATES if gate["kind"] != "migration"])
+    material = run.material(tmp_path)
+    page = read(material)
+    dry_run = page.lines["DB migration script, dry-run"]
+    assert dry_run == ("no gate of kind migration is asked in this drill", "", "not asked for")
+    assert not [one for one in page.left if "dry-run" in one]
+    assert "이 훈련에서는 migration 유형의 게이트를 실행하지 않음" in read(material, "ko").text
+
+
+@pytest.mark.parametrize("began", [{"drill": DrillKind.RESTORE}, {"back": "asked for by kim"}])
+def test_where_nothing_is_brought_up_no_gate_is_missing(began: dict[str, Any], tmp_path: Path) -> None:
+    run = Run(new="1.4.1").began(**began)
+    run.note(Ended(Phase.ROLLED_BACK, "this is what is rehearsed"), after=5.0)
+    page = read(run.planned().material(tmp_path))
+    told = [page.lines[name].result for name in ("DB migration script, dry-run", "Sync queue drained", "Event log")]
+    assert told == ["did not come to that"] * 3
+
+
+def test_where_a_newcomer_was_to_be_brought_up_it_is(tmp_path: Path) -> None:
+    run = Run().began().note(Ended(Phase.ROLLED_BACK, "it was not ready in time"), after=5.0)
+    page = read(run.planned().material(tmp_path))
+    assert page.lines["DB migration script, dry-run"].result == "not measured"

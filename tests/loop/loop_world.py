@@ -196,6 +196,9 @@ class Stand:
     def boundary(self, point: str) -> None:
         self.points.append(point)
 
+    def warm(self, slot: Slot) -> None:
+        """The first requests to a slot are answered."""
+
     def desired(self, digest: str) -> Desired:
         if self.in_force is None or self.head.digest == digest:
             self.in_force = self.head if digest else None
@@ -211,7 +214,7 @@ class Stand:
             ledger=Ledger(()),
             migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),
             saver=SimpleNamespace(read=SnapshotReading, only_for=lambda _: None, close=lambda: None),
-            warm=lambda _slot: None,
+            warm=lambda slot: self.warm(slot),
             close=lambda: None,
         )
 

@@ -20,6 +20,7 @@ from reconciler.core.model import Mode
 from reconciler.core.steps import Result
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.readings import BAD, without_numbers
+from reconciler.evidence.pack.steps import taken
 from reconciler.wording import describe
 
 LISTS = "windows-event-log"  # the kind of gate that counts warnings by source and id
@@ -66,6 +67,9 @@ def _journal(material: Material) -> Iterator[Cause]:
     for entry in material.steps.entries:
         if _notable(entry.event):
             yield Cause("journal", describe(entry.event), 1)
+    for step in taken(material.steps, material.plans):
+        if len(step.seqs) > 1:
+            yield Cause("journal", f"tried again: {step.key}", len(step.seqs) - 1)
 
 
 def _notable(event: Event) -> bool:

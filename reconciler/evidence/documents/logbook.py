@@ -42,6 +42,7 @@ from reconciler.evidence.access import moment
 from reconciler.evidence.documents import measured
 from reconciler.evidence.documents.chapters import ASKING, GATES, Chapter, chapters
 from reconciler.evidence.documents.plain import clock, count, day, printable, seconds
+from reconciler.evidence.documents.unowned import unowned
 from reconciler.evidence.pack.material import Material
 from reconciler.evidence.pack.verdict import Proof, verdict
 from reconciler.journal.entry import Entry
@@ -236,8 +237,8 @@ def _back(event: RollbackBegan, at: str) -> Iterator[str]:
 def _figures(material: Material, chapter: Chapter) -> Iterator[str]:
     if chapter is Chapter.SHIFT:
         yield from _users(material)
-    if chapter is Chapter.HAND_OVER and (gap := measured.without_owner(material.steps.entries)) is not None:
-        yield f"Nobody owned the exclusive members for {seconds(gap)}."
+    if chapter is Chapter.HAND_OVER and (gap := unowned(material.steps.entries)):
+        yield f"Nobody owned the exclusive members for {'' if gap.exact else 'at most '}{seconds(gap.seconds)}."
     stages = [str(stage) for stage in GATES.get(chapter, ())]
     plan = material.plans[-1] if material.plans else {"gates": []}
     names = {str(gate["name"]) for gate in plan["gates"] if gate["stage"] in stages}

@@ -8,14 +8,12 @@ from datetime import datetime
 from reconciler.core.events import (
     Event,
     GenerationTaken,
-    LetGo,
     MovedByHand,
     Phase,
     RestoreTried,
     RollbackBegan,
     SnapshotTaken,
     SoakBegan,
-    StepPassed,
 )
 from reconciler.evidence.access import moment
 from reconciler.evidence.pack.material import Material
@@ -24,14 +22,6 @@ from reconciler.evidence.safety import Safety
 from reconciler.journal.entry import Entry
 
 OFTEN = 1.0  # seconds between two records of a gateway that stands as it stood
-
-
-def without_owner(entries: Sequence[Entry]) -> float | None:
-    """Seconds in which nobody owned the exclusive members: from when the old owner was read to have let go to when the
-    hand-over was over. None: none was handed over, or it did not come to its end."""
-    let_go = [moment(entry.at) for entry in entries if isinstance(entry.event, LetGo)]
-    handed = [moment(entry.at) for entry in entries if isinstance(entry.event, StepPassed) and entry.event.handed]
-    return max(0.0, handed[-1] - let_go[0]) if let_go and handed else None
 
 
 def soaked(entries: Sequence[Entry]) -> float | None:

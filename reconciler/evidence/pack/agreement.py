@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from reconciler.core.events import (
@@ -19,7 +19,7 @@ from reconciler.core.events import (
     StagePassed,
     StepPassed,
 )
-from reconciler.core.steps import Act, Note, PutBack
+from reconciler.core.steps import Act, Migrate, Note, PutBack, Result, Start, Stop, TakeSnapshot, TryRestore
 from reconciler.wording import describe
 
 
@@ -52,6 +52,35 @@ def key(what: Act | Event) -> str:
 BACK = "going back"
 REHEARSED = "going back, as rehearsed"  # in a drill: a step like others, planned from the beginning
 DRILL = "Drill"  # the condition of that
+ASKED = Stop | Migrate | TakeSnapshot | TryRestore  # done, they are asked for: a later reading says what came of it
+
+
+def tries(events: Iterable[Event]) -> Iterator[bool]:
+    """For each: is it the step before it, tried again? Only where that was not done, or takes its time; what was done
+    and is done once more is another step."""
+    first: Act | None = None
+    doing: Act | None = None
+    unsettled = False
+    for event in events:
+        again = False
+        match event:
+            case Intended(doing) if key(doing):
+                again = first is not None and unsettled and _within(first, doing)
+                first, unsettled = (first if again else doing), True
+            case Applied(result) if doing and key(doing):
+                unsettled = result is not Result.DONE or isinstance(doing, ASKED)
+            case _ if key(event):
+                first = None
+        yield again
+
+
+def _within(first: Act, act: Act) -> bool:
+    """The same, or the same with fewer members: the others have done it."""
+    if key(first) == key(act):
+        return True
+    if not (isinstance(first, Start | Stop) and isinstance(act, Start | Stop)):
+        return False
+    return {*act.members} <= {*first.members} and replace(act, members=first.members) == first
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.core.events import Adopted, Began, Ended
 from reconciler.errors import EvidenceBroken, JournalError
-from reconciler.evidence.pack.agreement import Agreement, agree, key
+from reconciler.evidence.pack.agreement import Agreement, agree, key, tries
 from reconciler.evidence.pack.foreign import content, parsed
 from reconciler.journal.codec import canonical
 from reconciler.journal.entry import Entry, Row
@@ -74,23 +74,39 @@ def between(found: Slice, rows: Iterable[Row]) -> Slice:
 
 def agreement(found: Slice, plans: Sequence[dict[str, Any]]) -> Agreement:
     """With the plan of the beginning, or after a change of policy with the last one, from there on."""
+    planned = [step["key"] for step in (plans[-1] if plans else NONE)["steps"] if step["key"]]
+    return agree(planned, [step.key for step in taken(found, plans)])
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One step, as it was taken. `seqs`: of its intents, of which there are more where it had to be tried again."""
+
+    key: str
+    seqs: tuple[int, ...]
+
+
+def taken(found: Slice, plans: Sequence[dict[str, Any]]) -> list[Taken]:
+    """Every step since the last plan was made; a late plan knows only what was still to come. Older plans do not say
+    that tries are one step: what was sealed with them counts each try."""
     plan = plans[-1] if plans else NONE
-    planned = [step["key"] for step in plan["steps"] if step["key"]]
-    return agree(planned, [step for _, step in taken(found, plan)])
-
-
-def taken(found: Slice, plan: dict[str, Any]) -> Iterator[tuple[int, str]]:
-    """The seq and key of every step since the plan was made; a late plan knows only what was still to come."""
-    for entry in found.entries:
+    since, one = plan.get("since", 0), plan.get("triesAreOne", False)
+    kept: list[Taken] = []
+    for entry, again in zip(found.entries, tries(entry.event for entry in found.entries), strict=True):
         step = key(entry.event)
-        if step and entry.seq > plan.get("since", 0):
-            yield entry.seq, step
+        if not step or entry.seq <= since:
+            continue
+        if again and one and kept:
+            kept[-1] = replace(kept[-1], seqs=(*kept[-1].seqs, entry.seq))
+        else:
+            kept.append(Taken(step, (entry.seq,)))
+    return kept
 
 
 def lines(found: Slice, plans: Sequence[dict[str, Any]]) -> Iterator[str]:
     """The lines of `steps.jsonl`."""
-    plan = plans[-1] if plans else NONE
-    pairs = dict(zip((seq for seq, _ in taken(found, plan)), agreement(found, plans).pairs, strict=True))
+    numbered = zip(taken(found, plans), agreement(found, plans).pairs, strict=True)
+    pairs = {seq: pair for step, pair in numbered for seq in step.seqs}
     ours = {row.seq: describe(entry.event) for row, entry in zip(found.rows, found.entries, strict=True)}
     for row in sorted((*found.rows, *found.others)):
         said: dict[str, Any] = {**row._asdict(), "data": json.loads(row.data)}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from reconciler.core.events import Phase, StepPassed
 from reconciler.core.model import HandOver
 from reconciler.evidence.documents.chapters import Chapter
-from reconciler.evidence.documents.measured import of, soaked, turned_back, without_owner
+from reconciler.evidence.documents.measured import of, soaked, turned_back
 from reconciler.evidence.documents.plain import printable
 from reconciler.evidence.documents.report.lines import Gates, Result, Row, Section, missed
-from reconciler.evidence.documents.report.said import lasting, said
+from reconciler.evidence.documents.report.said import Text, lasting, said
+from reconciler.evidence.documents.unowned import Unowned, unowned
 from reconciler.evidence.pack.material import Material
 
 ALL = "100 %"
@@ -56,12 +57,18 @@ def _handed(material: Material) -> Row:
         return Row(item, said("noHandOver"), Result.NOTED)
     events = [entry.event for entry in of(material.steps.entries, StepPassed)]
     handed = {name for event in events if isinstance(event, StepPassed) for name in event.handed}
-    gap = without_owner(material.steps.entries)
-    if not handed.issuperset(asked) or gap is None:
-        if missed(material, Chapter.HAND_OVER):
-            return Row(item, said("notReachedBefore"), Result.NOT_REACHED)
-        return Row(item, said("notHandedOver", names=", ".join(map(printable, asked))), Result.NOT_MEASURED)
-    return Row(item, said("handedOver", names=", ".join(map(printable, asked)), gap=lasting(gap)), Result.PASS)
+    told = ", ".join(map(printable, asked))
+    if handed.issuperset(asked):
+        return Row(item, _without_owner(told, unowned(material.steps.entries)), Result.PASS)
+    if missed(material, Chapter.HAND_OVER):
+        return Row(item, said("notReachedBefore"), Result.NOT_REACHED)
+    return Row(item, said("notHandedOver", names=told), Result.NOT_MEASURED)
+
+
+def _without_owner(names: str, found: Unowned | None) -> Text:
+    if found is None:
+        return said("handedOver", names=names)
+    return said("handedOverIn" if found.exact else "handedOverWithin", names=names, gap=lasting(found.seconds))
 
 
 def _soaked(material: Material) -> Row:

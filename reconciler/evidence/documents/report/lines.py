@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from reconciler.core.model import DrillKind
 from reconciler.drivers.thresholds import Unit, threshold
 from reconciler.evidence.documents.chapters import Chapter, chapters
 from reconciler.evidence.documents.measured import turned_back
@@ -82,7 +83,8 @@ class Gates:
         names = self.of(*kinds)
         yield from (self.row(item, name, peak=peak) for name in names)
         if not names and self.material.plans:
-            yield Row(item, said("noGate", kind=kinds[0]), Result.NOT_ASKED)
+            why = "notInDrill" if self.material.steps.began.drill else "noGate"
+            yield Row(item, said(why, kind=kinds[0]), Result.NOT_ASKED)
         elif not names:
             yield Row(item, said("noPlan"), Result.NOT_MEASURED)
 
@@ -118,9 +120,13 @@ TOLD = ("migration", "queue-drained", "queue-delay", "windows-event-log", "sessi
 
 
 def missed(material: Material, stage: str) -> bool:
-    """Did it turn back before this stage began? Empty: no stage is meant."""
+    """Did it turn back before this stage began? Empty: no stage is meant. A restore that is rehearsed, and a late
+    rollback, bring nothing up that a gate could be asked about."""
+    began = material.steps.began
     if not turned_back(material) or stage not in list(Chapter):
         return False
+    if began.back or began.drill is DrillKind.RESTORE:
+        return True
     order = list(Chapter)
     reached = [order.index(one) for one in chapters(material.steps.entries) if one is not Chapter.ROLLBACK]
     return order.index(Chapter(stage)) > max(reached, default=0)

@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.core.events import Admitted, Approved, Event, Intended
 from reconciler.evidence.access import moment
 from reconciler.evidence.documents.chapters import ASKING
-from reconciler.evidence.documents.plain import printable
+from reconciler.evidence.documents.plain import count, printable
 from reconciler.evidence.documents.report.said import Moment, Ours, Text, said
 from reconciler.evidence.pack import steps
 from reconciler.evidence.pack.material import Material
@@ -51,15 +51,20 @@ def agreed(material: Material) -> Iterator[Cells]:
     planned = [step for step in plan["steps"] if step["key"]]
     at = {entry.seq: entry for entry in material.steps.entries}
     told, turn = 0, len(material.agreement.pairs) - len(material.agreement.back)
-    for place, ((seq, _), pair) in enumerate(
-        zip(steps.taken(material.steps, plan), material.agreement.pairs, strict=True)
-    ):
+    taken = steps.taken(material.steps, material.plans)
+    for place, (step, pair) in enumerate(zip(taken, material.agreement.pairs, strict=True)):
         if pair:
             yield from (_missed(number, planned[number - 1]) for number in range(told + 1, pair))
             told = pair
         number: Text = str(pair) if pair else said("wayBack" if place >= turn else "notPlanned")
-        yield number, _what(at[seq].event), Moment(moment(at[seq].at), named=False)
+        first = at[step.seqs[0]]
+        yield number, _what(first.event), _when(moment(first.at), len(step.seqs))
     yield from (_missed(number, planned[number - 1]) for number in range(told + 1, len(planned) + 1))
+
+
+def _when(first: float, tries: int) -> Text:
+    at = Moment(first, named=False)
+    return (at, said("tries", count=count(tries))) if tries > 1 else at
 
 
 def _what(event: Event) -> Text:
