@@ -7,8 +7,8 @@ Ends gracefully on SIGTERM: takes nothing new, finishes what it holds, exits wit
 from __future__ import annotations
 
 import argparse
-import queue
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -20,6 +20,7 @@ import serving
 import sync
 import worker
 
+HEARD, TOLD = socket.socketpair()  # of a signal
 MEMBERS: dict[str, type[serving.Member]] = {
     "api": api.Api,
     "frontend": frontend.Frontend,
@@ -42,12 +43,14 @@ def arguments() -> argparse.Namespace:
 
 
 def ended() -> threading.Event:
-    """Set by SIGTERM and Ctrl-C, through a thread: a handler runs in the midst of what the main thread does, which may
-    be waiting for this very event with its lock in hand."""
-    stop, heard = threading.Event(), queue.SimpleQueue[int]()
-    threading.Thread(target=lambda: (heard.get(), stop.set()), daemon=True).start()
+    """Set by SIGTERM and Ctrl-C. Whichever thread the signal meets writes to the socket: a handler would wait for the
+    main thread, which may sleep through it (after SIGSTOP and SIGCONT it does) or hold the lock of this very event."""
+    stop = threading.Event()
+    TOLD.setblocking(False)
+    signal.set_wakeup_fd(TOLD.fileno())
+    threading.Thread(target=lambda: (HEARD.recv(1), stop.set()), daemon=True).start()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, _: heard.put(number))
+        signal.signal(number, lambda _number, _frame: None)
     return stop
 
 
