@@ -7,7 +7,8 @@ import ssl
 from pathlib import Path
 from typing import NamedTuple
 
-from reconciler.drivers.certificates.pair import NO_CHECK_TIME, handshake, leaf
+from reconciler.drivers.certificates.pair import NO_CHECK_TIME, handshake
+from reconciler.drivers.certificates.pem import leaf
 from reconciler.drivers.examining import Finding, failed, ok, warning
 from reconciler.drivers.lookup import addresses
 from reconciler.errors import Refused

@@ -6,9 +6,7 @@ a client is shown: whether the chain leads to the authority, the names, the seri
 
 from __future__ import annotations
 
-import re
 import ssl
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha1, sha256
@@ -16,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.drivers.certificates.certificate import Certificate
+from reconciler.drivers.certificates.pem import blocks, chain, leaf
 from reconciler.errors import Refused
 from reconciler.wording import day
 
 LARGEST = 1 << 20  # bytes of a file that are read at all
-_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----[A-Za-z0-9+/=\s:,-]+?-----END \1-----")
 _KEYS = ("PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
 NO_CHECK_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME: also of one that is over we want to know when that was
 ROUNDS = 10  # of a handshake in memory; TLS needs three
@@ -66,16 +64,6 @@ def digest(chain: str) -> str:
     return sha256(chain.encode()).hexdigest()[:16]
 
 
-def leaf(text: str) -> str:
-    """The first certificate of a text, in PEM; empty when there is none."""
-    return next((block for kind, block in _blocks(text) if kind == "CERTIFICATE"), "")
-
-
-def chain(text: str) -> str:
-    """Every certificate of a text, and nothing else."""
-    return "".join(block for kind, block in _blocks(text) if kind == "CERTIFICATE")
-
-
 def read(certificate: Certificate) -> Pair:
     """What the files hold now. Raises Refused naming the file, what was expected, and what to do."""
     before = _texts(certificate)
@@ -117,7 +105,7 @@ def serial(text: str) -> str:
 
 
 def _key(file: Path, text: str) -> str:
-    kinds = dict(reversed(list(_blocks(text))))  # the first of a kind
+    kinds = dict(reversed(list(blocks(text))))  # the first of a kind
     if "ENCRYPTED PRIVATE KEY" in kinds or "Proc-Type: 4,ENCRYPTED" in text:
         cure = "openssl pkey -in WITH -out WITHOUT, and chmod 600"
         raise Refused(f"{file} has a passphrase, and nobody is there to type it; {cure}")
@@ -125,13 +113,6 @@ def _key(file: Path, text: str) -> str:
     if found is None:
         raise Refused(f"{file} holds no private key, expected PEM, -----BEGIN PRIVATE KEY-----; see `key`")
     return found
-
-
-def _blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Kind and text of each; without empty lines, which would end what HAProxy is told."""
-    for match in _BLOCK.finditer(text):
-        lines = (line.strip() for line in match[0].splitlines())
-        yield match[1], "\n".join(line for line in lines if line) + "\n"
 
 
 def _server(certificate: Certificate) -> ssl.SSLContext:

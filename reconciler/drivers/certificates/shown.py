@@ -12,6 +12,7 @@ from typing import Protocol
 from reconciler.clock import Clock
 from reconciler.core.reading import CertificateReading
 from reconciler.drivers.certificates import pair as pairs
+from reconciler.drivers.certificates import pem
 from reconciler.drivers.certificates.certificate import Certificate
 from reconciler.drivers.certificates.pair import Pair
 from reconciler.drivers.certificates.trust import Signature, signature
@@ -148,7 +149,7 @@ class Shown:
         return kept and served.mark == product.mark(pair) and self._believed(pair)
 
     def _believed(self, pair: Pair) -> bool:
-        return pairs.leaf(_text(self._now)) == pair.leaf
+        return pem.leaf(_text(self._now)) == pair.leaf
 
     def _settling(self) -> bool:
         """Two files are not written, or moved here, at once."""
@@ -197,12 +198,12 @@ class Shown:
     def _lasts(self, kept: str) -> bool:
         """Is it this certificate's, and not over?"""
         name, _, ends = _text(self._now).partition("\n")[0].partition(" ")
-        same = name == self.name and pairs.leaf(_text(self._now)) == pairs.leaf(kept)
+        same = name == self.name and pem.leaf(_text(self._now)) == pem.leaf(kept)
         return same and ends.isdecimal() and self._wall < int(ends)
 
     def _believe(self, pair: Pair) -> None:
         """The new one, and the one that is shown until it is taken: whoever asks meanwhile may meet either."""
-        before = pairs.leaf(self._product.kept() if self._product.ours else _text(self._now))
+        before = pem.leaf(self._product.kept() if self._product.ours else _text(self._now))
         if before and before != pair.leaf:
             durable.write(self._before, before)
         durable.write(self._now, f"{self.name} {pair.ends:.0f}\n{pair.leaf}")

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.drivers.certificates.pair import leaf
+from reconciler.drivers.certificates.pem import leaf
 from reconciler.errors import Refused
 
 Signature = tuple[tuple[int, int, int], ...]

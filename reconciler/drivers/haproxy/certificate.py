@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from reconciler.drivers.certificates import pair as pairs
+from reconciler.drivers.certificates import pem
 from reconciler.drivers.certificates.pair import Pair
 from reconciler.drivers.certificates.shown import Served
 from reconciler.drivers.haproxy.runtime import Connection, quoted
@@ -34,7 +35,7 @@ class Bundle:
 
     def kept(self) -> str:
         try:
-            return pairs.chain(self._file.read_text("utf-8"))
+            return pem.chain(self._file.read_text("utf-8"))
         except (OSError, ValueError):
             return ""
 
