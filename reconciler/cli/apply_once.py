@@ -39,7 +39,7 @@ def apply_once(config: str | None, environment: tuple[str, ...], output: str) ->
             for name in session.chosen(environment):
                 if not stop.is_set():
                     reports.append(_one(session.keeper(name), stop))
-                    session.keeper(name).watcher.close()
+                    session.keeper(name).watcher.close(stop.is_set)
             if not stop.is_set():
                 session.finisher.wait()
     if output == "json":

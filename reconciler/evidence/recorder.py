@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,17 +17,22 @@ from reconciler.drivers.protocols import Sample
 from reconciler.errors import ReconcilerError
 from reconciler.evidence.pack.place import Pack, pack, unfinished
 from reconciler.evidence.pack.plan import Look, planned
-from reconciler.evidence.pack.requests import TAIL, Name, Told
+from reconciler.evidence.pack.requests import GRACE, TAIL, Name, Told
 from reconciler.evidence.writer import Writer
 
 log = logging.getLogger("reconciler.evidence")
 
 FLUSH = 1.0  # seconds; a process that is killed loses no more than these
 SETTLE = 0.25  # seconds until the plan is worked out: the first step comes first
-GRACE = 5.0  # seconds for those that are still on their way then
+LEAVING = TAIL + 3.0  # seconds that whoever is in a hurry waits for the end of a pack: somebody has pressed Ctrl-C
 MOST = 200_000  # of what was told and waits for the thread; then requests are left out, and counted
 
-Item = tuple[Look, float] | Name | Told  # a look with when it was told; seconds, monotonic
+Item = tuple[Look, float] | tuple[Name, float] | Told  # a look, or a request sent, with when it was told; monotonic
+
+
+def at_once() -> bool:
+    """Whoever closes a watcher is in a hurry, unless he says otherwise."""
+    return True
 
 
 class Watcher(Protocol):
@@ -38,7 +44,7 @@ class Watcher(Protocol):
 
     def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, hurry: Callable[[], bool] = at_once) -> None: ...
 
 
 class Nobody:
@@ -50,7 +56,7 @@ class Nobody:
 
     def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self, hurry: Callable[[], bool] = at_once) -> None: ...
 
 
 @dataclass(slots=True)
@@ -81,6 +87,8 @@ class Recorder:
         self._open: Writer | None = None
         self._ending: list[_Ending] = []
         self._planned: tuple[Look, float] | None = None  # to be worked out, and when (monotonic)
+        self._flushed = self._now
+        self._hurry, self._leaving = at_once, False
 
     # ---- told by others ----------------------------------------------------------------------------------------------
 
@@ -94,7 +102,7 @@ class Recorder:
 
     def sent(self, gate: str, run: str, number: int) -> None:
         if self._thread is not None and self._told.qsize() < MOST:
-            self._told.put((gate, run, number))
+            self._told.put(((gate, run, number), self._now))
 
     def over(self, gate: str, run: str, number: int, sample: Sample | None) -> None:
         if self._told.qsize() < MOST:
@@ -102,9 +110,12 @@ class Recorder:
         elif self._current:
             self._dropped += 1
 
-    def close(self) -> None:
-        """Write what was told. A pack whose transition goes on stays open for the next process. Twice is safe."""
+    def close(self, hurry: Callable[[], bool] = at_once) -> None:
+        """Write what was told. A pack whose transition is over is waited for, until its requests are over too; in a
+        `hurry`, `LEAVING` seconds at most. One whose transition goes on stays open for the next process. Twice is
+        safe."""
         if self._thread is not None:
+            self._hurry = hurry
             self._told.put(None)
             self._thread.join()
 
@@ -113,21 +124,22 @@ class Recorder:
     def _work(self, under_way: str) -> None:
         for left in unfinished(self._root, self._environment, under_way):
             self._guarded(self._finish, left)
-        flushed = self._now
-        while True:
-            try:
-                told = self._told.get(timeout=SETTLE)
-            except queue.Empty:
-                pass
-            else:
-                if told is None:
-                    break
-                self._guarded(self._take, told)
-            self._guarded(self._due)
-            if self._now - flushed >= FLUSH:
-                flushed = self._now
-                self._guarded(self._flush)
+        while self._hear():
+            pass
         self._guarded(self._leave)
+
+    def _hear(self) -> bool:
+        """What was told next, if anything was, and what time brings. False: it is time to leave."""
+        with suppress(queue.Empty):
+            told = self._told.get(timeout=SETTLE)
+            if told is None:
+                return False
+            self._guarded(self._take, told)
+        self._guarded(self._due)
+        if self._now - self._flushed >= FLUSH:
+            self._flushed = self._now
+            self._guarded(self._flush)
+        return True
 
     @property
     def _now(self) -> float:
@@ -135,12 +147,12 @@ class Recorder:
 
     def _take(self, told: Item) -> None:
         match told:
-            case (look, at):
-                self._look(look, at)
             case Told():
                 self._over(told)
-            case (_, _, _):
-                self._sent(told)
+            case (Look() as look, at):
+                self._look(look, at)
+            case (name, at):
+                self._sent(name, at)
 
     def _look(self, look: Look, at: float) -> None:
         writer = self._open
@@ -163,11 +175,12 @@ class Recorder:
         self._open.look(look, at)
         self._open.scripts(look)
 
-    def _sent(self, name: Name) -> None:
+    def _sent(self, name: Name, at: float) -> None:
         last = self._ending[-1] if self._ending else None
         if self._open:
-            self._open.sent(name)
-        elif last and self._now - last.at < TAIL:
+            if not self._leaving:  # else nobody would be there to hear the answer
+                self._open.sent(name)
+        elif last and at - last.at < TAIL:
             last.writer.sent(name)
 
     def _over(self, told: Told) -> None:
@@ -179,6 +192,8 @@ class Recorder:
         """What time brings: the plan, and the end of packs of which nothing is waited for any more."""
         if self._planned and self._now >= self._planned[1]:
             self._plan()
+        if not self._told.empty():
+            return  # a disk has kept us, and the answers that are waited for may lie there
         for one in list(self._ending):
             if one.over(self._now):
                 self._end(one)
@@ -204,10 +219,20 @@ class Recorder:
 
     def _leave(self) -> None:
         self._plan()
+        self._leaving, asked = True, self._now
+        while self._awaits and not (self._hurry() and self._now - asked >= LEAVING):
+            self._hear()
         for one in list(self._ending):
             self._end(one)
         if self._open:
             self._open.close()
+
+    @property
+    def _awaits(self) -> bool:
+        """Is there a request whose end is still to be heard, or one to be sent that still counts?"""
+        if not self._told.empty():
+            return True
+        return any(not one.over(self._now) for one in self._ending) or bool(self._open and self._open.pending)
 
     def _guarded(self, work: Callable[..., None], *given: object) -> None:
         """Evidence that cannot be written stops nothing; it is said, once for each trouble."""

@@ -281,11 +281,11 @@ class Keeper:
 
     def close(self) -> None:
         """Let go of handles; the data plane goes on."""
+        self.watcher.close()  # first: what it still waits for is sent and answered in this world
         if self._world:
             self._world.saver.close()
             self._world.migrator.wait()
             self._world.close()
-        self.watcher.close()
 
 
 def _fair(observed: Observed, spec: Spec, state: State) -> bool:

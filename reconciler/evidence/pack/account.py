@@ -14,12 +14,12 @@ from reconciler.evidence.pack.held import Retention, Sessions
 from reconciler.evidence.pack.latencies import Latencies
 from reconciler.evidence.pack.numbers import Numbers, told
 from reconciler.evidence.pack.place import REQUESTS
-from reconciler.evidence.pack.requests import TAIL, Outcome
+from reconciler.evidence.pack.requests import GRACE, TAIL, Outcome
 
 AT_ONCE = 1.0  # seconds: a recorder that begins so soon after a transition has missed nothing of it
 SHOWN = 20  # failed requests, and times without a recorder, that are named one by one
 STRAY = 3  # those whose time is none of the transition, likewise
-AROUND = 60.0  # seconds before and after a transition: two clocks may differ a little, and an answer may be awaited
+AROUND = TAIL + GRACE  # seconds before and after a transition: two clocks may differ, and an answer may be awaited
 ROADS = 100  # that are told apart
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from reconciler.drivers.protocols import Sample
 
 TAIL = 3.0  # seconds after a transition's end in which requests still count: then users meet what it has left behind
+GRACE = 65.0  # seconds for those that are still on their way then: a gate may wait 60 s for an answer
 
 
 class Outcome(StrEnum):
