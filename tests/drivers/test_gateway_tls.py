@@ -29,6 +29,7 @@ from reconciler.clock import SYSTEM  # noqa: E402
 from reconciler.core.model import Routing, Slot, all_on, share  # noqa: E402
 from reconciler.core.reading import CertificateReading  # noqa: E402
 from reconciler.drivers.certificates import pair as pairs  # noqa: E402
+from reconciler.drivers.certificates import pem  # noqa: E402
 from reconciler.drivers.certificates.shown import Shown  # noqa: E402
 from reconciler.drivers.http import Client  # noqa: E402
 from reconciler.drivers.journey import Step  # noqa: E402
@@ -217,7 +218,7 @@ class TestRenewal:
             product.show(bad, Deadline(SYSTEM, 10.0, "renewing"))
         assert other.key().decode().splitlines()[1] not in str(refused.value)
         assert shown(rig.port, corp.users()) == before
-        assert pairs.leaf(product.kept()) != one.chain.decode()
+        assert pem.leaf(product.kept()) != one.chain.decode()
         assert renewing(gateway).renew(1)
         assert shown(rig.port, corp.users()) == one.serial
 
