@@ -9,6 +9,9 @@ from reconciler.core.reading import Counters, MemberStatus, Observed
 from reconciler.core.state import State
 from reconciler.core.tally import Tally, Users
 
+BRIDGE = 60.0  # seconds: over a longer time without a look, requests that were answered show nothing,
+EACH = 5.0  # nor where there were fewer than one in so many seconds
+
 
 class Service(StrEnum):
     """Could anybody serve, as read?"""
@@ -25,6 +28,20 @@ def tally(seconds: float, found: Service, counted: Pair[Counters | None]) -> Tal
     users = Pair(*(_users(counted[slot]) for slot in Slot))
     spent = {each.value: seconds if each is found else 0.0 for each in Service}
     return Tally(**spent, users=users, uncounted=0.0 if known else seconds)
+
+
+def bridge(seconds: float, ends: tuple[Service, Service], counted: Pair[Counters | None]) -> Tally:
+    """Seconds between two looks that nobody watched, mostly as a step of our own took long: they have no state, and
+    their requests are in the next look's tally. That users could be served then is shown only by their being answered,
+    and nobody badly, if they could be at both `ends`, too."""
+    blue, green = counted.blue, counted.green
+    if blue is None or green is None:
+        return Tally()
+    both = Tally(users=Pair(_users(blue), _users(green)))
+    requests, failed = both.requests
+    often = seconds <= min(BRIDGE, EACH * requests)
+    shown = often and not failed and ends == (Service.UP, Service.UP)
+    return Tally(bridged=seconds, answered=seconds if shown else 0.0)
 
 
 def service(spec: Spec, observed: Observed, state: State) -> Service:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.model import Pair, Slot
 
-TIMES = ("up", "out", "unclear", "off", "uncounted")
+TIMES = ("up", "out", "unclear", "off", "uncounted", "bridged", "answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Tally:
     off: float = 0.0
     users: Pair[Users] = Pair(Users(), Users())
     uncounted: float = 0.0  # seconds, of all of these, whose requests are not known: counters unread, or reset
+    bridged: float = 0.0  # seconds beside these, in which nobody watched, and whose requests are known all the same
+    answered: float = 0.0  # seconds, of those, in which users were answered, and nobody badly
 
     @property
     def seconds(self) -> float:
@@ -44,7 +46,8 @@ class Tally:
         users = (_sum(self.users[slot], other.users[slot]) for slot in Slot)
         return Tally(
             self.up + other.up, self.out + other.out, self.unclear + other.unclear, self.off + other.off,
-            Pair(*users), self.uncounted + other.uncounted,
+            Pair(*users), self.uncounted + other.uncounted, self.bridged + other.bridged,
+            self.answered + other.answered,
         )  # fmt: skip
 
     def share(self, part: float) -> Tally:

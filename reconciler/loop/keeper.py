@@ -15,7 +15,7 @@ from reconciler.core.events import Applied, Event, Requested, Watched
 from reconciler.core.history import fold
 from reconciler.core.model import Desired, Pair, Spec, Traffic
 from reconciler.core.reading import UNREAD, Agenda, CertificateReading, Closed, GatewayReading, MemberStatus, Observed
-from reconciler.core.serving import service, tally
+from reconciler.core.serving import Service, bridge, service, tally
 from reconciler.core.state import State
 from reconciler.core.steps import Act, Note, PutBack, Result, Route
 from reconciler.desired.manifest import Manifest
@@ -65,6 +65,7 @@ class Keeper:
         self._beside, self._closed, self._agenda = beside, closed, agenda
         self._world: World | None = None
         self._gateway: GatewayReading | None = None
+        self._service = Service.UNCLEAR  # at the last look
         self._judged_from = 0.0  # watched seconds: gates do not judge what came before
         self._sealed = False
         self._noted: list[tuple[Event, str]] = []
@@ -230,7 +231,9 @@ class Keeper:
         before = self.stopwatch.elapsed
         seconds = self.stopwatch.look(watching=observed.gateway is not None) - before
         counted = between(self._gateway, observed.gateway)
-        self.meter.add(tally(seconds, service(spec, observed, state), counted))
+        ends = self._service, service(spec, observed, state)
+        self._service = ends[1]
+        self.meter.add(tally(seconds, self._service, counted).plus(bridge(self.stopwatch.missed, ends, counted)))
 
     def _around(self, observed: Observed, spec: Spec, state: State) -> Observed:
         """What is neither gateway nor member nor gate: git beside the desired state, and the calendar."""

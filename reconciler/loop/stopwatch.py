@@ -14,6 +14,7 @@ class Stopwatch:
         self._clock = clock
         self._last = clock.monotonic()
         self.elapsed = 0.0
+        self.missed = 0.0  # seconds until the last look, from the one before, that do not count
 
     def begin(self) -> None:
         """Whoever was here before has watched until now: what went by is not ours to count."""
@@ -22,8 +23,10 @@ class Stopwatch:
     def look(self, *, watching: bool = True) -> float:
         """Seconds since the last entry. `watching` False: the time since the last look passed unseen."""
         now = self._clock.monotonic()
-        if watching:
-            self.elapsed += min(now - self._last, LONGEST)
+        gap = now - self._last
+        counts = min(gap, LONGEST) if watching else 0.0
+        self.elapsed += counts
+        self.missed = gap - counts
         self._last = now
         return self.elapsed
 

@@ -9,7 +9,7 @@ from core_world import EMPTY, serving
 
 from reconciler.core.model import Pair, Slot, Weights
 from reconciler.core.reading import Counters, GatewayReading, MemberReading, MemberStatus, Observed
-from reconciler.core.serving import Service, service, tally
+from reconciler.core.serving import BRIDGE, Service, bridge, service, tally
 from reconciler.core.state import State
 from reconciler.core.tally import Tally, Users
 
@@ -71,3 +71,33 @@ def test_a_reset_or_an_unread_counter_is_not_zero_requests() -> None:
     assert one == Tally(out=2.0, users=Pair(Users(10, 0), Users()), uncounted=2.0)
     assert both.plus(one).requests == (25, 5)
     assert both.plus(one).seconds == 4.0
+
+
+UP, OUT, UNCLEAR = Service.UP, Service.OUT, Service.UNCLEAR
+ASKED = Counters(8)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ends", "blue", "answered"),
+    [
+        (40.0, (UP, UP), ASKED, True),
+        (40.1, (UP, UP), ASKED, False),
+        (3.0, (UP, UP), Counters(0), False),
+        (3.0, (UP, UP), Counters(8, errors=1), False),
+        (3.0, (UP, UP), Counters(8, refused=1), False),
+        (3.0, (OUT, UP), ASKED, False),
+        (3.0, (UP, UNCLEAR), ASKED, False),
+        (BRIDGE, (UP, UP), Counters(1000), True),
+        (BRIDGE + 1, (UP, UP), Counters(1000), False),
+    ],
+)
+def test_time_without_a_look_is_served_only_where_users_were_answered_in_it(
+    seconds: float, ends: tuple[Service, Service], blue: Counters, answered: bool
+) -> None:
+    found = bridge(seconds, ends, Pair(blue, Counters()))
+    assert found == Tally(bridged=seconds, answered=seconds if answered else 0.0)
+    assert found.seconds == 0.0
+
+
+def test_time_without_a_look_and_without_a_count_is_nothing_on_record() -> None:
+    assert bridge(3.0, (UP, UP), Pair(ASKED, None)) == Tally()

@@ -14,6 +14,7 @@ from reconciler.core.model import Pair, Slot
 from reconciler.core.reading import Counters
 from reconciler.core.tally import Tally
 from reconciler.loop.meter import ALONG, OFTEN, SELDOM, Meter
+from reconciler.loop.stopwatch import LONGEST
 from reconciler.loop.tick import tick
 
 
@@ -148,3 +149,15 @@ def test_whoever_only_looks_writes_nothing() -> None:
     assert meter.due
     assert meter.take() == Tally(up=SELDOM - 1, out=0.1)
     assert not meter.started
+
+
+def test_a_long_step_is_watched_for_five_seconds_and_the_rest_is_told_beside_it(stand: Stand) -> None:
+    seq, watched = at_rest(stand), stand.keeper.now
+    stand.clock.seconds += 20.0
+    count(stand, 100)
+    tick(stand.keeper)
+    stand.keeper.leave()
+    (found,) = told(stand, seq)
+    assert found == Tally(up=LONGEST, users=found.users, bridged=15.0, answered=15.0)
+    assert found.requests == (100, 0)
+    assert stand.keeper.now - watched == LONGEST

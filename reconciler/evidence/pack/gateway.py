@@ -59,6 +59,17 @@ class Traffic:
     last: float | None = None  # when it answered last
 
 
+def answers(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Do two looks show that users were answered in between, and nobody badly? Only by counters of one life."""
+    if not (before["up"] and now["up"] and before["incarnation"] == now["incarnation"]):
+        return False
+    pairs = [(before["counters"][slot], now["counters"][slot]) for slot in now["counters"]]
+    if any(was is None or found is None for was, found in pairs):
+        return False
+    risen = {name: [int(found[name]) - int(was[name]) for was, found in pairs] for name in COUNTED}
+    return min(risen["requests"]) >= 0 < sum(risen["requests"]) and not any(risen["errors"] + risen["refused"])
+
+
 class Rise:
     """By how much the gateway's counters rose since the look before."""
 

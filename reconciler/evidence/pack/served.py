@@ -69,8 +69,8 @@ def served(entries: Iterable[Entry], traffic: Traffic) -> Served:
         if isinstance(entry.event, Watched) and entry.event.tally:
             told = told.plus(entry.event.tally)
     lasted = _lasted(found)
-    uncounted = _beyond_grain(lasted - told.seconds) + max(0.0, told.uncounted)
-    unclear = _beyond_grain(lasted - told.up - told.out - told.off)
+    uncounted = _beyond_grain(lasted - told.seconds - told.bridged) + max(0.0, told.uncounted)
+    unclear = _beyond_grain(lasted - told.up - told.out - told.off - told.answered)
     slots: dict[str, Count] = {}
     later: dict[str, int] = {}
     for slot in Slot:

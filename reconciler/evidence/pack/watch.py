@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
+from reconciler.core.serving import BRIDGE
 from reconciler.drivers.sampled import USERS
 from reconciler.errors import EvidenceBroken
 from reconciler.evidence.pack.course import LATE
 from reconciler.evidence.pack.foreign import seconds
+from reconciler.evidence.pack.gateway import answers
 from reconciler.evidence.pack.requests import Outcome
 
 INTERVALS = 10  # as many may be missed in a row
@@ -61,6 +63,7 @@ class _Beats:
     end: float
     silence: float = 0.0
     at: float | None = None
+    bridged: set[float] = field(default_factory=set)  # moments that end no silence: something else tells of it
     _last: float | None = None
     _waiting: list[float] = field(default_factory=list)
 
@@ -71,8 +74,9 @@ class _Beats:
 
     def _next(self, at: float) -> None:
         since = self.begin if self._last is None else max(self.begin, self._last)
-        if min(at, self.end) - since > self.silence:
+        if min(at, self.end) - since > self.silence and at not in self.bridged:
             self.silence, self.at = min(at, self.end) - since, since
+        self.bridged.discard(at)
         self._last = at if self._last is None else max(at, self._last)
 
     def pulse(self, bound: float) -> Pulse:
@@ -101,6 +105,7 @@ class Watching:
         self._changed, self._end = changed, end
         self._weights: Mapping[str, int] | None = None
         self._looks: list[float] = []  # the first at which it counted, the last but one, and the last
+        self._before: Mapping[str, Any] | None = None  # the last look, if it was answered
         self._answers = _Beats(end if changed is None else min(changed, end), end)
         self._runs: dict[tuple[str, str], _Run] = {}
         self._sent: _Beats | None = None
@@ -108,11 +113,14 @@ class Watching:
 
     def look(self, record: Mapping[str, Any]) -> None:
         """At the gateway; for records that are found unreadable by whoever takes them next."""
+        before, self._before = self._before, None if "unread" in record else record
         if "unread" in record:
             return
         try:
             at, weights, counters = seconds(record["at"]), record["weights"], record["counters"]
             self._seen(at, weights)
+            if before and LEAST < at - seconds(before["at"]) <= BRIDGE + LEAST and answers(before, record):
+                self._answers.bridged.add(at)
             self._answers.take(at)
             if any(counters.values()):
                 self._looks = [*self._looks[:1], *self._looks[-1:], at] if self._looks else [at]
