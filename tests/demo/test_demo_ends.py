@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,14 +101,14 @@ def test_the_demo_tells_what_it_proved_and_a_kept_one_runs_on_until_it_is_ended_
     demo = start(folder, "--keep", "--output", "json")
     said, _ = demo.communicate(timeout=LIMIT)
     assert demo.returncode == 0, said
-    proved(folder, said)
-    runs_on(folder, [line.strip() for line in said.partition("What to try next\n")[2].splitlines()])
+    *shown, told = said.splitlines()
+    proved(folder, said, json.loads(told))
+    runs_on(folder, [line.strip() for line in "\n".join(shown).partition("What to try next\n")[2].splitlines()])
     assert left_in(folder) == {}
 
 
-def proved(folder: Path, said: str) -> None:
+def proved(folder: Path, said: str, told: dict[str, Any]) -> None:
     """No loss in the good switch; the bad and the subtly bad version came back."""
-    told = json.loads(said.splitlines()[-1])
     for part in ("good", "bad", "subtle"):
         counts = told[part]
         assert counts["sent"] == counts["ok"] + counts["failed"] + counts["unknown"] > 0

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "desired"))
 
 from concurrent.futures import ThreadPoolExecutor
 
-from loop_world import FakeGateway, FakeHost, FakeRounds
+from loop_world import FakeGateway, FakeHost, FakeRounds, FakeSamplers
 
 from reconciler.configuration import load
 from reconciler.core.events import Ended, Phase, Requested, Verb
@@ -84,6 +84,7 @@ class Living:
             gateway=self.gateway,
             hosts={"api": self.host},
             gates=FakeRounds(),
+            samplers=FakeSamplers(),
             ledger=Ledger(()),
             migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),
             saver=SimpleNamespace(read=SnapshotReading, only_for=lambda _: None, close=lambda: None),

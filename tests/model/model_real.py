@@ -66,6 +66,7 @@ class Real:
             gateway=self,
             hosts=hosts,
             gates=self,
+            samplers=SimpleNamespace(keep=lambda under_way: None),
             migrator=SimpleNamespace(read=MigrationReading, wait=lambda: None),  # neither of these in the model
             saver=SimpleNamespace(read=SnapshotReading, only_for=lambda _: None, close=lambda: None),
             ledger=Ledger(()),
