@@ -62,11 +62,12 @@ def pytest_collection_finish() -> None:
 
 def _dealt(long: list[pytest.Item], hands: int, items: list[pytest.Item]) -> list[pytest.Item]:
     """In turn, each hand's long ones and then as many short ones as make its share: xdist gives every process equally
-    many, and would else cut a hand in two."""
+    many, and would else cut a hand in two. The last hand has short ones only, of which most wait: three long ones at a
+    time are more than two processors bear, and three short ones leave them idle."""
     units = [list(unit) for _, unit in groupby(long, key=_unit)]
-    short, found = iter(items[len(long) :]), list[pytest.Item]()
+    short, found, heavy = iter(items[len(long) :]), list[pytest.Item](), max(1, hands - 1)
     for hand in range(hands):
-        first = [item for unit in units[hand::hands] for item in unit]
+        first = [item for unit in units[hand::heavy] for item in unit] if hand < heavy else []
         share = (len(items) - len(found)) // (hands - hand)
         found += [*first, *islice(short, max(0, share - len(first)))]
     return [*found, *short]
