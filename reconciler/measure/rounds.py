@@ -20,7 +20,7 @@ PATIENCE = 0.02  # seconds that a look waits for gates that answer at once
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The latest of a gate, when it came, how long that took, and how many there were of each kind in its window."""
+    """The latest of a gate, when it came, how long its run took, and how many there were of each kind in its window."""
 
     reading: GateReading
     at: float  # seconds, monotonic
@@ -51,6 +51,7 @@ class Rounds:
         self._pool = Threads()
         self._running: dict[str, tuple[Window, Future[GateReading]]] = {}
         self._started: dict[str, float] = {}
+        self._took: dict[str, float] = {}  # seconds; each gate's own thread writes it before its answer is there
         self._latest: dict[str, Answer] = {}
 
     @property
@@ -85,8 +86,15 @@ class Rounds:
         if name in self._running or (fresh and recent):
             return False
         self._started[name] = self._clock.monotonic()
-        self._running[name] = (window, self._pool.submit(self._gates[name].run, window))
+        self._running[name] = (window, self._pool.submit(partial(self._timed, name), window))
         return True
+
+    def _timed(self, name: str, window: Window) -> GateReading:
+        """Where it runs: a look may come long after the answer, because a step of ours lasts."""
+        try:
+            return self._gates[name].run(window)
+        finally:
+            self._took[name] = self._clock.monotonic() - self._started[name]
 
     def _collect(self) -> None:
         for name, (window, future) in list(self._running.items()):
@@ -94,7 +102,7 @@ class Rounds:
                 del self._running[name]
                 reading = _result(name, window, future)
                 now = self._clock.monotonic()
-                self._latest[name] = Answer.after(self._latest.get(name), reading, now, now - self._started[name])
+                self._latest[name] = Answer.after(self._latest.get(name), reading, now, self._took[name])
 
     def _answer(self, gate: GateSpec, window: Window) -> GateReading:
         latest = self._latest.get(gate.name)

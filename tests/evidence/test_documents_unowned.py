@@ -19,6 +19,7 @@ from reconciler.evidence.pack.material import gather
 from reconciler.evidence.pack.steps import Slice
 
 ONE, TWO = ("worker",), ("sync",)
+BOTH = (*ONE, *TWO)
 DONE = Applied(Result.DONE)
 HOUR = 3600.0
 
@@ -72,7 +73,7 @@ def test_what_was_given_back_to_the_old_one_in_a_pause_counts_until_it_was(tmp_p
 
 def test_one_that_was_given_back_and_did_not_come_up_is_no_owner() -> None:
     run = handing(
-        *((0.1, LetGo(ONE)), (2.0, give_back()), (0.5, Applied(Result.UNKNOWN, "worker ended at once"))),
+        *((0.1, ask()), (0.1, LetGo(ONE)), (2.0, give_back()), (0.5, Applied(Result.UNKNOWN, "worker ended at once"))),
         *((5.0, give_back()), (0.5, DONE), (HOUR, ask()), (0.1, LetGo(ONE)), (0.2, make()), (0.1, over())),
     )
     assert found(run) == Unowned(pytest.approx(8.0 + 0.3), exact=True)
@@ -85,20 +86,34 @@ def test_without_gates_it_is_at_most_from_when_the_old_one_was_asked_last() -> N
 
 
 def test_members_that_change_hands_one_by_one_are_counted_from_the_first_to_the_last() -> None:
-    steps, both = (HandOver((*ONE, *TWO)),), (*ONE, *TWO)
-    run = handing((0.1, ask()), (0.2, make()), (0.3, ask(TWO)), (0.4, make(TWO)), (0.5, over(1, both)), steps=steps)
+    steps = (HandOver(BOTH),)
+    run = handing((0.1, ask()), (0.2, make()), (0.3, ask(TWO)), (0.4, make(TWO)), (0.5, over(1, BOTH)), steps=steps)
     assert found(run) == Unowned(pytest.approx(1.4), exact=False)
 
 
-@pytest.mark.parametrize("known", [(), (ask(TWO),)])
-def test_of_one_that_had_died_by_itself_nobody_knows(known: tuple[Event, ...]) -> None:
-    steps, both = (HandOver((*ONE, *TWO)),), (*ONE, *TWO)
-    asked = tuple((0.1, event) for event in known)
-    assert found(handing((0.1, make()), *asked, (0.1, make(TWO)), (0.1, over(1, both)), steps=steps)) is None
+@pytest.mark.parametrize(
+    "happened",
+    [
+        (make(), make(TWO)),
+        (make(), ask(TWO), make(TWO)),
+        (ask(), make(), make(TWO)),
+        (LetGo(BOTH), make(), make(TWO)),  # it crash-looped until the release came that mends it
+        (ask(), LetGo(BOTH), make(), make(TWO)),
+        (LetGo(BOTH), give_back(BOTH), DONE, ask(), ask(TWO), LetGo(BOTH), make(), make(TWO)),  # before a pause
+        (ask(), ask(TWO), LetGo(BOTH), give_back(BOTH), DONE, LetGo(BOTH), make(), make(TWO)),  # in a pause
+    ],
+)
+def test_of_one_that_had_died_by_itself_nobody_knows(happened: tuple[Event, ...]) -> None:
+    """With gates under `handOver` and without; also if the other one was asked, and let go."""
+    course = tuple((0.1, event) for event in happened)
+    assert found(handing(*course, (0.1, over(1, BOTH)), steps=(HandOver(BOTH),))) is None
 
 
 def test_an_owner_that_is_started_again_in_the_soak_changes_nothing_of_it() -> None:
-    run = handing((0.1, LetGo(ONE)), (0.2, make()), (0.1, DONE), (0.1, over()), (HOUR, make()), (0.1, DONE))
+    run = handing(
+        *((0.1, ask()), (0.1, LetGo(ONE)), (0.2, make()), (0.1, DONE), (0.1, over())),
+        *((HOUR, make()), (0.1, DONE)),
+    )
     assert found(run) == Unowned(pytest.approx(0.4), exact=True)
 
 
@@ -119,8 +134,11 @@ def test_a_manifest_without_gates_for_it_is_told_as_handed_over(made: Recorded) 
     assert "Nobody owned the exclusive members for at most 0.0" in logbook(material)
 
 
-def test_what_was_handed_over_passes_without_a_time_where_none_is_known(tmp_path: Path) -> None:
-    run = handing((0.1, make()), (0.1, DONE), (0.1, over())).note(Ended(Phase.SUCCEEDED), after=1.0)
+@pytest.mark.parametrize("read_so", [(), ((0.1, LetGo(ONE)),)], ids=["without gates", "with gates"])
+def test_what_was_handed_over_passes_without_a_time_where_none_is_known(
+    tmp_path: Path, read_so: tuple[tuple[float, Event], ...]
+) -> None:
+    run = handing(*read_so, (0.1, make()), (0.1, DONE), (0.1, over())).note(Ended(Phase.SUCCEEDED), after=1.0)
     material = run.material(tmp_path)
     line = read(material).lines["Exclusive members handed over"]
     assert line == ("worker; for how long nobody owned is not on record", "", "pass")

@@ -111,6 +111,25 @@ def test_an_answer_is_good_until_the_next_one_is_overdue_however_long_a_run_take
     rounds.close()
 
 
+def test_a_step_of_ours_that_lasts_longer_than_the_run_gives_its_answer_no_longer_life(gate: Answering) -> None:
+    """A gate has answered after one second, while the loop was busy until the 45th; when it is asked again it hangs."""
+    clock, spec = Hours(), replace(SPEC, interval=30.0)
+    rounds = Rounds({"g": gate}, clock)  # type: ignore[arg-type]
+    rounds.readings((spec,), WINDOW)
+    clock.seconds = 1.0
+    answered(gate)
+    clock.seconds = 45.0
+    rounds.readings((spec,), WINDOW)
+    clock.seconds = 45.0 + 30.0 + 1.0 + 60.0
+    (found,) = rounds.readings((spec,), WINDOW)
+    assert gate.runs == 2, "it is being asked again"
+    assert found.outcome is Outcome.SUCCESSFUL
+    clock.seconds += 1.0
+    (found,) = rounds.readings((spec,), WINDOW)
+    assert found.outcome is Outcome.RUNNING
+    rounds.close()
+
+
 def test_a_gate_that_raises_is_an_error_with_its_reason() -> None:
     rounds = Rounds({"g": Broken()})
     found = settled(rounds, WINDOW)

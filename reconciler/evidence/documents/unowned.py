@@ -43,6 +43,7 @@ class _Course:
     _since: float | None = None  # nobody owns
     _returns: bool = False  # the open intent makes the old one the owner again
     _handed: set[str] = field(default_factory=set)
+    _released: set[str] = field(default_factory=set)  # asked to let go, and not made the owner again since
 
     def take(self, event: Event, at: float) -> None:
         match event:
@@ -50,7 +51,8 @@ class _Course:
                 self._does(act, at)
             case Applied(Result.DONE) if self._returns:
                 self._owned(at)
-            case LetGo():
+            case LetGo(names):
+                self._ceased(names)
                 self._since = at if self._since is None else self._since
             case StepPassed(handed=names) if names:
                 self._owned(at)
@@ -58,21 +60,29 @@ class _Course:
                 self.found = Unowned(self._sum, self._exact) if self._known else None
 
     def _does(self, act: Act, at: float) -> None:
-        self._returns = isinstance(act, Start) and act.owner and act.slot is self.stable
+        self._returns = False
         match act:
-            case Stop(slot, owner=True) if slot is self.stable:
+            case Stop(slot, names, owner=True) if slot is self.stable:
                 self._exact = self._exact and self._since is None
                 self._owned(at)  # it was read to own; or the member before it was read to have its new owner
                 self._asked = at
-            case Start(members=names, owner=True) if self._since is None:
+                self._released |= {*names}
+            case Start(slot, _, names, owner=True):
+                self._returns = slot is self.stable
                 self._starts(names)
 
     def _starts(self, names: Sequence[str]) -> None:
-        """As owner, and that nobody was one is not on record by itself."""
-        if self._asked is not None:
+        """As owner, and that nobody was one may not be on record by itself."""
+        if self._since is None and self._asked is not None:
             self._since, self._exact = self._asked, False
-        elif not self._returns and not self._handed.issuperset(names):
-            self._known = False
+        if self._returns:
+            self._released -= {*names}
+        else:
+            self._ceased(names)
+
+    def _ceased(self, names: Sequence[str]) -> None:
+        """Nobody owns these. Of one that was not asked to let go, nobody knows since when: it had died by itself."""
+        self._known = self._known and (self._released | self._handed).issuperset(names)
 
     def _owned(self, at: float) -> None:
         self._sum += at - self._since if self._since is not None else 0.0
