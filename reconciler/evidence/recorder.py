@@ -25,6 +25,7 @@ log = logging.getLogger("reconciler.evidence")
 FLUSH = 1.0  # seconds; a process that is killed loses no more than these
 SETTLE = 0.25  # seconds until the plan is worked out: the first step comes first
 LEAVING = TAIL + 3.0  # seconds that whoever is in a hurry waits for the end of a pack: somebody has pressed Ctrl-C
+HEED = 0.5  # seconds: Windows interrupts no wait without an end, and whoever leaves may be asked to hurry
 MOST = 200_000  # of what was told and waits for the thread; then requests are left out, and counted
 
 Item = tuple[Look, float] | tuple[Name, float] | Told  # a look, or a request sent, with when it was told; monotonic
@@ -112,12 +113,13 @@ class Recorder:
 
     def close(self, hurry: Callable[[], bool] = at_once) -> None:
         """Write what was told. A pack whose transition is over is waited for, until its requests are over too; in a
-        `hurry`, `LEAVING` seconds at most. One whose transition goes on stays open for the next process. Twice is
-        safe."""
+        `hurry`, `LEAVING` seconds at most. So long, too, are answers waited for in one whose transition goes on; it
+        stays open for the next process. Twice is safe."""
         if self._thread is not None:
             self._hurry = hurry
             self._told.put(None)
-            self._thread.join()
+            while self._thread.is_alive():
+                self._thread.join(HEED)
 
     # ---- the thread --------------------------------------------------------------------------------------------------
 
@@ -220,7 +222,7 @@ class Recorder:
     def _leave(self) -> None:
         self._plan()
         self._leaving, asked = True, self._now
-        while self._awaits and not (self._hurry() and self._now - asked >= LEAVING):
+        while self._awaits and self._patience > self._now - asked:
             self._hear()
         for one in list(self._ending):
             self._end(one)
@@ -233,6 +235,12 @@ class Recorder:
         if not self._told.empty():
             return True
         return any(not one.over(self._now) for one in self._ending) or bool(self._open and self._open.pending)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds. A pack that goes on is worth no long wait: nobody measures until the next process begins, so it is
+        not proved whatever is still heard."""
+        return LEAVING if self._hurry() or not self._ending else TAIL + GRACE
 
     def _guarded(self, work: Callable[..., None], *given: object) -> None:
         """Evidence that cannot be written stops nothing; it is said, once for each trouble."""
