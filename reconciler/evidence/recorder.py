@@ -4,6 +4,7 @@ waits, neither for a disk nor for the plan to be worked out."""
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -39,6 +40,10 @@ def at_once() -> bool:
 class Watcher(Protocol):
     """Is told of every look, and of every synthetic request, as a sampler's tape. Takes no time and never raises."""
 
+    @property
+    def in_tail(self) -> bool:
+        """A transition has ended, and what users meet now still counts for it: whoever looks should go on."""
+
     def looked(self, look: Look) -> None: ...
 
     def sent(self, gate: str, run: str, number: int) -> None: ...
@@ -50,6 +55,8 @@ class Watcher(Protocol):
 
 class Nobody:
     """Where no evidence is kept."""
+
+    in_tail = False
 
     def looked(self, look: Look) -> None: ...
 
@@ -83,6 +90,7 @@ class Recorder:
         self._told: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._current = ""  # the transition that is recorded, as the teller knows it
+        self._ended = -math.inf  # when the latest one did, likewise; monotonic
         self._dropped = 0
         self._trouble = ""
         self._open: Writer | None = None
@@ -97,9 +105,15 @@ class Recorder:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, args=(look.transition,), name="evidence", daemon=True)
             self._thread.start()
-        if look.transition or self._current or self._ending:
+        if look.transition or self._current or self.in_tail:
+            now = self._now
+            self._ended = now if self._current and not look.transition else self._ended
             self._current = look.transition
-            self._told.put((look, self._now))
+            self._told.put((look, now))
+
+    @property
+    def in_tail(self) -> bool:
+        return not self._current and self._now - self._ended < TAIL
 
     def sent(self, gate: str, run: str, number: int) -> None:
         if self._thread is not None and self._told.qsize() < MOST:
