@@ -17,7 +17,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.logs.collector import collected, refuse_not_allowed
 from reconciler.logs.desk import logged
 from reconciler.loop.keeper import Keeper
-from reconciler.loop.run import leave, run_to_end
+from reconciler.loop.run import leave, look_on, run_to_end
 from reconciler.session import Session
 
 INTERRUPTED = 130
@@ -72,6 +72,7 @@ def _one(keeper: Keeper, stop: threading.Event) -> Report:
         keeper.take()
         before, was_down = keeper.state.last, keeper.state.went_down
         found = run_to_end(keeper, stop.wait)
+        look_on(keeper, stop.wait)
         leave(keeper)
     except ReconcilerError as error:
         return Report(keeper.name, ERROR, type(error).__name__, str(error))

@@ -4,6 +4,7 @@ waits, neither for a disk nor for the plan to be worked out."""
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -25,6 +26,7 @@ log = logging.getLogger("reconciler.evidence")
 FLUSH = 1.0  # seconds; a process that is killed loses no more than these
 SETTLE = 0.25  # seconds until the plan is worked out: the first step comes first
 LEAVING = TAIL + 3.0  # seconds that whoever is in a hurry waits for the end of a pack: somebody has pressed Ctrl-C
+HEED = 0.5  # seconds: Windows interrupts no wait without an end, and whoever leaves may be asked to hurry
 MOST = 200_000  # of what was told and waits for the thread; then requests are left out, and counted
 
 Item = tuple[Look, float] | tuple[Name, float] | Told  # a look, or a request sent, with when it was told; monotonic
@@ -38,6 +40,10 @@ def at_once() -> bool:
 class Watcher(Protocol):
     """Is told of every look, and of every synthetic request, as a sampler's tape. Takes no time and never raises."""
 
+    @property
+    def in_tail(self) -> bool:
+        """A transition has ended, and what users meet now still counts for it: whoever looks should go on."""
+
     def looked(self, look: Look) -> None: ...
 
     def sent(self, gate: str, run: str, number: int) -> None: ...
@@ -49,6 +55,8 @@ class Watcher(Protocol):
 
 class Nobody:
     """Where no evidence is kept."""
+
+    in_tail = False
 
     def looked(self, look: Look) -> None: ...
 
@@ -82,6 +90,7 @@ class Recorder:
         self._told: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._current = ""  # the transition that is recorded, as the teller knows it
+        self._ended = -math.inf  # when the latest one did, likewise; monotonic
         self._dropped = 0
         self._trouble = ""
         self._open: Writer | None = None
@@ -96,9 +105,15 @@ class Recorder:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, args=(look.transition,), name="evidence", daemon=True)
             self._thread.start()
-        if look.transition or self._current or self._ending:
+        if look.transition or self._current or self.in_tail:
+            now = self._now
+            self._ended = now if self._current and not look.transition else self._ended
             self._current = look.transition
-            self._told.put((look, self._now))
+            self._told.put((look, now))
+
+    @property
+    def in_tail(self) -> bool:
+        return not self._current and self._now - self._ended < TAIL
 
     def sent(self, gate: str, run: str, number: int) -> None:
         if self._thread is not None and self._told.qsize() < MOST:
@@ -112,12 +127,13 @@ class Recorder:
 
     def close(self, hurry: Callable[[], bool] = at_once) -> None:
         """Write what was told. A pack whose transition is over is waited for, until its requests are over too; in a
-        `hurry`, `LEAVING` seconds at most. One whose transition goes on stays open for the next process. Twice is
-        safe."""
+        `hurry`, `LEAVING` seconds at most. So long, too, are answers waited for in one whose transition goes on; it
+        stays open for the next process. Twice is safe."""
         if self._thread is not None:
             self._hurry = hurry
             self._told.put(None)
-            self._thread.join()
+            while self._thread.is_alive():
+                self._thread.join(HEED)
 
     # ---- the thread --------------------------------------------------------------------------------------------------
 
@@ -220,7 +236,7 @@ class Recorder:
     def _leave(self) -> None:
         self._plan()
         self._leaving, asked = True, self._now
-        while self._awaits and not (self._hurry() and self._now - asked >= LEAVING):
+        while self._awaits and self._patience > self._now - asked:
             self._hear()
         for one in list(self._ending):
             self._end(one)
@@ -233,6 +249,12 @@ class Recorder:
         if not self._told.empty():
             return True
         return any(not one.over(self._now) for one in self._ending) or bool(self._open and self._open.pending)
+
+    @property
+    def _patience(self) -> float:
+        """Seconds. A pack that goes on is worth no long wait: nobody measures until the next process begins, so it is
+        not proved whatever is still heard."""
+        return LEAVING if self._hurry() or not self._ending else TAIL + GRACE
 
     def _guarded(self, work: Callable[..., None], *given: object) -> None:
         """Evidence that cannot be written stops nothing; it is said, once for each trouble."""

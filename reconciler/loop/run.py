@@ -16,7 +16,7 @@ from reconciler.errors import Fenced, ReconcilerError
 from reconciler.loop.keeper import Keeper
 from reconciler.loop.queue import WorkQueue
 from reconciler.loop.stopwatch import LONGEST
-from reconciler.loop.tick import LOOK_AGAIN, Tick, tick
+from reconciler.loop.tick import LOOK_AGAIN, Tick, look, tick
 
 log = logging.getLogger("reconciler.loop")
 
@@ -200,6 +200,13 @@ def run_to_end(keeper: Keeper, wait: Callable[[float], bool]) -> Tick:
         wrong = wrong + after if _stuck(found, keeper) else 0.0
         if ended(found, keeper) or wrong >= PATIENCE or wait(after):
             return found
+
+
+def look_on(keeper: Keeper, wait: Callable[[float], bool]) -> None:
+    """`--once --apply`, at its end: what users meet after a transition is recorded for as long as it counts. Nothing is
+    done any more: a commit that comes now would be left in the midst of its switch. `wait` as for `run_to_end`."""
+    while keeper.watcher.in_tail and not wait(min(max(RESTING, keeper.pace), SEEN)):
+        look(keeper)
 
 
 def _stuck(found: Tick, keeper: Keeper) -> bool:

@@ -56,6 +56,15 @@ def tick(keeper: Keeper) -> Tick:
     return found
 
 
+def look(keeper: Keeper) -> None:
+    """Look at everything, and do nothing about it: what users get is measured, and told to whoever records it. Raises
+    JournalError and Fenced."""
+    state = keeper.catch_up()
+    desired = keeper.desired(state)
+    observed = keeper.observe(desired, state)
+    keeper.watcher.looked(Look(desired, observed, state, state, keeper.now))
+
+
 def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:
     """Record what needs no act; the observation stays valid, because the world was not touched."""
     moved = False

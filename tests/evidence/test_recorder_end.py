@@ -54,6 +54,14 @@ def unheard(pack: Pack) -> int:
     return sum("unheard" in record for record in read(pack.file(REQUESTS)))
 
 
+def half_way(made: Recorded) -> Pack:
+    """The newcomer has some of the traffic."""
+    made.stand.head = spec(Slot.GREEN)
+    while not (made.stand.keeper.state.transition and made.stand.keeper.state.transition.rung):
+        made.step()
+    return Pack(made.root / "prod" / made.stand.keeper.state.transition.id)
+
+
 def answer(made: Recorded, sent: float, *, ok: bool = True) -> None:
     took = made.stand.clock.seconds - sent
     made.recorder.over(*NAME, sample(0, sent, ok=ok, latency=took))
@@ -119,6 +127,7 @@ class Leaves:
 
     def __call__(self) -> bool:
         self.made.stand.clock.seconds += self.step
+        assert self.made.stand.clock.seconds - self.sent < 150.0, "it is waited for without an end"
         if self.answers and self.made.stand.clock.seconds - self.sent >= 2.0:
             self.answers = False
             answer(self.made, self.sent)
@@ -129,6 +138,38 @@ class Leaves:
         began = self.made.stand.clock.seconds
         super(Leaving, self.made.recorder).close(self)
         return self.made.stand.clock.seconds - began
+
+
+def test_a_command_that_ends_in_the_midst_of_a_switch_waits_for_no_load_generator_that_hangs(made: Recorded) -> None:
+    """As with exit code 3, where an approval is waited for: it ends what it started only afterwards."""
+    pack = half_way(made)
+    leaves = Leaves(made, hurry=False, answers=False)
+    assert leaves.close() == LEAVING
+    assert unheard(pack) == 1
+    assert not pack.finished
+
+
+class Hanging:
+    """A recorder's thread that a disk keeps, until `looks` times somebody has looked whether it still does."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks, self.waits = looks, list[float | None]()
+
+    def is_alive(self) -> bool:
+        self.looks -= 1
+        return self.looks >= 0
+
+    def join(self, timeout: float | None = None) -> None:
+        self.waits.append(timeout)
+
+
+def test_whoever_waits_for_the_recorder_looks_up_again_and_again(tmp_path: Path) -> None:
+    """Windows interrupts no wait without an end: Ctrl-C would not be heard."""
+    recorder, hanging = Recorder(tmp_path, "prod"), Hanging(3)
+    recorder._thread = hanging  # type: ignore[assignment]
+    recorder.close()
+    assert len(hanging.waits) == 3
+    assert all(hanging.waits), "none of them without an end"
 
 
 @pytest.mark.parametrize("hurry", [False, True])
@@ -154,10 +195,7 @@ def test_nobody_who_is_in_no_hurry_waits_for_ever(made: Recorded) -> None:
 
 
 def test_an_interruption_in_the_midst_of_a_switch_hears_the_answers_that_are_on_their_way(made: Recorded) -> None:
-    made.stand.head = spec(Slot.GREEN)
-    while not (made.stand.keeper.state.transition and made.stand.keeper.state.transition.rung):
-        made.step()
-    pack = Pack(made.root / "prod" / made.stand.keeper.state.transition.id)
+    pack = half_way(made)
     leaves = Leaves(made, hurry=True)
     assert leaves.close() < LEAVING
     assert unheard(pack) == 0
