@@ -11,7 +11,7 @@ import folder
 from jobs import StaleError
 from serving import Given, Member
 
-LOOK_S = 0.02  # between two looks when there is nothing to do
+LOOK_S = 0.05  # between two looks when there is nothing to do
 
 
 class Owning(Member):

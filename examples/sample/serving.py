@@ -105,7 +105,7 @@ class Server(socketserver.ThreadingTCPServer):
 
     def run(self, stop: threading.Event) -> None:
         """Serve and work until `stop`, then finish what was begun."""
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True).start()
         if self.told.die_after_s:
             threading.Thread(target=self._die, daemon=True).start()
         if not stop.wait(WARM_S):

@@ -41,6 +41,7 @@ Run = preloaded.Process
 HERE = Path(__file__).resolve().parent
 LOOK = 0.03
 ALL = os.environ.get("CRASHES") == "all"  # every blow, on every gateway: `make crashes`
+RATE = 60.0 if ALL else 30.0  # users' requests per second; each is served and asked by processors that tests share
 PYTHON = (sys.executable, "-X", "faulthandler")
 RECONCILE = ("-m", "reconciler")
 
@@ -294,7 +295,7 @@ class Playground:
 
     # ---- users -------------------------------------------------------------------------------------------------------
 
-    def users(self, port: int = 0, rate: float = 60.0, ca: Path | None = None) -> Users:
+    def users(self, port: int = 0, rate: float = RATE, ca: Path | None = None) -> Users:
         """`ca`: they come by HTTPS, and believe this authority."""
         out = self.root / f"users-{len(self._users)}.jsonl"
         users = Users(port or self.place.port, out, rate, ca, forked=self.forked)
