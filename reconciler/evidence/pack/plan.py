@@ -29,13 +29,15 @@ LARGEST = 1 << 25  # bytes: a plan takes a hundred for each step
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at an environment, and what was remembered before and after what it led to. `now`: watched seconds."""
+    """One look at an environment, and what was remembered before and after what it led to, which may have taken long.
+    `now`: watched seconds. `read`: when it was taken; seconds, monotonic."""
 
     desired: Desired
     observed: Observed
     before: State
     after: State
     now: float
+    read: float
     by_hand: Callable[[], Mapping[str, bytes]] | None = None  # makes the scripts that lead back without us
 
     @property
