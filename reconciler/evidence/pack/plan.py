@@ -61,7 +61,6 @@ def planned(look: Look, at: float) -> dict[str, Any] | None:
         "at": round(at, 3),
         "late": not look.begins,  # then it tells only what was still to be done after entry `since`
         "since": look.after.seq if not look.begins else 0,
-        "triesAreOne": True,  # a step that is tried again is one step: see `steps.taken`
         "revision": transition.revision,
         "digest": transition.digest,
         "stable": _release(transition.stable),
