@@ -65,7 +65,7 @@ def verify(path: Path, count: int) -> dict[str, object]:
     """What `reconcile evidence verify` does with the requests of a pack: its digest, and one pass over the records for
     account, watch, and both of the report's pictures."""
     began, ended = WALL, WALL + count / RATE
-    ledger, watching = Ledger(began, ended, began, ended), Watching(began, ended)
+    ledger, watching = Ledger(began, ended, began, ended), Watching(began, began, ended)
     pictures = Gatherer(began, ended), Gatherer(began, ended, CLOSE, steps=False)
     digest(path)
     for one in read(path):

@@ -30,7 +30,7 @@ class Tally:
     users: Pair[Users] = Pair(Users(), Users())
     uncounted: float = 0.0  # seconds, of all of these, whose requests are not known: counters unread, or reset
     bridged: float = 0.0  # seconds beside these, in which nobody watched, and whose requests are known all the same
-    answered: float = 0.0  # seconds, of those, in which users were answered, and nobody badly
+    answered: float = 0.0  # seconds, of those, between two looks between which enough were answered, and nobody badly
 
     @property
     def seconds(self) -> float:

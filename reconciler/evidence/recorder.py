@@ -181,7 +181,7 @@ class Recorder:
         if not look.transition:
             for one in self._ending:
                 if at - one.at < TAIL:
-                    one.writer.after(look, at)
+                    one.writer.after(look)
             return
         if self._open is None:
             began = self._clock.now().timestamp() - self._now  # steady from here on, whatever happens to the wall clock

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core.reading import GateReading, GatewayReading
+from reconciler.core.reading import GateReading
 from reconciler.evidence.pack import by_hand, gateway, plan, readings, requests
 from reconciler.evidence.pack.place import GATEWAY, PLAN, READINGS, REQUESTS, SCRIPTS, STREAMS, Pack
 from reconciler.evidence.pack.plan import Look
@@ -66,22 +66,24 @@ class Writer:
 
     def look(self, look: Look, now: float) -> None:
         """`now`: seconds, monotonic."""
-        self._look_at_gateway(look.observed.gateway, look.observed.detail, now)
+        self._look_at_gateway(look)
         for reading in look.observed.gates:
             before = self._answers.get(reading.name)
             if before is None or _is_news(before[0], reading, now - before[1]):
                 self._answers[reading.name] = reading, now
                 self._readings.write(readings.record(reading, self.began + now))
 
-    def after(self, look: Look, now: float) -> None:
+    def after(self, look: Look) -> None:
         """When it has ended: its gates have nothing more to say, and the gateway may count what it has left behind."""
-        self._look_at_gateway(look.observed.gateway, look.observed.detail, now)
+        self._look_at_gateway(look)
 
-    def _look_at_gateway(self, found: GatewayReading | None, detail: str, now: float) -> None:
+    def _look_at_gateway(self, look: Look) -> None:
+        """At the time at which it was read: what was done after that may have taken long, and nobody looked."""
+        found, now = look.observed.gateway, look.read
         shown = (found.up, found.weights, found.admission, found.fallback, found.incarnation) if found else None
         if self._seen is None or shown != self._seen[0] or now - self._seen[1] >= OFTEN:
             self._seen = shown, now
-            self._gateway.write(gateway.record(found, detail, self.began + now))
+            self._gateway.write(gateway.record(found, look.observed.detail, self.began + now))
 
     def scripts(self, look: Look) -> None:
         """Once, as it begins; by whoever finds one missing. Raises OSError; then they are written at the first flush

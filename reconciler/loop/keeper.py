@@ -233,7 +233,8 @@ class Keeper:
         counted = between(self._gateway, observed.gateway)
         ends = self._service, service(spec, observed, state)
         self._service = ends[1]
-        self.meter.add(tally(seconds, self._service, counted).plus(bridge(self.stopwatch.missed, ends, counted)))
+        between_looks = bridge(seconds, self.stopwatch.missed, ends, counted)
+        self.meter.add(tally(seconds, self._service, counted).plus(between_looks))
 
     def _around(self, observed: Observed, spec: Spec, state: State) -> Observed:
         """What is neither gateway nor member nor gate: git beside the desired state, and the calendar."""

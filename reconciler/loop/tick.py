@@ -46,13 +46,13 @@ def tick(keeper: Keeper) -> Tick:
     desired = keeper.desired(state)
     observed = keeper.observe(desired, state)
     keeper.boundary("observed")
-    now = keeper.now
+    now, read = keeper.now, keeper.clock.monotonic()
     try:
         found = _settle(keeper, desired, observed)
     except JournalMoved:  # somebody asked for something in the meantime: it counts first
         found = _look_again(keeper, desired, observed)
     certify(keeper, observed)
-    keeper.watcher.looked(Look(desired, observed, state, keeper.state, now, keeper.by_hand()))
+    keeper.watcher.looked(Look(desired, observed, state, keeper.state, now, read, keeper.by_hand()))
     return found
 
 
@@ -62,7 +62,7 @@ def look(keeper: Keeper) -> None:
     state = keeper.catch_up()
     desired = keeper.desired(state)
     observed = keeper.observe(desired, state)
-    keeper.watcher.looked(Look(desired, observed, state, state, keeper.now))
+    keeper.watcher.looked(Look(desired, observed, state, state, keeper.now, keeper.clock.monotonic()))
 
 
 def _settle(keeper: Keeper, desired: Desired, observed: Observed) -> Tick:

@@ -80,8 +80,10 @@ ASKED = Counters(8)
 @pytest.mark.parametrize(
     ("seconds", "ends", "blue", "answered"),
     [
-        (40.0, (UP, UP), ASKED, True),
-        (40.1, (UP, UP), ASKED, False),
+        (35.0, (UP, UP), ASKED, True),
+        (35.1, (UP, UP), ASKED, False),
+        (35.0, (UP, UP), Counters(9, in_flight=1), True),
+        (35.0, (UP, UP), Counters(8, in_flight=1), False),  # it was sent on, and hangs
         (3.0, (UP, UP), Counters(0), False),
         (3.0, (UP, UP), Counters(8, errors=1), False),
         (3.0, (UP, UP), Counters(8, refused=1), False),
@@ -94,10 +96,10 @@ ASKED = Counters(8)
 def test_time_without_a_look_is_served_only_where_users_were_answered_in_it(
     seconds: float, ends: tuple[Service, Service], blue: Counters, answered: bool
 ) -> None:
-    found = bridge(seconds, ends, Pair(blue, Counters()))
+    found = bridge(5.0, seconds, ends, Pair(blue, Counters()))
     assert found == Tally(bridged=seconds, answered=seconds if answered else 0.0)
     assert found.seconds == 0.0
 
 
 def test_time_without_a_look_and_without_a_count_is_nothing_on_record() -> None:
-    assert bridge(3.0, (UP, UP), Pair(ASKED, None)) == Tally()
+    assert bridge(5.0, 3.0, (UP, UP), Pair(ASKED, None)) == Tally()

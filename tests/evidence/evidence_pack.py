@@ -206,7 +206,6 @@ class Run:
             "at": self.begin + 0.3,
             "late": False,
             "since": 0,
-            "triesAreOne": True,
             "revision": "a" * 40,
             "digest": "d" * 64,
             "stable": {"slot": "blue", "version": self.old},

@@ -46,7 +46,8 @@ class Recorded:
         self.done: list[Pack] = []
         self._finished = finished or self._finish
         self.restart()
-        self.number = 0
+        self.number, self._asked = 0, 0.0
+        self.every = 0.0  # seconds: no requests are nearer to each other, unless asked for
         self.loses = False  # what is sent finds no answer
         self.fails: int | None = None  # the number of the request that is answered badly
 
@@ -63,7 +64,7 @@ class Recorded:
     def step(self) -> bool:
         """One tick, and a user's request beside it; whether anything moved."""
         found = tick(self.stand.keeper)
-        if self.stand.keeper.state.transition:
+        if self.stand.keeper.state.transition and self.stand.clock.seconds - self._asked >= self.every:
             self.ask()
         self.stand.clock.seconds += 0.01 if found.moved else 0.5
         return found.moved
@@ -78,7 +79,7 @@ class Recorded:
         self.recorder.sent("journey", "run", number)
         if not self.loses:
             self.recorder.over("journey", "run", number, sample(number, self.stand.clock.seconds, ok=ok))
-        self.number += 1
+        self.number, self._asked = self.number + 1, self.stand.clock.seconds
 
     def rest(self, seconds: float = 10.0) -> None:
         end = self.stand.clock.seconds + seconds

@@ -1,10 +1,11 @@
-"""A step of our own that takes long is no time of which nothing is known: the gateway has counted through it. What its
-counters do not show stays unknown."""
+"""A step of our own that takes long is no time of which nothing is known: the gateway has counted through it, and test
+requests have gone on, once a weight was changed. What those do not show stays unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from pack_made import Recorded
 from reconciler.core.model import Pair
 from reconciler.core.reading import Counters
 from reconciler.core.serving import BRIDGE
+from reconciler.evidence.documents.report.korean import KOREAN
 from reconciler.evidence.pack import manifest
+from reconciler.evidence.pack.place import GATEWAY
+from reconciler.evidence.pack.stream import read
 from reconciler.evidence.pack.verify import verify
 
 
@@ -70,14 +74,83 @@ def proof(made: Recorded) -> tuple[str, tuple[str, ...], dict[str, Any]]:
     return body["verdict"]["zero_downtime"], tuple(body["verdict"]["reasons"]), body["figures"]
 
 
+def unshown(seconds: float) -> tuple[str, str]:
+    return (
+        f"for {seconds:.3f} s it is not on record whether anybody could serve",
+        f"for {seconds:.3f} s, in steps that took long, nothing shows that users were answered all the while: before "
+        "the first change of weight no test requests do",
+    )
+
+
+def at_first(enough: int, what: Callable[[], None]) -> Callable[[], None]:
+    """In the first tenths of a step only: what comes after them hangs, and no counter tells."""
+    left = [None] * enough
+    return lambda: what() if left and not left.pop() else None
+
+
 @pytest.mark.parametrize("seconds", [8.0, 40.0])
-@pytest.mark.parametrize("step", ["warm", "start"])
-def test_a_slow_step_through_which_users_were_answered_is_proved(made: Recorded, step: str, seconds: float) -> None:
-    takes(made, step, seconds, made.ask)
+def test_a_slow_hand_over_through_which_test_requests_were_answered_is_proved(made: Recorded, seconds: float) -> None:
+    takes(made, "start", seconds, made.ask)
     verdict, reasons, figures = proof(made)
     assert verdict == "Proved", reasons
     assert (figures["served"]["uncounted"], figures["served"]["unclear"]) == (0.0, 0.0)
     assert figures["served"]["slots"]["blue"]["requests"] == made.number
+
+
+def test_a_look_is_on_record_at_the_time_at_which_it_was_taken_not_after_the_step_it_led_to(made: Recorded) -> None:
+    takes(made, "start", 40.0, made.ask)
+    pack = made.switch(green="3")
+    made.recorder.close()
+    looks = list(read(pack.file(GATEWAY)))
+    ((before, after),) = [pair for pair in pairwise(looks) if pair[1]["at"] - pair[0]["at"] > 5]
+    risen = after["counters"]["blue"]["requests"] - before["counters"]["blue"]["requests"]
+    assert risen >= 10, "what was counted in the step lies between the looks around it"
+
+
+def test_where_the_test_requests_paused_in_it_the_users_who_were_answered_at_first_prove_nothing(
+    made: Recorded,
+) -> None:
+    takes(made, "start", 40.0, at_first(1, lambda: count(made, requests=100)))
+    verdict, reasons, figures = proof(made)
+    assert verdict == "NotProved"
+    assert set(unshown(35.01)) < set(reasons)
+    assert (figures["served"]["uncounted"], figures["served"]["stepped"]) == (0.0, 35.01)
+
+
+def test_where_they_paused_for_longer_than_five_seconds_nobody_watched_though_a_slow_sender_may_pause(
+    made: Recorded,
+) -> None:
+    """They are sent so seldom that 60 s without one are a break in nothing else."""
+    made.every = 4.0
+    takes(made, "start", 40.0, at_first(8, made.ask))
+    verdict, reasons, _ = proof(made)
+    assert (verdict, reasons) == ("NotProved", unshown(35.01))
+
+
+@pytest.mark.parametrize("gap", [8.0, 40.0])
+def test_before_the_first_change_of_weight_users_who_were_answered_at_first_prove_nothing(
+    made: Recorded, gap: float
+) -> None:
+    """At 20 requests a second, they are enough for all of it; then stable hangs until the next look."""
+    takes(made, "warm", gap, at_first(1, lambda: count(made, requests=100)))
+    verdict, reasons, figures = proof(made)
+    assert (verdict, reasons) == ("NotProved", unshown(gap - 4.99))
+    assert figures["served"]["uncounted"] == 0.0
+    assert all(KOREAN.reason(one) != one for one in reasons)
+
+
+def test_before_the_first_change_of_weight_nobody_promised_test_requests_so_they_prove_nothing(made: Recorded) -> None:
+    takes(made, "warm", 8.0, made.ask)
+    verdict, reasons, _ = proof(made)
+    assert (verdict, reasons) == ("NotProved", unshown(3.01))
+
+
+def test_what_is_shown_of_one_long_step_does_not_stand_for_another(made: Recorded) -> None:
+    takes(made, "start", 40.0, made.ask)
+    takes(made, "warm", 8.0, lambda: count(made, requests=100))
+    verdict, _, figures = proof(made)
+    assert verdict == "NotProved"
+    assert figures["served"]["stepped"] == pytest.approx(3.0, abs=0.1)
 
 
 def test_requests_that_were_counted_through_it_are_known_also_where_one_failed(made: Recorded) -> None:
@@ -92,7 +165,7 @@ def test_requests_that_were_counted_through_it_are_known_also_where_one_failed(m
 def test_where_hardly_anybody_was_answered_through_it_nobody_knows_who_could_have_been(made: Recorded) -> None:
     takes(made, "warm", 20.0, lambda: None)
     verdict, reasons, figures = proof(made)
-    assert (verdict, reasons) == ("NotProved", ("for 15.010 s it is not on record whether anybody could serve",))
+    assert (verdict, reasons) == ("NotProved", unshown(15.01))
     assert figures["served"]["uncounted"] == 0.0
 
 

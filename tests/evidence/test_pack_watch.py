@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from evidence_pack import BEGIN, Run, switched
 
+from reconciler.drivers.sampled import USERS
 from reconciler.evidence.pack.material import gather
 from reconciler.evidence.pack.place import PLAN
 from reconciler.evidence.pack.verdict import Proof, verdict
+from reconciler.evidence.pack.watch import Watching
 
 
 def run() -> Run:
@@ -144,3 +146,39 @@ def test_whoever_sends_seldom_may_be_silent_longer_and_never_longer_than_a_minut
             made.request("users", "search", number * every, 0.1)
         bounds.append(made.material(tmp_path / str(every)).watch.requests.bound)
     assert bounds == [5.0, 20.0, 60.0]
+
+
+def looked(at: float, requests: int) -> dict[str, Any]:
+    counters = {slot: {"requests": requests, "errors": 0, "refused": 0} for slot in ("blue", "green")}
+    return {"at": at, "up": True, "weights": None, "incarnation": "1", "counters": counters}
+
+
+ALL = tuple(range(100, 150))
+
+
+@pytest.mark.parametrize(
+    ("changed", "end", "looks", "asked", "unshown"),
+    [
+        (101.0, 145.0, (100, 101, 102, 142, 143, 144), ALL, 0.0),
+        (106.0, 145.0, (100, 101, 102, 142, 143, 144), ALL, 0.0),  # within what counts as watched
+        (108.0, 145.0, (100, 101, 102, 142, 143, 144), ALL, 35.0),  # before it, no test request counts
+        (None, 145.0, (100, 101, 102, 142, 143, 144), ALL, 35.0),
+        (101.0, 145.0, (100, 101, 102, 142, 143, 144), [at for at in ALL if not 110 < at < 116], 35.0),
+        (101.0, 145.0, (100, 101, 102, 142, 143, 144), [at for at in ALL if not 110 < at < 115], 0.0),
+        (101.0, 145.0, (100, 101, 102, 142, 143, 144), [at for at in ALL if at < 136], 35.0),
+        (101.0, 141.0, (100, 101, 102, 142, 143, 144), ALL, 34.0),  # test requests may have ended before it has
+        (101.0, 145.0, (142, 143, 144), ALL, 37.0),
+        (101.0, 145.0, (100, 101, 102), ALL, 38.0),
+        (101.0, 145.0, (), ALL, 40.0),
+        (101.0, 145.0, (100, 101, 102, 122, 142, 144), ALL, 0.0),  # two of them
+    ],
+)
+def test_time_between_two_looks_is_shown_only_by_test_requests_that_go_on_in_it(
+    changed: float | None, end: float, looks: tuple[int, ...], asked: list[int], unshown: float
+) -> None:
+    watching = Watching(100.0, changed, end)
+    for at in looks:
+        watching.look(looked(float(at), at))
+    for number, at in enumerate(asked):
+        watching.request({"road": USERS, "gate": "g", "run": "r", "n": number, "at": float(at), "outcome": "ok"})
+    assert watching.watch({}).unshown == unshown

@@ -78,7 +78,7 @@ def gather(pack: Pack) -> Material:
     ledger, tally, answers = Ledger(first, last, began, ended), Tally(), Judgements()
     whole_span, near_span = _spans(found, shifts)
     seen = [Gatherer(*whole_span), Gatherer(*near_span, CLOSE, steps=False)]
-    watching = Watching(first, ended + TAIL)
+    watching = Watching(began, first, ended + TAIL)
     _feed(read(pack.file(GATEWAY)), watching.look)
     _feed(read(pack.file(REQUESTS)), ledger.take, watching.request, *(one.request for one in seen))
     _feed(read(pack.file(GATEWAY)), tally.take, ledger.look, *(one.look for one in seen))
@@ -97,7 +97,7 @@ def gather(pack: Pack) -> Material:
         near,
         scripts,
         watch,
-        served(found.entries, traffic),
+        served(found.entries, traffic, watch.unshown),
     )
     return Material(found.rows[0].environment, found.began.transition, plans, found, shifts, *said)
 

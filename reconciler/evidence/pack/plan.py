@@ -29,13 +29,15 @@ LARGEST = 1 << 25  # bytes: a plan takes a hundred for each step
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at an environment, and what was remembered before and after what it led to. `now`: watched seconds."""
+    """One look at an environment, and what was remembered before and after what it led to, which may have taken long.
+    `now`: watched seconds. `read`: when it was taken; seconds, monotonic."""
 
     desired: Desired
     observed: Observed
     before: State
     after: State
     now: float
+    read: float
     by_hand: Callable[[], Mapping[str, bytes]] | None = None  # makes the scripts that lead back without us
 
     @property
@@ -59,7 +61,6 @@ def planned(look: Look, at: float) -> dict[str, Any] | None:
         "at": round(at, 3),
         "late": not look.begins,  # then it tells only what was still to be done after entry `since`
         "since": look.after.seq if not look.begins else 0,
-        "triesAreOne": True,  # a step that is tried again is one step: see `steps.taken`
         "revision": transition.revision,
         "digest": transition.digest,
         "stable": _release(transition.stable),

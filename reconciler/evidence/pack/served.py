@@ -35,6 +35,7 @@ class Served:
     out: float  # in which nobody could serve
     uncounted: float  # of which it is not on record how many requests there were
     unclear: float  # of which it is not on record whether anybody could serve
+    stepped: float  # in steps that took long, of which nothing shows that users were served; if it is `unclear`
 
     @property
     def whole(self) -> bool:
@@ -60,9 +61,10 @@ class Served:
         return None if self.unclear else self.out
 
 
-def served(entries: Iterable[Entry], traffic: Traffic) -> Served:
+def served(entries: Iterable[Entry], traffic: Traffic, unshown: float) -> Served:
     """`entries`: of one transition. Where the journal does not tell all of it, what the gateway was read to count is
-    taken where that is more."""
+    taken where that is more. `unshown`: see `Watch`; so much of what the tallies call answered shows nothing, as the
+    answers may all lie at one end of it."""
     found = list(entries)
     told = Tally()
     for entry in found:
@@ -70,7 +72,9 @@ def served(entries: Iterable[Entry], traffic: Traffic) -> Served:
             told = told.plus(entry.event.tally)
     lasted = _lasted(found)
     uncounted = _beyond_grain(lasted - told.seconds - told.bridged) + max(0.0, told.uncounted)
-    unclear = _beyond_grain(lasted - told.up - told.out - told.off - told.answered)
+    shown = max(0.0, told.answered - unshown)
+    unclear = _beyond_grain(lasted - told.up - told.out - told.off - shown)
+    stepped = min(unclear, _beyond_grain(told.bridged - shown))
     slots: dict[str, Count] = {}
     later: dict[str, int] = {}
     for slot in Slot:
@@ -81,7 +85,8 @@ def served(entries: Iterable[Entry], traffic: Traffic) -> Served:
         else:
             slots[str(slot)] = Count(users.requests, users.failed)
             later |= {str(slot): more} if more else {}
-    return Served(slots, later, round(told.out, 3), round(uncounted, 3), round(unclear, 3))
+    times = (round(each, 3) for each in (told.out, uncounted, unclear, stepped))
+    return Served(slots, later, *times)
 
 
 def _lasted(entries: list[Entry]) -> float:

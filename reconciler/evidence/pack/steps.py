@@ -87,16 +87,14 @@ class Taken:
 
 
 def taken(found: Slice, plans: Sequence[dict[str, Any]]) -> list[Taken]:
-    """Every step since the last plan was made; a late plan knows only what was still to come. Older plans do not say
-    that tries are one step: what was sealed with them counts each try."""
-    plan = plans[-1] if plans else NONE
-    since, one = plan.get("since", 0), plan.get("triesAreOne", False)
+    """Every step since the last plan was made, with its tries; a late plan knows only what was still to come."""
+    since = (plans[-1] if plans else NONE).get("since", 0)
     kept: list[Taken] = []
     for entry, again in zip(found.entries, tries(entry.event for entry in found.entries), strict=True):
         step = key(entry.event)
         if not step or entry.seq <= since:
             continue
-        if again and one and kept:
+        if again and kept:
             kept[-1] = replace(kept[-1], seqs=(*kept[-1].seqs, entry.seq))
         else:
             kept.append(Taken(step, (entry.seq,)))

@@ -94,6 +94,11 @@ def _missing(material: Material) -> Iterator[str]:
         yield f"for {material.served.uncounted:.3f} s it is not on record what the gateway counted"
     if material.served.unclear:
         yield f"for {material.served.unclear:.3f} s it is not on record whether anybody could serve"
+    if material.served.stepped:
+        yield (
+            f"for {material.served.stepped:.3f} s, in steps that took long, nothing shows that users were answered all "
+            "the while: before the first change of weight no test requests do"
+        )
     if sessions.unknown:
         yield f"{sessions.unknown} of {sessions.opened} sessions were not used again after the switch"
 

@@ -7,9 +7,12 @@ What is allowed between two of them is told with what was found.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import islice, takewhile
+from operator import itemgetter
 from typing import Any
 
 from reconciler.core.serving import BRIDGE
@@ -44,7 +47,9 @@ class Pulse:
 class Watch:
     """`span`: from the first change of weight until requests count no more; None: no weight was ever changed.
     `answered`: test requests that went through the gateway between two looks at its counters; `counted`: how many it
-    counted then; None: it did not count. `gates`: whose test requests went the users' road."""
+    counted then; None: it did not count. `gates`: whose test requests went the users' road. `unshown`: seconds beyond
+    `LEAST` between two looks, from the beginning to the end, through which no test requests show that users were
+    answered."""
 
     span: tuple[float, float] | None
     requests: Pulse
@@ -52,6 +57,7 @@ class Watch:
     answered: int
     counted: int | None
     gates: tuple[str, ...]
+    unshown: float
 
 
 @dataclass
@@ -64,6 +70,7 @@ class _Beats:
     silence: float = 0.0
     at: float | None = None
     bridged: set[float] = field(default_factory=set)  # moments that end no silence: something else tells of it
+    long: list[tuple[float, float]] = field(default_factory=list)  # silences beyond `LEAST`, bridged or not: from, to
     _last: float | None = None
     _waiting: list[float] = field(default_factory=list)
 
@@ -76,7 +83,8 @@ class _Beats:
         since = self.begin if self._last is None else max(self.begin, self._last)
         if min(at, self.end) - since > self.silence and at not in self.bridged:
             self.silence, self.at = min(at, self.end) - since, since
-        self.bridged.discard(at)
+        if at - (self._last or 0.0) > LEAST:
+            self.long.append((self._last or 0.0, at))
         self._last = at if self._last is None else max(at, self._last)
 
     def pulse(self, bound: float) -> Pulse:
@@ -98,11 +106,12 @@ class _Run:
 
 
 class Watching:
-    """Fed with all looks at the gateway first, then with all requests. Seconds since 1970: when a weight first changed,
-    as the journal has it (None: never; what the gateway was read at counts then), and when requests count no more."""
+    """Fed with all looks at the gateway first, then with all requests. Seconds since 1970: when the transition began,
+    when a weight first changed, as the journal has it (None: never; what the gateway was read at counts then), and when
+    requests count no more."""
 
-    def __init__(self, changed: float | None, end: float) -> None:
-        self._changed, self._end = changed, end
+    def __init__(self, began: float, changed: float | None, end: float) -> None:
+        self._began, self._changed, self._end = began, changed, end
         self._weights: Mapping[str, int] | None = None
         self._looks: list[float] = []  # the first at which it counted, the last but one, and the last
         self._before: Mapping[str, Any] | None = None  # the last look, if it was answered
@@ -141,7 +150,8 @@ class Watching:
         due = float(record["at"])
         run = self._run((str(record["gate"]), str(record["run"])), due)
         run.first, run.last, run.count = min(run.first, due), max(run.last, due), run.count + 1
-        self._beats().take(due)
+        if due >= self._answers.begin:
+            self._beats().take(due)
         if record["outcome"] == Outcome.OK and self._looks:
             self._answered += self._looks[0] <= due and due + record.get("latency", 0.0) <= self._until
 
@@ -166,14 +176,27 @@ class Watching:
         span = None if self._changed is None else (round(self._answers.begin, 3), round(self._end, 3))
         every = min((each for run in self._runs.values() if (each := run.interval()) is not None), default=0.0)
         found = [each["requests"] for each in counted.values() if each is not None]
-        return Watch(
-            span,
-            self._beats().pulse(min(MOST, max(LEAST, INTERVALS * every))),
-            self._answers.pulse(INTERVALS * LOOKS),
-            self._answered,
-            sum(found) if found else None,
-            tuple(sorted({gate for gate, _ in self._runs})),
-        )
+        requests = self._beats().pulse(min(MOST, max(LEAST, INTERVALS * every)))
+        looks = self._answers.pulse(INTERVALS * LOOKS)
+        total, gates = sum(found) if found else None, tuple(sorted({gate for gate, _ in self._runs}))
+        return Watch(span, requests, looks, self._answered, total, gates, round(self._unshown(), 3))
+
+    def _unshown(self) -> float:
+        """Told by what is not shown, not by what is: looks that are not on record make it longer, never shorter."""
+        found = 0.0
+        for last, at in self._answers.long:
+            since, until = max(last, self._began), min(at, self._end)
+            shown = at == until and at in self._answers.bridged and self._asked(since, at)
+            found += 0.0 if shown else max(0.0, until - since - LEAST)
+        return found
+
+    def _asked(self, since: float, until: float) -> bool:
+        """Was there, between two looks, always a look or a test request within `LEAST`? `MOST` would be too long here:
+        nobody else watches."""
+        long = self._beats().long
+        later = islice(long, bisect_right(long, since, key=itemgetter(1)), None)
+        within = takewhile(lambda silence: silence[0] < until, later)
+        return all(min(end, until) - max(begin, since) <= LEAST for begin, end in within)
 
 
 def gaps(found: Watch, removed: frozenset[str] | None) -> Iterator[str]:
