@@ -42,7 +42,7 @@ simulate: install-dev    ## one history, told step by step: make simulate SEED=1
 	@$(RUN) tests/simulation/run.py --seed $(SEED)
 
 crashes: install-dev haproxy ## every blow at every boundary of a switch, on each real gateway; half an hour
-	@CRASHES=all $(RUN) -m pytest -v --timeout 2400 tests/e2e/test_e2e_matrix.py tests/e2e/test_e2e_crash.py tests/e2e/test_e2e_drill.py tests/e2e/test_e2e_regression.py tests/e2e/test_e2e_hand_over.py tests/e2e/test_e2e_bad_input.py tests/e2e/test_e2e_windows.py tests/e2e/test_e2e_scenario.py
+	@CRASHES=all $(RUN) -m pytest -v --timeout 2400 tests/e2e/test_e2e_matrix.py tests/e2e/test_e2e_crash.py tests/e2e/test_e2e_drill.py tests/e2e/test_e2e_regression.py tests/e2e/test_e2e_hand_over.py tests/e2e/test_e2e_bad_input.py tests/e2e/test_e2e_faults.py tests/e2e/test_e2e_by_hand.py tests/e2e/test_e2e_windows.py tests/e2e/test_e2e_scenario.py
 
 schema: install-dev      ## write schemas/*.json from the models
 	@$(RUN) -m reconciler.desired.schema

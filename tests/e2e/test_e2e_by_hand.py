@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from e2e_account import assert_jobs_done_once
 from e2e_manifest import PARKED
-from e2e_playground import ENVIRONMENT, PATIENCE, Playground, until
+from e2e_playground import ALL, ENVIRONMENT, PATIENCE, Playground, until
 from e2e_users import Users, assert_nothing_lost, served_by
 
 from reconciler.core.events import Applied, Ended, Intended, MovedByHand, Phase
@@ -17,7 +17,7 @@ from reconciler.core.steps import Result
 from reconciler.evidence.pack.place import ROLLBACK_SH
 
 pytestmark = pytest.mark.real
-BOTH = pytest.mark.parametrize("playground", ["envoy", "haproxy"], indirect=True)
+BOTH = pytest.mark.parametrize("playground", ["envoy", "haproxy"] if ALL else ["envoy"], indirect=True)
 
 
 def at_half(playground: Playground) -> Path:

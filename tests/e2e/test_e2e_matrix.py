@@ -31,7 +31,7 @@ STEPS = ("setWeight: 50", "setWeight: 100", "handOver: [worker]")
 Point = tuple[str, int]
 OBSERVED = (1, 2, 4)  # of the many looks, these
 EACH = (("observed", 2), ("intent-written", 2), ("effect-done", 2), ("effect-read-back", 4), ("outcome-written", 3))
-FEW = {"kill": EACH, "stop": EACH[::2], "gateway": EACH[1:4]}  # between two acts: test_e2e_bad_input, test_e2e_faults
+FEW = {"kill": EACH, "stop": EACH[::3], "gateway": EACH[1:3]}  # between two acts: test_e2e_bad_input, test_e2e_faults
 
 
 PAIRS = (("envoy", "kill"), ("haproxy", "stop"), ("envoy", "gateway"))
