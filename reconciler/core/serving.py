@@ -30,17 +30,20 @@ def tally(seconds: float, found: Service, counted: Pair[Counters | None]) -> Tal
     return Tally(**spent, users=users, uncounted=0.0 if known else seconds)
 
 
-def bridge(watched: float, missed: float, ends: tuple[Service, Service], counted: Pair[Counters | None]) -> Tally:
+def bridge(
+    watched: float, missed: float, ends: tuple[Service, Service], counted: Pair[Counters | None], held: int = 0
+) -> Tally:
     """Of the seconds between two looks, those that were `missed`, mostly as a step of our own took long: they have no
     state, and their requests are in the next look's tally. That users could be served then is shown only by their being
     answered in all of the time between, and nobody badly, if they could be at both `ends`, too. It is not shown when
-    they were: whether they were all the while, only an evidence pack can tell."""
+    they were: whether they were all the while, only an evidence pack can tell. `held`: how many were in flight at the
+    first look; connections that live long, as of event streams, are so at both."""
     blue, green = counted.blue, counted.green
     if blue is None or green is None:
         return Tally()
     both = Tally(users=Pair(_users(blue), _users(green)))
     requests, failed = both.requests
-    over = requests - blue.in_flight - green.in_flight  # a request is counted when it is sent on, not when answered
+    over = requests - max(0, blue.in_flight + green.in_flight - held)  # counted when sent on, not when answered
     often = missed <= BRIDGE and watched + missed <= EACH * over
     shown = often and not failed and ends == (Service.UP, Service.UP)
     return Tally(bridged=missed, answered=missed if shown else 0.0)

@@ -34,6 +34,7 @@ class Writer:
         self._readings = Stream(pack.file(READINGS))
         self._streams = {REQUESTS: self._requests, GATEWAY: self._gateway, READINGS: self._readings}
         self._seen: tuple[Any, float] | None = None  # of the gateway: what was written last, and when
+        self._passed: Look | None = None  # the latest one, if it is not on record
         self._answers: dict[str, tuple[GateReading, float]] = {}  # likewise of each gate
         self._requests.write({"life": secrets.token_hex(4), "at": round(began + now, 3)})
 
@@ -78,12 +79,19 @@ class Writer:
         self._look_at_gateway(look)
 
     def _look_at_gateway(self, look: Look) -> None:
-        """At the time at which it was read: what was done after that may have taken long, and nobody looked."""
-        found, now = look.observed.gateway, look.read
+        """At the time at which it was read: what was done after that may have taken long, and nobody looked. The last
+        look before such a pause is on record too, or the pause would seem longer than it was."""
+        found, now, passed = look.observed.gateway, look.read, self._passed
+        if passed and now - passed.read >= OFTEN:
+            self._record(passed)
         shown = (found.up, found.weights, found.admission, found.fallback, found.incarnation) if found else None
+        self._passed = look
         if self._seen is None or shown != self._seen[0] or now - self._seen[1] >= OFTEN:
-            self._seen = shown, now
-            self._gateway.write(gateway.record(found, look.observed.detail, self.began + now))
+            self._seen, self._passed = (shown, now), None
+            self._record(look)
+
+    def _record(self, look: Look) -> None:
+        self._gateway.write(gateway.record(look.observed.gateway, look.observed.detail, self.began + look.read))
 
     def scripts(self, look: Look) -> None:
         """Once, as it begins; by whoever finds one missing. Raises OSError; then they are written at the first flush

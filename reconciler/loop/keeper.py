@@ -13,7 +13,7 @@ from reconciler.clock import SYSTEM, Clock
 from reconciler.core.diff import standing
 from reconciler.core.events import Applied, Event, Requested, Watched
 from reconciler.core.history import fold
-from reconciler.core.model import Desired, Pair, Spec, Traffic
+from reconciler.core.model import Desired, Pair, Slot, Spec, Traffic
 from reconciler.core.reading import UNREAD, Agenda, CertificateReading, Closed, GatewayReading, MemberStatus, Observed
 from reconciler.core.serving import Service, bridge, service, tally
 from reconciler.core.state import State
@@ -233,7 +233,7 @@ class Keeper:
         counted = between(self._gateway, observed.gateway)
         ends = self._service, service(spec, observed, state)
         self._service = ends[1]
-        between_looks = bridge(seconds, self.stopwatch.missed, ends, counted)
+        between_looks = bridge(seconds, self.stopwatch.missed, ends, counted, _in_flight(self._gateway))
         self.meter.add(tally(seconds, self._service, counted).plus(between_looks))
 
     def _around(self, observed: Observed, spec: Spec, state: State) -> Observed:
@@ -290,6 +290,11 @@ class Keeper:
             self._world.saver.close()
             self._world.migrator.wait()
             self._world.close()
+
+
+def _in_flight(found: GatewayReading | None) -> int:
+    counters = [found.counters[slot] for slot in Slot] if found else []
+    return sum(each.in_flight for each in counters if each)
 
 
 def _fair(observed: Observed, spec: Spec, state: State) -> bool:

@@ -103,3 +103,9 @@ def test_time_without_a_look_is_served_only_where_users_were_answered_in_it(
 
 def test_time_without_a_look_and_without_a_count_is_nothing_on_record() -> None:
     assert bridge(5.0, 3.0, (UP, UP), Pair(ASKED, None)) == Tally()
+
+
+def test_connections_that_live_long_are_in_flight_at_both_looks_and_take_no_answer_away() -> None:
+    blue = Counters(requests=120, in_flight=150)
+    assert bridge(5.0, 7.0, (UP, UP), Pair(blue, Counters()), held=150).answered == 7.0
+    assert bridge(5.0, 7.0, (UP, UP), Pair(blue, Counters()), held=31).answered == 0.0, "119 of them hang"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,25 @@ def test_what_is_shown_of_one_long_step_does_not_stand_for_another(made: Recorde
     verdict, _, figures = proof(made)
     assert verdict == "NotProved"
     assert figures["served"]["stepped"] == pytest.approx(3.0, abs=0.1)
+
+
+def test_the_last_look_before_a_step_is_on_record_or_it_would_seem_longer_than_it_was(made: Recorded) -> None:
+    takes(made, "warm", 4.8, lambda: None)
+    pack = made.switch(green="3")
+    made.recorder.close()
+    at = [look["at"] for look in read(pack.file(GATEWAY))]
+    assert max(after - before for before, after in pairwise(at)) == pytest.approx(4.8, abs=0.02)
+
+
+def test_a_clock_that_is_set_back_by_as_much_makes_no_long_step_watched(made: Recorded) -> None:
+    clock, now = made.stand.clock, made.stand.clock.now
+
+    def set_back() -> None:
+        clock.now = lambda: now() - timedelta(seconds=40)  # type: ignore[method-assign]
+
+    takes(made, "warm", 40.0, at_first(1, set_back))
+    verdict, _, figures = proof(made)
+    assert (verdict, figures["served"]["stepped"]) == ("NotProved", pytest.approx(35.0, abs=0.1))
 
 
 def test_requests_that_were_counted_through_it_are_known_also_where_one_failed(made: Recorded) -> None:

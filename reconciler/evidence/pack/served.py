@@ -73,7 +73,7 @@ def served(entries: Iterable[Entry], traffic: Traffic, unshown: float) -> Served
     lasted = _lasted(found)
     uncounted = _beyond_grain(lasted - told.seconds - told.bridged) + max(0.0, told.uncounted)
     shown = max(0.0, told.answered - unshown)
-    unclear = _beyond_grain(lasted - told.up - told.out - told.off - shown)
+    unclear = _beyond_grain(max(lasted - told.up - told.out - told.off, told.bridged) - shown)  # whatever clocks say
     stepped = min(unclear, _beyond_grain(told.bridged - shown))
     slots: dict[str, Count] = {}
     later: dict[str, int] = {}
