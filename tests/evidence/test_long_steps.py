@@ -3,11 +3,10 @@ requests have gone on, once a weight was changed. What those do not show stays u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,14 +20,6 @@ from reconciler.evidence.pack import manifest
 from reconciler.evidence.pack.place import GATEWAY
 from reconciler.evidence.pack.stream import read
 from reconciler.evidence.pack.verify import verify
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Recorded]:
-    found = Recorded(tmp_path)
-    found.begin()
-    yield found
-    found.close()
 
 
 def takes(made: Recorded, step: str, seconds: float, meanwhile: Callable[[], None]) -> None:

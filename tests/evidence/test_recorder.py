@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,14 +24,6 @@ from reconciler.evidence.pack.requests import TAIL, Told
 from reconciler.evidence.pack.stream import read
 from reconciler.evidence.pack.verify import verify
 from reconciler.journal.sqlite import open_journal
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Recorded]:
-    found = Recorded(tmp_path)
-    found.begin()
-    yield found
-    found.close()
 
 
 def test_a_good_switch_leaves_a_pack_that_proves_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@ makes a request one of which nobody knows what became of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Semaphore
 from typing import Any
@@ -20,14 +19,6 @@ from reconciler.evidence.recorder import LEAVING, Recorder
 
 SOON = 60.0  # seconds until a test that waits for a thread says so
 NAME = ("journey", "late", 0)
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Recorded]:
-    found = Recorded(tmp_path)
-    found.begin()
-    yield found
-    found.close()
 
 
 def notices(recorder: Recorder) -> None:
