@@ -62,8 +62,8 @@ def pytest_collection_finish() -> None:
 
 def _dealt(long: list[pytest.Item], hands: int, items: list[pytest.Item]) -> list[pytest.Item]:
     """In turn, each hand's long ones and then as many short ones as make its share: xdist gives every process equally
-    many, and would else cut a hand in two. The last hand has short ones only, of which most wait: three long ones at a
-    time are more than two processors bear, and three short ones leave them idle."""
+    many, and would else cut a hand in two. The last hand has short ones only: with fewer long ones at a time each has
+    more of the processors, and is less likely to be starved. The whole takes as long either way."""
     units = [list(unit) for _, unit in groupby(long, key=_unit)]
     short, found, heavy = iter(items[len(long) :]), list[pytest.Item](), max(1, hands - 1)
     for hand in range(hands):

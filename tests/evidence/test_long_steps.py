@@ -69,8 +69,8 @@ def proof(made: Recorded) -> tuple[str, tuple[str, ...], dict[str, Any]]:
 def unshown(seconds: float) -> tuple[str, str]:
     return (
         f"for {seconds:.3f} s it is not on record whether anybody could serve",
-        f"for {seconds:.3f} s, in steps that took long, nothing shows that users were answered all the while: before "
-        "the first change of weight no test requests do",
+        f"for {seconds:.3f} s, in steps that took long, no test requests show that users were answered all the "
+        "while; those before the first change of weight do not count",
     )
 
 

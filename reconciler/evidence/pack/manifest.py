@@ -22,10 +22,9 @@ from reconciler.evidence.pack.place import MANIFEST, Pack, is_transition
 from reconciler.evidence.pack.verdict import verdict
 from reconciler.journal.codec import canonical
 
-FORMAT = 4  # 2: failed requests and downtime as `reconcile kpi` counts them, unwatched also after a kill, `watch`; and
+FORMAT = 3  # 2: failed requests and downtime as `reconcile kpi` counts them, unwatched also after a kill, `watch`; and
 # `previous` names every pack before it that nothing was chained to yet, by the bytes of its manifest. 3: `served` and
-# `watch` rest on the gateway's counters, too, where nobody looked for a while. 4: and `served` on test requests there;
-# a step that is tried again is one step, whoever made the plan
+# `watch` rest on counters and test requests, too, where nobody looked for a while; a step tried again is one step
 LARGEST = 1 << 24  # bytes
 _CHUNK = 1 << 20
 

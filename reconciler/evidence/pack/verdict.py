@@ -96,8 +96,8 @@ def _missing(material: Material) -> Iterator[str]:
         yield f"for {material.served.unclear:.3f} s it is not on record whether anybody could serve"
     if material.served.stepped:
         yield (
-            f"for {material.served.stepped:.3f} s, in steps that took long, nothing shows that users were answered all "
-            "the while: before the first change of weight no test requests do"
+            f"for {material.served.stepped:.3f} s, in steps that took long, no test requests show that users were "
+            "answered all the while; those before the first change of weight do not count"
         )
     if sessions.unknown:
         yield f"{sessions.unknown} of {sessions.opened} sessions were not used again after the switch"

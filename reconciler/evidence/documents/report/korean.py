@@ -299,9 +299,9 @@ REASONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"\1초 동안 서비스 가능 여부가 기록에 없습니다",
         ),
         (
-            r"for (\S+) s, in steps that took long, nothing shows that users were answered all the while: "
-            r"before the first change of weight no test requests do",
-            r"오래 걸린 단계 중 \1초 동안 사용자가 계속 응답을 받았음을 보여 주는 기록이 없습니다 "
+            r"for (\S+) s, in steps that took long, no test requests show that users were answered all the while; "
+            r"those before the first change of weight do not count",
+            r"오래 걸린 단계 중 \1초 동안 사용자가 계속 응답을 받았음을 보여 주는 시험 요청이 없습니다 "
             r"(첫 가중치 변경 전의 시험 요청은 근거가 되지 않습니다)",
         ),
         (
