@@ -33,6 +33,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 DASHBOARD = EXAMPLES / "grafana" / "zero-downtime.json"
 ANALYSIS = "analysis: {until: successful, atMost: 200s}"
 STEPS = ("setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
+# The gate `search` asks as users do: a failure that it finds is one that the gateway has counted.
 GATES = """\
       - name: sessions
         kind: sessions
@@ -46,7 +47,7 @@ GATES = """\
       - {name: jobs, kind: queue-drained, sql: jobs, apart: 100ms}
       - name: search
         kind: synthetic
-        road: both
+        road: users
         rate: 40
         timeout: 10s
         errors: "<= 0"
