@@ -25,7 +25,7 @@ from e2e_users import lost
 from reconciler.core.model import Release, Slot
 from reconciler.drivers.identity import Identity
 
-pytestmark = [pytest.mark.real, pytest.mark.started, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(2400)]
 
 STEPS = ("setWeight: 50", "setWeight: 100", "handOver: [worker]")
 Point = tuple[str, int]

@@ -48,7 +48,19 @@ What is abstracted away, honestly:
 
 from __future__ import annotations
 
+import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "core"))  # the laws and the nouns of its tests are used here too
+
+
+@pytest.fixture(autouse=True)
+def uncollected() -> Iterator[None]:
+    """A graph is kept whole and has no cycles: a collector would go through all of it again and again."""
+    gc.disable()
+    yield
+    gc.enable()

@@ -17,7 +17,7 @@ from sim_history import History
 from sim_mutants import MUTANTS
 from sim_world import ordered
 
-SEEDS = 240
+SEEDS = 120
 
 pytestmark = pytest.mark.timeout(420)
 RUN = Path(__file__).parent / "run.py"
