@@ -14,7 +14,8 @@ MEMBERS = ("api", "frontend", "worker")
 
 def end_state(playground: Playground) -> dict[str, Any]:
     """Where everything stands, in words that do not depend on which slot it is."""
-    status = playground.status()
+    rests = {"reason": "InSync", "sync": "Synced", "health": "Healthy"}
+    status = playground.until_status(lambda status: status.items() >= rests.items())
     active = status["stable"]["slot"]
     other = "green" if active == "blue" else "blue"
     alive = playground.data_plane()

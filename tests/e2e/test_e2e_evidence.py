@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from e2e_playground import Playground, until
+from e2e_users import assert_nothing_lost
 
 from reconciler.core.events import Phase
 from reconciler.evidence.pack import manifest
@@ -34,13 +35,15 @@ def finished(root: Path) -> Pack:
 def test_a_switch_proves_by_itself_that_nobody_lost_anything(playground: Playground) -> None:
     root = playground.record()
     playground.serving()
+    users = playground.users()  # that they are served outranks a member's late word about its health
     playground.commit("green", "1.0.0", "1.1.0")
     playground.until_stable("green", "1.1.0")
+    assert_nothing_lost(users.stop())
     pack = finished(root)
     body = manifest.read(pack)
     assert body["verdict"]["zero_downtime"] == "Proved", body["verdict"]
-    users = body["figures"]["requests"]["roads"]["users"]
-    assert users["sent"] == users["ok"] + users["failed"] + users["unknown"] > 20
+    sent = body["figures"]["requests"]["roads"]["users"]
+    assert sent["sent"] == sent["ok"] + sent["failed"] + sent["unknown"] > 20
     assert body["figures"]["gateway"]["counted"]["green"]["errors"] == 0
     assert gather(pack).agreement.agrees, body["figures"]["runbook"]
     assert verify(pack).findings == ()
@@ -55,6 +58,7 @@ def test_a_switch_proves_by_itself_that_nobody_lost_anything(playground: Playgro
 def test_a_loop_that_is_killed_in_mid_shift_leaves_a_pack_that_the_next_one_completes(playground: Playground) -> None:
     root = playground.record()
     playground.serving(steps=STEPS)
+    users = playground.users()
     playground.commit("green", "1.0.0", "1.1.0", steps=STEPS)
     playground.until(lambda state: state.transition and state.transition.rung == 10)
     playground.ask("promote")
@@ -65,6 +69,7 @@ def test_a_loop_that_is_killed_in_mid_shift_leaves_a_pack_that_the_next_one_comp
     playground.run()
     playground.ask("promote")
     playground.until_stable("green", "1.1.0")
+    assert_nothing_lost(users.stop())
     pack = finished(root)
     body = manifest.read(pack)
     assert verify(pack).findings == ()

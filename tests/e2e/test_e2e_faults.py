@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from e2e_account import assert_jobs_done_once, unexcused
 from e2e_laws import assert_lawful, changes
 from e2e_manifest import PARKED, PARKED_RUNGS
 from e2e_playground import ALL, Playground, until
-from e2e_users import assert_nothing_lost, lost, served_by
+from e2e_users import Users, assert_nothing_lost, lost, served_by
 
 from reconciler.core.events import Applied, DriftFound, Intended, Phase
 from reconciler.core.model import Admission, Pair, Slot, all_on, share
@@ -29,6 +31,17 @@ def parked_at_half(playground: Playground) -> Playground:
     return playground
 
 
+@contextmanager
+def noticed(playground: Playground, users: Users) -> Iterator[None]:
+    """The loop stands still until somebody has lost something by what is done: else it may be mended sooner."""
+    playground.runs[-1].send_signal(signal.SIGSTOP)
+    try:
+        yield
+        until(lambda: lost(users.so_far()), "a loss", playground.story)
+    finally:
+        playground.runs[-1].send_signal(signal.SIGCONT)
+
+
 @pytest.mark.parametrize("playground", ["envoy", "haproxy"] if ALL else ["envoy"], indirect=True)
 def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground: Playground) -> None:
     """What it had in hand when it died is lost with it, however much that was; after it, as many requests as go there
@@ -36,9 +49,8 @@ def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground
     parked_at_half(playground)
     users = playground.users(rate=100)
     newcomer = playground.member("api", "green")
-    assert newcomer
     alive = time.monotonic()
-    assert newcomer.signal(signal.SIGKILL)
+    playground.kill(newcomer)
     dead = time.monotonic()
     state = playground.until_stable("blue", "1.0.0")
     rolled_back = users.more()
@@ -58,8 +70,8 @@ def test_a_newcomer_killed_at_half_costs_a_handful_and_is_rolled_back(playground
 def test_stables_death_at_half_is_mended_and_not_held_against_the_newcomer(playground: Playground) -> None:
     parked_at_half(playground)
     users = playground.users(rate=100)
-    dead = playground.member("api", "blue")
-    playground.kill(dead)
+    with noticed(playground, users):
+        playground.kill(playground.member("api", "blue"))
     lives_again(playground, "demo api-blue")
     playground.until_status(lambda status: status["reason"] == "PromotionAwaited")
     playground.ask("promote")
@@ -77,7 +89,8 @@ def test_a_killed_gateway_comes_back_at_its_weights_and_the_transition_goes_on(p
     parked_at_half(playground)
     users, seq, first = playground.users(rate=100), playground.state().seq, playground.envoy()
     killed = time.monotonic()
-    playground.kill(first)
+    with noticed(playground, users):
+        playground.kill(first)
     playground.until_event(lambda event: isinstance(event, Applied) and event.result is Result.DONE, after=seq)
     back = time.monotonic()
     assert playground.status()["weights"] == {"blue": 50, "green": 50}

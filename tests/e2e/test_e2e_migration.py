@@ -47,6 +47,10 @@ def runs(ground: Playground) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def migrating(ground: Playground) -> list[list[str]]:
+    return [line for line in ground.processes() if "--check" not in line and "migrate.py" in " ".join(line)]
+
+
 def note(ground: Playground, text: str = "") -> list[str]:
     url = f"http://127.0.0.1:{ground.place.port}/api/notes"
     if text:
@@ -70,11 +74,13 @@ def test_a_database_is_migrated_once_under_users_and_nothing_is_lost(ground: Pla
 
 
 def test_a_reconciler_killed_in_mid_migration_leaves_nobody_behind_and_the_next_finds_out(ground: Playground) -> None:
-    ground.release("2.0.0", schema=2, migrate_s=1.5)
+    ground.release("2.0.0", schema=2, migrate_s=600)
     ground.commit("green", "1.0.0", "2.0.0", gates=BOTH_WORK)
     ground.until_event(lambda event: isinstance(event, Intended) and isinstance(event.act, Migrate))
-    until(lambda: [p for p in ground.processes() if "--check" not in p and "migrate.py" in " ".join(p)], "its process")
+    until(lambda: migrating(ground), "its process")
     ground.stop_run(signal.SIGKILL)
+    until(lambda: not migrating(ground), "its end")
+    ground.release("2.0.0", schema=2)
     ground.run()
     ground.until_stable("green", "2.0.0")
     assert len(runs(ground)) == 1

@@ -16,6 +16,7 @@ from reconciler.core.model import Stage
 pytestmark = pytest.mark.real
 
 STEPS = ("setWeight: 25", ANALYSIS, "setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
+FORGETFUL = ("setWeight: 25", "pause: {}", "setWeight: 100")  # at 25 % until it is found
 STICKY = ("setWeight: 50", ANALYSIS, "setWeight: 100", "handOver: [worker]")
 SESSIONS = """\
       - name: baskets
@@ -62,8 +63,8 @@ def assert_kept(playground: Playground) -> None:
 
 def test_a_version_that_forgets_sessions_is_found_and_goes_back(playground: Playground) -> None:
     playground.release("1.4.0", forget_sessions=True)
-    playground.serving(steps=STEPS, gates=SESSIONS)
-    playground.commit("green", "1.0.0", "1.4.0", steps=STEPS, gates=SESSIONS)
+    playground.serving(steps=FORGETFUL, gates=SESSIONS)
+    playground.commit("green", "1.0.0", "1.4.0", steps=FORGETFUL, gates=SESSIONS)
     state = playground.until(lambda state: state.last is not None)
     assert state.last
     assert (state.last.phase, state.last.newcomer.version) == (Phase.ROLLED_BACK, "1.4.0")
