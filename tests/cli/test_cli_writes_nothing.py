@@ -7,7 +7,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from cli_folder import Folder, Listing, free_trio, listing, until
+from cli_folder import Folder, Listing, listing, until
+from ports import free_trio
 
 LOOKING = (
     ("--once",),
