@@ -66,12 +66,13 @@ def terminal(environment: str) -> Iterator[tuple[Terminal, int]]:
     """A folder of its own and a free port; at the end everything that was started is stopped, whatever happened."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, help="where (default: a new temporary folder)")
+    parser.add_argument("--port", type=int, help="where users come in, of three in a row (default: free ones)")
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix=f"reconcile-{environment}-"))
     folder.mkdir(parents=True, exist_ok=True)
     term = Terminal(folder.absolute())
     try:
-        yield term, free_port()
+        yield term, given.port or free_port()
     finally:
         if (folder / "state").exists():
             term.say("stop everything that was started; `reconcile resume` would bring it back")

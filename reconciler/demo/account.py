@@ -143,6 +143,14 @@ def files(source: Path, mirror: Path, done: Iterable[Mapping[str, Any]]) -> File
     )
 
 
+def unfinished(data: Path) -> bool:
+    """Whether the owners of `data` still have to copy a file or do a job. Looked through in the order in which work
+    moves on, so that none slips by: files, queues, claims."""
+    copied = files(data / "files", data / "mirror", ())
+    folders = [queues / name for name in ("queue", "claimed") for queues in (data, data / "sync")]
+    return copied.lost + copied.stale > 0 or any(any(folder.glob("[!.]*")) for folder in folders)
+
+
 def overlaps(done: Iterable[Mapping[str, Any]]) -> int:
     """How often a worker began a job while another process was at one: 0 if there was one owner at every instant."""
     found, busy = 0, dict[Any, float]()

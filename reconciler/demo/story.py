@@ -134,13 +134,10 @@ class Story:
         self._processes.check()
 
     def _drain(self) -> None:
-        """Give the owners time to finish what users asked for; what is still queued then counts as lost."""
-        queues = [self._place.data / "queue", self._place.data / "sync" / "queue"]
-        deadline = SYSTEM.monotonic() + 5.0
-        threading.Event().wait(0.3)  # the sync looks for new files now and then
-        while SYSTEM.monotonic() < deadline and any(queue.exists() and any(queue.iterdir()) for queue in queues):
+        """Give the owners time to finish what users asked for; what is not done then counts as lost."""
+        deadline = SYSTEM.monotonic() + 60.0
+        while account.unfinished(self._place.data) and SYSTEM.monotonic() < deadline:
             threading.Event().wait(0.1)
-        threading.Event().wait(0.2)
 
     def _count(self, marks: tuple[float, ...], good: Ended, bad: Ended, subtle: Ended) -> Account:
         """`marks`: when each phase began."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,8 +14,6 @@ from pathlib import Path
 
 import preloaded
 import typed
-
-from reconciler.demo.place import free_ports
 
 PATIENCE = 80.0  # seconds; a test that needs them has failed
 
@@ -142,21 +139,3 @@ def listing(*roots: Path) -> Listing:
                 content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
                 found[str(path)] = (state.st_size, state.st_mtime_ns, content)
     return found
-
-
-def free_trio() -> int:
-    """A port that is free, and the two above it as well."""
-    for _ in range(200):
-        (first,) = free_ports(1)
-        if all(_free(first + more) for more in range(3)):
-            return first
-    raise AssertionError("no three free ports in a row")
-
-
-def _free(number: int) -> bool:
-    with contextlib.closing(socket.socket()) as probe:
-        try:
-            probe.bind(("127.0.0.1", number))
-        except OSError:
-            return False
-    return True

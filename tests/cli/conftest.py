@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli_folder import Folder, free_trio
+from cli_folder import Folder
+from ports import free_trio
 
 from reconciler.drivers.envoy.process import program
 from reconciler.errors import Refused

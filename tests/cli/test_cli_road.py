@@ -36,9 +36,10 @@ def journalled(folder: Folder, slot: str) -> int:
 
 
 def hurry(folder: Folder, pause: str) -> None:
-    """The same steps, in less time."""
+    """The same steps, in less time. How fast a page comes says nothing here: a busy machine has all the time."""
     shorter = {"warmUp: 1s": "warmUp: 0s", "soak: 30s": "soak: 1s", "duration: 5s": f"duration: {pause}"}
-    for old, new in {**shorter, "rate: 10": "rate: 50"}.items():
+    patient = {'p95: "<= 1s"': 'p95: "<= 8s"\n        timeout: 10s'}
+    for old, new in {**shorter, **patient, "rate: 10": "rate: 50"}.items():
         folder.edit(FILE, old, new)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from reconciler.demo import account
 from reconciler.demo.account import Jobs, Outcome, Phase, Request, Totals
@@ -51,6 +54,24 @@ def test_jobs_are_counted_once_lost_and_twice() -> None:
     sent += [request(5, UNKNOWN, job="e"), request(6)]
     done = [{"job": "a"}, {"job": "b"}, {"job": "b"}, {"job": "e"}, {"job": "somebody else's"}]
     assert account.jobs(sent, done) == Jobs(asked=5, promised=3, once=2, lost=1, twice=1)
+
+
+LEFT = ("files/a/new", "queue/1-a.1", "claimed/1-a.1", "sync/queue/1-a.1", "sync/claimed/1-a.1")
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_work_is_unfinished_until_no_file_is_to_be_copied_and_no_job_is_queued_or_in_hand(
+    tmp_path: Path, left: str
+) -> None:
+    assert not account.unfinished(tmp_path), "nobody asked for anything yet"
+    for file in ("files/same", "mirror/same", "files/.draft", "queue/.draft", left):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("content")
+    assert account.unfinished(tmp_path)
+    (tmp_path / left).unlink()
+    assert not account.unfinished(tmp_path)
+    (tmp_path / "mirror/same").write_text("of before")
+    assert account.unfinished(tmp_path)
 
 
 def test_two_workers_at_once_are_found_out() -> None:

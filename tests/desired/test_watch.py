@@ -168,7 +168,7 @@ def test_the_loss_of_events_is_logged_once_and_their_return_too(
     assert bell.rings()
     assert any(bell.rings() and "only polling" in watch.problem for _ in range(int(SOON / 0.05)))
     works.set()
-    assert any(bell.rings() and not watch.problem for _ in range(20))
+    assert any(bell.rings() and not watch.problem for _ in range(int(SOON / 0.05)))
     assert [(one.levelname, one.getMessage().split(",")[0]) for one in caplog.records] == [
         ("WARNING", "no file events (OSError)"),
         ("INFO", "file events come again"),

@@ -44,8 +44,9 @@ def program(name: str = "prometheus") -> str:
 
 
 def page(connection: socket.socket) -> None:
-    """What is scraped. `old` has a time of its own, and stays as old."""
-    at = round((time.time() - OLD) * 1000)
+    """What is scraped. Each has a time of its own: so a scrape that comes late makes nothing stale, and `old` stays as
+    old."""
+    now = round(time.time() * 1000)
     lines = (
         "queue_oldest_seconds 42",
         'errors{slot="blue"} 5',
@@ -56,9 +57,8 @@ def page(connection: socket.socket) -> None:
         "without_end +Inf",
         "below_zero -30",
         "folder_entries 0",
-        f"old 5 {at}",
     )
-    body = ("\n".join(lines) + "\n").encode()
+    body = ("".join(f"{line} {now}\n" for line in lines) + f"old 5 {now - OLD * 1000}\n").encode()
     answers(body=body, Content_Type="text/plain; version=0.0.4")(connection)
 
 

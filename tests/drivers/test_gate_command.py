@@ -268,7 +268,7 @@ def test_no_descriptor_and_no_process_is_lost(tmp_path: Path) -> None:
     for _ in range(10):
         asked(script("sleep 1000 & exit 0"), tmp_path)
         asked({"argv": ["no-such-program-here"]}, tmp_path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    until(lambda: len(os.listdir("/proc/self/fd")) <= before)  # a server of this process may hold one for a moment
     assert children() <= others
 
 

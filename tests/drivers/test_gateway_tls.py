@@ -19,7 +19,7 @@ pytest.register_assert_rewrite("gateway_exam", "gateway_users_exam", "gateway_lo
 from corp import DAY, Corp, keys, shown  # noqa: E402
 from gateway_exam import BLUE, GREEN, ByHandExam, GatewayExam, ask, put  # noqa: E402
 from gateway_haproxy_rig import External, Managed, needed  # noqa: E402
-from gateway_load import Load  # noqa: E402
+from gateway_load import Load, until  # noqa: E402
 from gateway_upstream import Upstream  # noqa: E402
 from gateway_users_exam import SessionsExam, own_green, shared_apps  # noqa: E402, F401
 from test_gateway_envoy import EnvoyRig  # noqa: E402
@@ -118,6 +118,10 @@ class Probes:
         self._over.set()
         self._thread.join()
 
+    def wait_for(self, more: int) -> None:
+        goal = self.sent + more
+        until(lambda: self.sent >= goal, "the probes do not get on")
+
     def _run(self) -> None:
         while not self._over.wait(0.002):
             reply = send(Step("look", "GET", "/"), self._road, 30.0)
@@ -141,6 +145,7 @@ class TestRenewal:
                 assert renewing(gateway).renew(1)
                 assert shown(rig.port, users) == reading(gateway).serial == new.serial, number
                 load.wait_for(10)
+                probes.wait_for(3)
         assert load.failed == 0, load.outcomes
         assert (probes.errors, probes.sent > 20) == ([], True)
 

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -122,12 +124,14 @@ def test_every_other_answer_is_failed_and_no_answer_is_unknown(
         (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", 200),
     ],
 )
-def test_no_trickle_of_bytes_keeps_a_request(start: bytes, status: int | None) -> None:
+def test_no_trickle_of_bytes_keeps_a_request(start: bytes, status: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count(step=FOR_EVER / 10)  # time goes by with each look at it: no head comes too late
+    monkeypatch.setattr(request, "SYSTEM", SimpleNamespace(monotonic=lambda: next(ticks)))
     with server(trickles(start)) as road:
         done: list[request.Reply] = []
-        thread = threading.Thread(target=lambda: done.append(send(STEP, road, 0.3)), daemon=True)
+        thread = threading.Thread(target=lambda: done.append(send(STEP, road, FOR_EVER)), daemon=True)
         thread.start()
-        thread.join(FOR_EVER)
+        thread.join(2 * FOR_EVER)
     assert [reply.status for reply in done] == [status]
     assert done[0].error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from queue import SimpleQueue
 from types import SimpleNamespace
 
 import pytest
@@ -22,10 +23,15 @@ class Answering:
     """A gate that says what it is told, once it is let."""
 
     def __init__(self, outcome: Outcome = Outcome.SUCCESSFUL) -> None:
-        self.outcome, self.let, self.runs, self.closed = outcome, threading.Event(), 0, False
+        self.outcome, self.let, self.closed = outcome, threading.Event(), False
+        self.runs = SimpleQueue[threading.Thread]()
+
+    def asked(self) -> threading.Thread:
+        """Its next run, once that has begun: the thread in which it is asked."""
+        return self.runs.get(timeout=30)
 
     def run(self, window: Window) -> GateReading:
-        self.runs += 1
+        self.runs.put(threading.current_thread())
         assert self.let.wait(30)
         return GateReading("g", self.outcome, window)
 
@@ -78,7 +84,8 @@ def test_an_answer_about_an_earlier_window_does_not_count_for_the_present_one(ro
 def test_a_slow_gate_is_not_asked_twice_at_once(rounds: Rounds, gate: Answering) -> None:
     for _ in range(3):
         rounds.readings((SPEC,), WINDOW)
-    assert gate.runs == 1
+    gate.asked()
+    assert gate.runs.empty()
 
 
 class Hours:
@@ -102,7 +109,7 @@ def test_an_answer_is_good_until_the_next_one_is_overdue_however_long_a_run_take
     rounds.readings((slow,), WINDOW)
     clock.seconds = takes + good_for
     (found,) = rounds.readings((slow,), WINDOW)
-    assert gate.runs == 2, "it is being asked again"
+    assert gate.asked().is_alive(), "it is being asked again"
     assert found.outcome is Outcome.SUCCESSFUL
     clock.seconds += 1.0
     (found,) = rounds.readings((slow,), WINDOW)
@@ -122,7 +129,7 @@ def test_a_step_of_ours_that_lasts_longer_than_the_run_gives_its_answer_no_longe
     rounds.readings((spec,), WINDOW)
     clock.seconds = 45.0 + 30.0 + 1.0 + 60.0
     (found,) = rounds.readings((spec,), WINDOW)
-    assert gate.runs == 2, "it is being asked again"
+    assert gate.asked().is_alive(), "it is being asked again"
     assert found.outcome is Outcome.SUCCESSFUL
     clock.seconds += 1.0
     (found,) = rounds.readings((spec,), WINDOW)
@@ -150,7 +157,7 @@ def test_closing_waits_for_no_gate_that_is_being_asked_and_closes_it_when_it_ans
     rounds.readings((SPEC,), WINDOW)
     rounds.close()
     assert not gate.closed
-    (asking,) = (thread for thread in threading.enumerate() if thread.name == "gate")
+    asking = gate.asked()
     assert asking.daemon, "not even the end of the command waits for it"
     gate.let.set()
     asking.join(30)
@@ -171,7 +178,7 @@ class Bell:
 
 def answered(gate: Answering) -> None:
     """Let it answer what it is asked just now, and wait until its thread has ended, bell and all."""
-    (asking,) = (thread for thread in threading.enumerate() if thread.name == "gate")
+    asking = gate.asked()
     gate.let.set()
     asking.join(30)
     gate.let.clear()

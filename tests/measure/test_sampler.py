@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import psutil
 import pytest
@@ -193,16 +194,23 @@ def test_a_slow_answer_does_not_hide_those_that_waited_behind_it(site: Site, sam
     assert max(together) >= 8  # of ten; a noisy machine may skip a few, but nothing waits for an answer
 
 
-def test_a_generator_that_dies_is_a_problem_and_is_started_again(site: Site, sampler: Sampler) -> None:
+def held(let: Path) -> Sequence[str]:
+    """A generator that does not begin before there is that file."""
+    return ("/bin/sh", "-c", f'until test -e "{let}"; do sleep 0.02; done; exec "$@"', "sh", *COMMAND)
+
+
+def test_a_generator_that_dies_is_a_problem_and_is_started_again(site: Site, sampler: Sampler, tmp_path: Path) -> None:
     sampler.since(window(10))
     sampler.aim(site.journey())
     until(lambda: sampler.since(window(10)))
     assert sampler.problem() == ""
     (first,) = generators(sampler)
+    sampler._command = held(tmp_path / "let")
     first.kill()
     until(sampler.problem)
     assert "exit code -9" in sampler.problem()
     seen = len(sampler.since(window(10)))
+    (tmp_path / "let").touch()
     until(lambda: len(sampler.since(window(10))) > seen + 10 and not sampler.problem())
     (second,) = generators(sampler)
     assert second.pid != first.pid
@@ -335,15 +343,20 @@ def test_what_is_asked_seldom_does_not_end_between_two_questions() -> None:
     samplers.close()
 
 
+def burials() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if thread.name == "a sampler's end"}
+
+
 def test_closing_waits_for_nothing_and_leaves_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reconciler.measure.sampler.GRACE", PATIENCE / 10)
     sampler = Sampler()
     site.silent.set()
     sampler.aim(site.journey(timeout=3600.0))
     until(lambda: site.asked)
+    earlier = burials()
     sampler.close()
     assert generators(sampler), "a loop that closes goes on while requests are still on their way"
-    (burial,) = (thread for thread in threading.enumerate() if thread.name == "a sampler's end")
+    (burial,) = burials() - earlier
     assert not burial.daemon, "a command that ends waits for it, so that no process is left"
     until(lambda: not generators(sampler) and not burial.is_alive())
 
