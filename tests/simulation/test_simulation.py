@@ -17,7 +17,7 @@ from sim_history import History
 from sim_mutants import MUTANTS
 from sim_world import ordered
 
-SEEDS = 120
+SEEDS = 180
 
 pytestmark = pytest.mark.timeout(420)
 RUN = Path(__file__).parent / "run.py"
