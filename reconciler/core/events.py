@@ -313,6 +313,7 @@ class Judged:
 
     outcome: Outcome
     reason: str = ""
+    gate: str = ""  # whose word it is; empty: of all of them
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,10 +97,11 @@ def note_verdict(s: Situation) -> Answer | None:
     t = forward(s)
     if t is None or not due(s.spec, t):
         return None
-    found = verdict(s.spec, t, s.observed.gates)
+    found = proof(s.spec, t, s.observed.gates)
     flaps = t.judged is not None and s.now < t.judged_at + NOTE_AFTER
-    new = found.outcome not in (t.judged, Outcome.PENDING)  # nothing said is nothing to note
-    return Record(Judged(found.outcome, found.reason)) if new and not flaps else None
+    same = found.outcome is t.judged and (found.good or found.gate == t.sayer)
+    new = not same and found.outcome is not Outcome.PENDING  # nothing said is nothing to note
+    return Record(Judged(found.outcome, found.reason, found.gate)) if new and not flaps else None
 
 
 def turn_back(s: Situation) -> Answer | None:

@@ -26,6 +26,7 @@ class Verdict:
     outcome: Outcome
     reason: str = ""
     exhausted: bool = False  # more of the same would not help: a person is asked
+    gate: str = ""  # whose word it is; empty: of all of them
 
     @property
     def good(self) -> bool:
@@ -86,7 +87,7 @@ def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
     for gate in enforced:
         said = judged(gate, current.get(gate.name))
         if _rank(said) < _rank(worst):
-            worst = said
+            worst = replace(said, gate=gate.name)
     return worst
 
 

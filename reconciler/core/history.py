@@ -235,8 +235,8 @@ def _in_transition(state: State, transition: Transition, event: Event) -> State:
         case HealthNoted(ready):
             restarts = transition.restarts and not ready
             transition = replace(transition, unready_since=None if ready else now, restarts=restarts)
-        case Judged(outcome, reason):
-            transition = replace(transition, judged=outcome, said=reason, judged_at=now)
+        case Judged(outcome, reason, gate):
+            transition = replace(transition, judged=outcome, said=reason, sayer=gate, judged_at=now)
         case ApprovalAsked() | Approved() | ApprovalVoided() | Admitted():
             transition = answered(transition, event, now)
         case Froze(why):

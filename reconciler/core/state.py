@@ -82,6 +82,7 @@ class Transition:
     holding_since: float | None = None  # `onFailure: hold`
     judged: Outcome | None = None  # what the gates said last, why, and when
     said: str = ""
+    sayer: str = ""  # the gate whose word that is; empty: all of them
     judged_at: float = 0.0
     asked: Question | None = None
     agreed: tuple[Agreed, ...] = ()  # to what is asked

@@ -113,6 +113,7 @@ class World:
     forward: bool = True
     in_force: Spec | None = None
     verdicts: dict[str, Outcome] = field(default_factory=dict)  # version -> what the gates say; else Successful
+    by_gate: dict[str, Outcome] = field(default_factory=dict)  # and what single ones say
     telling: dict[str, Any] = field(default_factory=dict)  # what else every gate's answer says
     frail: set[str] = field(default_factory=set)  # versions that end as soon as they are started
     slow: set[str] = field(default_factory=set)  # versions that never get ready
@@ -183,8 +184,8 @@ class World:
         if t is None or found is None:
             return ()
         outcome = self.verdicts.get(t.newcomer.version, Outcome.SUCCESSFUL)
-        gates = due(found, t)
-        return tuple(GateReading(g.name, outcome, t.window, reason=str(outcome), **self.telling) for g in gates)
+        said = {gate.name: self.by_gate.get(gate.name, outcome) for gate in due(found, t)}
+        return tuple(GateReading(name, one, t.window, reason=str(one), **self.telling) for name, one in said.items())
 
     def _git(self) -> GitReading | None:
         duty = self.state.duty

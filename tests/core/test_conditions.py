@@ -11,8 +11,10 @@ from core_world import READY, UNREADY, B, G, World, at, serving, spec, switching
 from reconciler.core.conditions import Condition, Status, status
 from reconciler.core.events import Judged, Phase, Verb
 from reconciler.core.gates import EARLY
-from reconciler.core.model import Outcome, Pause, SetWeight, share
+from reconciler.core.model import GateSpec, Mode, Outcome, Pause, SetWeight, Stage, share
 from reconciler.core.plan import decide
+
+WEB, SEARCH = (GateSpec(name, "http", Stage.SHIFT, Mode.ENFORCE) for name in ("web", "search"))
 
 
 def screen(world: World) -> Status:
@@ -175,6 +177,18 @@ def test_a_bad_verdict_is_told_however_early_it_comes() -> None:
     seen = replace(world.look(), gates=())
     found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
     assert found.reason == "GateError"
+
+
+def test_who_cannot_ask_the_gates_is_told_when_another_one_is_waited_for() -> None:
+    world = switching(gates=(WEB, SEARCH)).until(at(50))
+    world.by_gate = {"web": Outcome.RUNNING, "search": Outcome.RUNNING}
+    world.until(lambda w: w.state.transition.judged is Outcome.RUNNING)
+    del world.by_gate["web"]
+    for _ in range(3):
+        world.tick()
+    seen = replace(world.look(), gates=())
+    found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
+    assert (found.reason, found.message) == ("GateRunning", "search: Running")
 
 
 def test_a_gate_that_flaps_fills_no_journal() -> None:

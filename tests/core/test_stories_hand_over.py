@@ -10,9 +10,11 @@ from core_world import API, NEWCOMER, READY, STANDBY, STOPPED, UNREADY, WARM, WE
 from core_world import B as BLUE
 from core_world import G as GREEN
 
+from reconciler.core.conditions import status
 from reconciler.core.events import Applied, Intended, LetGo, Phase, StagePassed, StepPassed, Verb
 from reconciler.core.gates import due
 from reconciler.core.model import GateSpec, Member, Mode, OnFailure, Outcome, Stage
+from reconciler.core.plan import decide
 from reconciler.core.preview import preview
 from reconciler.core.reading import MemberStatus
 from reconciler.core.steps import Result, Start, Stop
@@ -149,6 +151,16 @@ def test_a_gate_that_is_only_observed_is_waited_for_by_nobody_and_asked_all_the_
     assert [found.name for found in world.look().gates] == ["drained"]
     world.verdicts["v2"] = Outcome.FAILED
     assert world.ended() is Phase.SUCCEEDED
+
+
+def test_who_only_looks_is_told_which_gate_is_waited_for_while_nobody_owns() -> None:
+    """The others were good when it began, and the old owner's work is what takes time: that is to be read."""
+    world = switching(**GATED).until(lambda w: any(isinstance(event, LetGo) for event in w.events))
+    world.by_gate = {"web": Outcome.RUNNING, "drained": Outcome.RUNNING}
+    world.until(lambda w: w.state.transition.judged is Outcome.RUNNING)
+    seen = replace(world.look(), gates=())  # as `reconcile status` looks
+    found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
+    assert (found.reason, found.message) == ("GateRunning", "drained: Running")
 
 
 def world_time_of(edges: list[Edge], kind: type) -> float:
