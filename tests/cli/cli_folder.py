@@ -123,7 +123,7 @@ def until(folder: Folder, found: Callable[[], bool], what: str) -> None:
         ended = any(loop.poll() not in (None, 0) for loop in folder.loops)
         assert time.monotonic() < deadline, f"waited in vain for {what}; said: {folder.said}"
         assert not ended, f"a command ended before {what}; said: {folder.said}"
-        threading.Event().wait(0.05)
+        threading.Event().wait(0.1)
 
 
 Listing = dict[str, tuple[int, int, bytes]]

@@ -53,7 +53,7 @@ def until(host: MemberHost, slot: Slot, true: Callable[[MemberReading], bool]) -
     limit = time.monotonic() + LIMIT_S
     while not true(found := host.read(slot)):
         assert time.monotonic() < limit, f"it never came about; last seen: {found} ({found.detail})"
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 

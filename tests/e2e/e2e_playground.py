@@ -39,7 +39,7 @@ from reconciler.journal.sqlite import open_journal
 T = TypeVar("T")
 Run = preloaded.Process
 HERE = Path(__file__).resolve().parent
-LOOK = 0.03
+LOOK, ASK = 0.05, 0.2  # seconds between two looks at a file or the journal, and between two commands
 ALL = os.environ.get("CRASHES") == "all"  # every blow, on every gateway: `make crashes`
 RATE = 60.0 if ALL else 30.0  # users' requests per second; each is served and asked by processors that tests share
 PYTHON = (sys.executable, "-X", "faulthandler")
@@ -155,7 +155,7 @@ class Playground:
         return found
 
     def until_status(self, wanted: Callable[[dict[str, Any]], bool], name: str = ENVIRONMENT) -> dict[str, Any]:
-        return until(lambda: found if wanted(found := self.status(name)) else None, "a status", self.story)
+        return until(lambda: found if wanted(found := self.status(name)) else None, "a status", self.story, every=ASK)
 
     # ---- the loop ----------------------------------------------------------------------------------------------------
 
@@ -345,7 +345,11 @@ def _trouble(users: Users) -> str:
 
 
 def until(
-    look: Callable[[], T | None], what: str, story: Callable[[], str] | str = "", patience: float = PATIENCE
+    look: Callable[[], T | None],
+    what: str,
+    story: Callable[[], str] | str = "",
+    patience: float = PATIENCE,
+    every: float = LOOK,
 ) -> T:
     """The first look that finds something; fails the test when none does."""
     deadline = time.monotonic() + patience
@@ -353,7 +357,7 @@ def until(
         found = look()
         if found:
             return found
-        time.sleep(LOOK)
+        time.sleep(every)
     raise AssertionError(f"waited {patience:g} s for {what}\n{story() if callable(story) else story}")
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from e2e_playground import Playground, Run
+from e2e_playground import ALL, Playground, Run
 
 sys.path += [str(Path(__file__).parents[1] / room) for room in ("windows", "evidence")]
 import windows_traffic
@@ -79,8 +79,8 @@ stop_timeout = "20s"
 class WindowsGround(Playground):
     """A playground whose manifests name what is on that machine."""
 
-    def __init__(self, root: Path) -> None:
-        super().__init__(root, warm=WARM, forked=False)
+    def __init__(self, root: Path, *, forked: bool = not ALL) -> None:
+        super().__init__(root, warm=WARM, forked=forked)
         self.house: House | None = None  # while it stands
         self.disk = root / "disk"
         (self.disk / "D").mkdir(parents=True)

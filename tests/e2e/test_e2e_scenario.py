@@ -53,7 +53,8 @@ def ground(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     me(tmp_path / "gitconfig", "ann@example.com")
     windows = request.param == "windows"
-    ground = WindowsGround(tmp_path / "p") if windows else Playground(tmp_path / "p", warm=WARM, forked=False)
+    place = tmp_path / "p"
+    ground = WindowsGround(place, forked=False) if windows else Playground(place, warm=WARM, forked=False)
     try:
         yield ground
     finally:
