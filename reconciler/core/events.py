@@ -309,7 +309,8 @@ class HealthNoted:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the gates say of the present window, whenever that changes: for people. Nothing is decided by it."""
+    """What the gates say of the present window, whenever that changes; while nobody owns, those that are waited for.
+    For people; and a question that became void is asked again only some time after all was good."""
 
     outcome: Outcome
     reason: str = ""

@@ -16,7 +16,7 @@ from reconciler.core.events import (
     StagePassed,
     StepPassed,
 )
-from reconciler.core.gates import alerts, confident, due, proof, stage, verdict
+from reconciler.core.gates import Verdict, alerts, confident, due, proof, stage, verdict
 from reconciler.core.handing import hand_over
 from reconciler.core.judging import both_died, failure
 from reconciler.core.members import nobodys, prepare, shared
@@ -34,7 +34,7 @@ from reconciler.core.model import (
     share,
 )
 from reconciler.core.outcomes import cursor_at, healed
-from reconciler.core.reading import MemberStatus
+from reconciler.core.reading import NO_ANSWER, MemberStatus
 from reconciler.core.situation import Answer, Do, Record, Situation, Wait
 from reconciler.core.state import Transition
 from reconciler.core.steps import Route
@@ -97,11 +97,18 @@ def note_verdict(s: Situation) -> Answer | None:
     t = forward(s)
     if t is None or not due(s.spec, t):
         return None
-    found = proof(s.spec, t, s.observed.gates)
+    found = proof(s.spec, t, s.observed.gates, told=t.sayer)
     flaps = t.judged is not None and s.now < t.judged_at + NOTE_AFTER
-    same = found.outcome is t.judged and (found.good or found.gate == t.sayer)
-    new = not same and found.outcome is not Outcome.PENDING  # nothing said is nothing to note
-    return Record(Judged(found.outcome, found.reason, found.gate)) if new and not flaps else None
+    silent = found.outcome is Outcome.PENDING or not found.reason  # nothing said is nothing to note
+    return None if silent or flaps or _told(t, found) else Record(Judged(found.outcome, found.reason, found.gate))
+
+
+def _told(t: Transition, found: Verdict) -> bool:
+    """Figures change with every look and are not told anew. That there was no answer yet is over with the first one."""
+    if found.outcome is not t.judged:
+        return False
+    answered = NO_ANSWER in t.said and NO_ANSWER not in found.reason
+    return found.good or (found.gate == t.sayer and not answered)
 
 
 def turn_back(s: Situation) -> Answer | None:

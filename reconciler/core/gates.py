@@ -76,13 +76,14 @@ def _judged(transition: Transition) -> bool:
     return transition.rung > 0 or (transition.up and not pending(transition))
 
 
-def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
-    """One outcome for the present window. A reading about another window, version or rung does not count."""
+def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...], told: str = "") -> Verdict:
+    """One outcome for the present window. A reading about another window, version or rung does not count. Of gates that
+    are equally bad it is the word of the first, or of `told`, the one that people were told of last."""
     current = {reading.name: reading for reading in readings if reading.window == transition.window}
     if not (transition.up or transition.rung or pending(transition)):
         return Verdict(Outcome.PENDING, f"{transition.newcomer} is not up yet")
     asked = due(spec, transition)
-    enforced = [gate for gate in asked if gate.mode is Mode.ENFORCE]
+    enforced = sorted((gate for gate in asked if gate.mode is Mode.ENFORCE), key=lambda gate: gate.name != told)
     worst = Verdict(Outcome.SUCCESSFUL, evidence(tuple(current[gate.name] for gate in asked if gate.name in current)))
     for gate in enforced:
         said = judged(gate, current.get(gate.name))
@@ -91,13 +92,13 @@ def verdict(spec: Spec, transition: Transition, readings: tuple[GateReading, ...
     return worst
 
 
-def proof(spec: Spec, transition: Transition, readings: tuple[GateReading, ...]) -> Verdict:
+def proof(spec: Spec, transition: Transition, readings: tuple[GateReading, ...], told: str = "") -> Verdict:
     """What the present stage waits for. While nobody owns, the gates of the hand-over alone: all others were good when
     it began, and their new evidence would take time in which no work is done. One that fails leads back all the same.
     """
     if stage(transition) is Stage.HAND_OVER:
         spec = replace(spec, gates=tuple(gate for gate in spec.gates if gate.stage is Stage.HAND_OVER))
-    return verdict(spec, transition, readings)
+    return verdict(spec, transition, readings, told)
 
 
 def _rank(said: Verdict) -> tuple[bool, int]:

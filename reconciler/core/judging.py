@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.core.approving import overdue
 from reconciler.core.events import Phase
-from reconciler.core.gates import lacking, pending, verdict
+from reconciler.core.gates import lacking, pending, proof, verdict
 from reconciler.core.migrating import answer
 from reconciler.core.model import Analysis, HandOver, Outcome, Pause, Slot, Spec
 from reconciler.core.reading import MemberStatus, MigrationStatus
@@ -128,5 +128,5 @@ def _missing(s: Situation, t: Transition) -> str:
     for name, reading in s.readings(slot).items():
         if reading.status is not MemberStatus.READY:
             return f"; {name} in {slot}: {reading.detail or reading.status}"
-    found = verdict(s.spec, t, s.observed.gates)
+    found = proof(s.spec, t, s.observed.gates)
     return "" if found.good else f"; {found.reason}"

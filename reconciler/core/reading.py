@@ -106,6 +106,9 @@ class Measure:
     of: tuple[str, ...] = ()
 
 
+NO_ANSWER = "no answer about this window yet"  # the reason of a gate's reading until there is one
+
+
 @dataclass(frozen=True, slots=True)
 class GateReading:
     """One gate's answer about one window. Value and limit are for people; the outcome decides."""

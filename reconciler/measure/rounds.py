@@ -10,7 +10,7 @@ from threading import Thread
 
 from reconciler.clock import SYSTEM, Clock
 from reconciler.core.model import GateSpec, Outcome
-from reconciler.core.reading import GateReading, Window
+from reconciler.core.reading import NO_ANSWER, GateReading, Window
 from reconciler.drivers.protocols import Gate
 
 SPACING = 0.2  # seconds between two answers of a gate that says nothing about it
@@ -107,7 +107,7 @@ class Rounds:
     def _answer(self, gate: GateSpec, window: Window) -> GateReading:
         latest = self._latest.get(gate.name)
         if latest is None or latest.reading.window != window:
-            return GateReading(gate.name, Outcome.RUNNING, window, reason="no answer about this window yet")
+            return GateReading(gate.name, Outcome.RUNNING, window, reason=NO_ANSWER)
         age = self._clock.monotonic() - latest.at
         if age > (gate.interval or SPACING) + latest.took + TIMEOUT:
             old = f"its last answer ({latest.reading.outcome}) is {age:.0f} s old, and no new one comes"

@@ -9,7 +9,7 @@ from itertools import product
 from core_world import LADDER, NEWCOMER, READY, STABLE, STOPPED, UNREAD, B, G, spec
 
 from reconciler.core.events import Accepted, Phase
-from reconciler.core.gates import due
+from reconciler.core.gates import due, proof
 from reconciler.core.model import Approvals, Desired, GitAfter, Migration, Outcome, Pair, Spec, Stage
 from reconciler.core.reading import Closed, GateReading, GitReading, MemberReading, Vote
 from reconciler.core.state import Agreed, Duty, Held, Question, Refusal, State, Transition
@@ -87,8 +87,9 @@ def _asked(place: Transition, policy: Approvals | None) -> Iterator[Transition]:
 def _at(found: Spec, t: Transition, closed: tuple[Closed, ...]) -> Iterator[Asking]:
     desired, asked = Desired("r2", found, "", found), t.asked
     for outcome in (Outcome.SUCCESSFUL, Outcome.ERROR):
-        state = _remembered(found, transition=replace(t, judged=outcome))
         gates = tuple(GateReading(g.name, outcome, t.window) for g in due(found, t))
+        said = proof(found, t, gates)
+        state = _remembered(found, transition=replace(t, judged=said.outcome, sayer=said.gate))
         votes = list(_votes(asked.stage, asked.plan)) if asked and outcome is Outcome.SUCCESSFUL else [()]
         for cast in votes if not closed else votes[:2]:
             yield desired, state, gates, {"closed": closed, "votes": cast}

@@ -114,6 +114,7 @@ class World:
     in_force: Spec | None = None
     verdicts: dict[str, Outcome] = field(default_factory=dict)  # version -> what the gates say; else Successful
     by_gate: dict[str, Outcome] = field(default_factory=dict)  # and what single ones say
+    reasons: dict[str, str] = field(default_factory=dict)  # why; else the outcome's name
     telling: dict[str, Any] = field(default_factory=dict)  # what else every gate's answer says
     frail: set[str] = field(default_factory=set)  # versions that end as soon as they are started
     slow: set[str] = field(default_factory=set)  # versions that never get ready
@@ -185,7 +186,8 @@ class World:
             return ()
         outcome = self.verdicts.get(t.newcomer.version, Outcome.SUCCESSFUL)
         said = {gate.name: self.by_gate.get(gate.name, outcome) for gate in due(found, t)}
-        return tuple(GateReading(name, one, t.window, reason=str(one), **self.telling) for name, one in said.items())
+        why = {name: self.reasons.get(name, str(one)) for name, one in said.items()}
+        return tuple(GateReading(name, said[name], t.window, reason=why[name], **self.telling) for name in said)
 
     def _git(self) -> GitReading | None:
         duty = self.state.duty

@@ -13,6 +13,7 @@ from reconciler.core.events import Judged, Phase, Verb
 from reconciler.core.gates import EARLY
 from reconciler.core.model import GateSpec, Mode, Outcome, Pause, SetWeight, Stage, share
 from reconciler.core.plan import decide
+from reconciler.core.reading import NO_ANSWER
 
 WEB, SEARCH = (GateSpec(name, "http", Stage.SHIFT, Mode.ENFORCE) for name in ("web", "search"))
 
@@ -179,16 +180,41 @@ def test_a_bad_verdict_is_told_however_early_it_comes() -> None:
     assert found.reason == "GateError"
 
 
-def test_who_cannot_ask_the_gates_is_told_when_another_one_is_waited_for() -> None:
-    world = switching(gates=(WEB, SEARCH)).until(at(50))
-    world.by_gate = {"web": Outcome.RUNNING, "search": Outcome.RUNNING}
-    world.until(lambda w: w.state.transition.judged is Outcome.RUNNING)
-    del world.by_gate["web"]
+def running(world: World, *gates: str) -> tuple[str, str]:
+    """What status says while these are. It looks without asking any."""
+    world.by_gate = dict.fromkeys(gates, Outcome.RUNNING)
     for _ in range(3):
         world.tick()
     seen = replace(world.look(), gates=())
     found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
-    assert (found.reason, found.message) == ("GateRunning", "search: Running")
+    return found.reason, found.message
+
+
+def test_who_cannot_ask_the_gates_is_told_when_another_one_is_waited_for() -> None:
+    world = switching(gates=(WEB, SEARCH)).until(at(50))
+    assert running(world, "web", "search") == ("GateRunning", "web: Running")
+    assert running(world, "search") == ("GateRunning", "search: Running")
+    assert running(world, "web", "search") == ("GateRunning", "search: Running"), "that is so still: nothing to tell"
+
+
+def test_that_a_gate_has_not_answered_yet_is_told_until_it_has() -> None:
+    world = switching(gates=(WEB,)).until(at(50))
+    world.reasons["web"] = NO_ANSWER
+    assert running(world, "web") == ("GateRunning", f"web: {NO_ANSWER}")
+    for left in (12, 11, 10):
+        world.reasons["web"] = f"{left} left"
+        assert running(world, "web") == ("GateRunning", "web: 12 left"), "figures change with every look"
+
+
+def test_a_gate_that_comes_and_goes_makes_no_lasting_doubt_of_another_one_new() -> None:
+    world = switching(gates=(WEB, SEARCH)).until(at(50))
+    world.by_gate["search"] = Outcome.INCONCLUSIVE
+    world.until(lambda w: w.state.transition.judged is Outcome.INCONCLUSIVE)
+    since = world.state.transition.judged_at
+    for outcome in (Outcome.INCONCLUSIVE, Outcome.SUCCESSFUL) * 5:
+        world.by_gate["web"] = outcome
+        world.tick()
+    assert (world.state.transition.sayer, world.state.transition.judged_at) == ("search", since)
 
 
 def test_a_gate_that_flaps_fills_no_journal() -> None:

@@ -23,7 +23,7 @@ from core_world import WEB as WEB_GATE
 
 from reconciler.core.diff import standing
 from reconciler.core.events import Accepted, DriftFound, Event, Intended, Phase, RestoreBegan, SnapshotTaken
-from reconciler.core.gates import due
+from reconciler.core.gates import Verdict, due, proof
 from reconciler.core.model import (
     Admission,
     Desired,
@@ -186,7 +186,7 @@ def contexts() -> Iterator[Context]:
         good, t = Desired("r2", found, "", found), state.transition
         outcomes = ASKED if t and not (t.going_back or state.suspended or state.down or state.abort) else (None,)
         for outcome in outcomes:
-            yield UNASKED, good, noted(state, outcome), readings(found, state, outcome), silent
+            yield UNASKED, good, noted(found, state, outcome), readings(found, state, outcome), silent
         if t and t.going_back:
             yield UNASKED, good, state, (), Pair(True, None)
             yield UNASKED, good, state, (), Pair(False, True)
@@ -195,11 +195,11 @@ def contexts() -> Iterator[Context]:
             stale = replace(t, opened=1.0, judged=Outcome.PENDING)
             yield UNASKED, good, state, readings(found, replace(state, transition=stale), Outcome.SUCCESSFUL), silent
     yield from migrating()
-    asked = replace(transition(50, 3), digest=ASKS.digest, judged=Outcome.INCONCLUSIVE)
-    state = remembered(ASKS, transition=asked)
-    yield UNASKED, Desired("r2", ASKS, "", ASKS), state, readings(ASKS, state, Outcome.FAILED), silent
+    state = remembered(ASKS, transition=replace(transition(50, 3), digest=ASKS.digest))
+    gates, state = readings(ASKS, state, Outcome.FAILED), noted(ASKS, state, Outcome.FAILED)
+    yield UNASKED, Desired("r2", ASKS, "", ASKS), state, gates, silent
     for state in (remembered(TO_GREEN), remembered(TO_GREEN, transition=transition(50, 3)), State("ours")):
-        gates, state = readings(TO_GREEN, state, Outcome.SUCCESSFUL), noted(state, Outcome.SUCCESSFUL)
+        gates, state = readings(TO_GREEN, state, Outcome.SUCCESSFUL), noted(TO_GREEN, state, Outcome.SUCCESSFUL)
         force = TO_GREEN if state.accepted else None
         yield UNASKED, Desired("r3", None, "bad", force), state, gates, silent
         yield UNASKED, Desired("r3", spec(G, green="v3"), "", force, forward=False), state, gates, silent
@@ -290,17 +290,19 @@ def warm_contexts() -> Iterator[Context]:
     ):
         for paused in ("", "for lunch"):
             for outcome in (Outcome.SUCCESSFUL, Outcome.RUNNING) if not t.going_back else (None,):
-                state = noted(remembered(found, transition=t, paused=paused), outcome)
+                state = noted(found, remembered(found, transition=t, paused=paused), outcome)
                 yield UNASKED, good, state, readings(found, state, outcome), Pair(None, None)
     for changes in ({"forced": B}, {"down": "x"}, {"leftover": Leftover(Release(G, "v2"), -100.0, good=True)}):
         yield UNASKED, good, remembered(found, **changes), (), Pair(None, None)
 
 
-def noted(state: State, outcome: Outcome | None) -> State:
+def noted(found: Spec, state: State, outcome: Outcome | None) -> State:
     """What the gates say is on record already, so that the rules after the note decide."""
-    if state.transition is None:
+    t = state.transition
+    if t is None:
         return state
-    return replace(state, transition=replace(state.transition, judged=outcome or Outcome.PENDING))
+    said = proof(found, t, readings(found, state, outcome)) if outcome else Verdict(Outcome.PENDING)
+    return replace(state, transition=replace(t, judged=said.outcome, sayer=said.gate))
 
 
 def readings(found: Spec, state: State, outcome: Outcome | None) -> tuple[GateReading, ...]:

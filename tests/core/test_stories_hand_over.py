@@ -11,7 +11,7 @@ from core_world import B as BLUE
 from core_world import G as GREEN
 
 from reconciler.core.conditions import status
-from reconciler.core.events import Applied, Intended, LetGo, Phase, StagePassed, StepPassed, Verb
+from reconciler.core.events import Applied, Intended, Judged, LetGo, Phase, RollbackBegan, StagePassed, StepPassed, Verb
 from reconciler.core.gates import due
 from reconciler.core.model import GateSpec, Member, Mode, OnFailure, Outcome, Stage
 from reconciler.core.plan import decide
@@ -161,6 +161,21 @@ def test_who_only_looks_is_told_which_gate_is_waited_for_while_nobody_owns() -> 
     seen = replace(world.look(), gates=())  # as `reconcile status` looks
     found = status(world.desired, seen, world.state, decide(world.desired, seen, world.state, world.now))
     assert (found.reason, found.message) == ("GateRunning", "drained: Running")
+    assert world.ended() is Phase.ROLLED_BACK
+    (back,) = (event for event in world.events if isinstance(event, RollbackBegan))
+    assert back.condition == "ProgressDeadlineExceeded"
+    assert back.reason.endswith("; drained: Running")
+
+
+def test_where_no_gate_is_asked_any_more_none_is_said_to_be_good() -> None:
+    world = switching(**GATED).until(lambda w: any(isinstance(event, LetGo) for event in w.events))
+    world.by_gate, world.pace = {"drained": Outcome.RUNNING}, 0.1
+    world.until(lambda w: w.state.transition.judged is Outcome.RUNNING)
+    world.by_gate, world.pace = {}, 0.1  # good at once: too soon after that note for another one
+    world.until(proved)
+    world.pace = 5.0
+    world.ended()
+    assert [event for event in world.events if isinstance(event, Judged) and not event.reason] == []
 
 
 def world_time_of(edges: list[Edge], kind: type) -> float:

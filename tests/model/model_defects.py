@@ -141,8 +141,8 @@ def zero_if_silent(desired: Any, observed: Any, state: Any, now: float, rules: A
     return DECIDE(desired, known, state, now, rules)
 
 
-def any_window(spec: Any, transition: Any, readings: Any) -> Verdict:
-    return VERDICT(spec, transition, tuple(replace(one, window=transition.window) for one in readings))
+def any_window(spec: Any, transition: Any, readings: Any, told: str = "") -> Verdict:
+    return VERDICT(spec, transition, tuple(replace(one, window=transition.window) for one in readings), told)
 
 
 def careless_good(verdict: Verdict) -> bool:

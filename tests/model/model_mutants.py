@@ -110,7 +110,7 @@ MUTANTS = (
     Mutant(
         "nobody asks the gates",
         "3",
-        all_of(*(spoil(forward, name, lambda *_: Verdict(Outcome.SUCCESSFUL)) for name in ("verdict", "proof"))),
+        all_of(*(spoil(forward, name, lambda *_, **__: Verdict(Outcome.SUCCESSFUL)) for name in ("verdict", "proof"))),
         options=BAD,
         rules=without(forward.turn_back),
     ),
