@@ -7,7 +7,7 @@ and nobody shares a lock or a thread with it (the server has one thread, and ref
 is seeded anew by Python in every child; what is secret is the kernel's.
 
 Not as in a process that was started, so that tests which are about one of these start one (the `reconcile` of the
-service, of the demo, of the scenario, of two walks in examples/, of tests/cli):
+service, of the demo, of the scenario, of two walks in examples/, and what is marked `started`):
 - the imports, which must succeed in the same order on a new machine;
 - the command line in the process table, which is this file's; options and PYTHON* variables of the interpreter;
 - how strings are hashed, which is drawn once for the server; and the parent, which is the server;

@@ -242,7 +242,8 @@ def test_nobody_owns_until_the_gate_says_drained_and_without_that_it_goes_back(w
     warm.commit("green", "1.0.0", "1.1.0", **DIRECT)
     let_go = warm.until_event(lambda event: isinstance(event, LetGo))
     assert owner(warm)["owner"] is None
-    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"deadline": "5s"})  # now that it waits
+    warm.until(lambda state: state.transition and state.transition.sayer == "jobs")
+    warm.commit("green", "1.0.0", "1.1.0", **DIRECT | {"deadline": "5s"})  # now that it waits for that
     ended = warm.until_event(lambda event: isinstance(event, Ended)).event
     assert isinstance(ended, Ended)
     assert ended.phase is Phase.ROLLED_BACK

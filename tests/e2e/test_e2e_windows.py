@@ -102,6 +102,7 @@ def test_whatever_befalls_the_connection_the_switch_ends_and_nothing_is_lost(
     built.arr.afterwards = lambda: built.arr.change(meddled)
     ground.ask("promote")
     ground.until_stable("green", "1.1.0")
+    assert storm.struck
     until(lambda: len(storm.struck) >= 4, "blows of four kinds", lambda: str(storm.struck))
     requests = users.stop()
     servers = [server for one in built.arr.configuration.farms.values() for server in one.servers]

@@ -9,6 +9,7 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from reconciler.drivers.haproxy.process import program as haproxy
 from reconciler.errors import Refused
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-STARTED = ("01-first-switch", "05-haproxy")  # as a user does; in the others each `reconcile` is forked, see `preloaded`
+STARTED = ("01-first-switch", "05-haproxy")  # each `reconcile`, as a user does; else it is forked, see `preloaded`
+Reconcile = Callable[[Any, list[str], Path, dict[str, str]], subprocess.CompletedProcess[str]]
 NUMBERED = sorted(path.name for path in EXAMPLES.iterdir() if re.match(r"\d\d-", path.name))
 PROMISES = {
     "01-first-switch": (
@@ -98,38 +100,27 @@ def test_an_example_shows_what_it_promises_and_leaves_nothing_running(
     needed(name)
     (script,) = (path for path in (EXAMPLES / name).glob("*.py") if path.name != "app.py")
     folder = tmp_path / "here"
-    shown = (started if name in STARTED else forked)(script, folder, monkeypatch)
+    shown = typed(script, folder, monkeypatch, started if name in STARTED else forked)
     assert [promise for promise in PROMISES[name] if promise not in shown] == []
     assert left(folder) == []
 
 
-def typed(script: Path, folder: Path) -> list[str]:
-    """A call of it, with ports of this worker's own: who calls it by itself is given any that are free."""
-    return [str(script), "--folder", str(folder), "--port", str(free_trio())]
-
-
-def started(script: Path, folder: Path, _: pytest.MonkeyPatch) -> str:
-    command = [sys.executable, *typed(script, folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
-    return " ".join(done.stdout.split())
-
-
-def forked(script: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The script in this process; it ends with SystemExit where a command does not end as it should."""
+def typed(script: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, reconcile: Reconcile) -> str:
+    """What the script shows, run in this process with ports of this worker's own. It ends with SystemExit where a
+    command does not end as it should."""
     run = subprocess.run
 
-    def forks(command: list[str], *, cwd: Path, env: dict[str, str], **how: Any) -> subprocess.CompletedProcess[str]:
+    def one(command: list[str], *, cwd: Path, env: dict[str, str], **how: Any) -> subprocess.CompletedProcess[str]:
         if command[:3] != [sys.executable, "-m", "reconciler"]:
             return run(command, cwd=cwd, env=env, **how)
-        done = preloaded.run(*command[1:], folder=cwd, environ=env, patience=LIMIT)
+        done = reconcile(run, command, cwd, env)
         sys.stderr.write(done.stderr)
         if "init" in command:
             unhurried(cwd / "environments" / "production.yaml")
         return done
 
-    monkeypatch.setattr(subprocess, "run", forks)
-    monkeypatch.setattr(sys, "argv", typed(script, folder))
+    monkeypatch.setattr(subprocess, "run", one)
+    monkeypatch.setattr(sys, "argv", [str(script), "--folder", str(folder), "--port", str(free_trio())])
     monkeypatch.setattr(sys, "path", [*sys.path])
     with contextlib.redirect_stdout(io.StringIO()) as told:
         try:
@@ -137,6 +128,17 @@ def forked(script: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         except SystemExit as error:
             pytest.fail(f"{error}\n{told.getvalue()[-4000:]}")
     return " ".join(told.getvalue().split())
+
+
+def started(run: Any, command: list[str], folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    done: subprocess.CompletedProcess[str] = run(
+        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    return done
+
+
+def forked(_: Any, command: list[str], folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return preloaded.run(*command[1:], folder=folder, environ=environ, patience=LIMIT)
 
 
 def unhurried(manifest: Path) -> None:
