@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.configuration import Configuration
-from reconciler.core.events import Judged
+from reconciler.core.events import Judged, StagePassed
 from reconciler.core.gates import EARLY
 from reconciler.core.model import Outcome
 from reconciler.drivers.logs.destination import Destination
@@ -62,10 +62,11 @@ def kept_warnings(configuration: Configuration) -> Iterator[dict[str, Any]]:
 
 def warnings_of(entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
     """What the journal says of gates and steps that were not as they should be, as lines: there it is kept for ever.
-    That a gate has seen too little is one only where it lasted: every window begins so."""
+    That a gate has seen too little is one only where it lasted: every window begins so. What is passed is good, also
+    where that came too soon to be noted."""
     doubts: dict[str, Entry] = {}
     for entry in entries:
-        doubt = doubts.pop(entry.environment, None) if isinstance(entry.event, Judged) else None
+        doubt = doubts.pop(entry.environment, None) if isinstance(entry.event, Judged | StagePassed) else None
         if doubt and _seconds(doubt, entry) >= EARLY:
             yield _line(doubt)
         if isinstance(entry.event, Judged) and entry.event.outcome is Outcome.INCONCLUSIVE:

@@ -22,10 +22,11 @@ from reconciler.core.events import (
     RequestRefused,
     RollbackBegan,
     SoakBegan,
+    StagePassed,
     Verb,
 )
 from reconciler.core.gates import EARLY
-from reconciler.core.model import Admission, Outcome, Pair
+from reconciler.core.model import Admission, Outcome, Pair, Stage
 from reconciler.core.steps import Result
 from reconciler.journal.entry import Entry
 from reconciler.logs.causes import LONGEST, VARIES, Cause, alarming, causes, pattern
@@ -183,11 +184,12 @@ def test_an_entry_of_the_journal_is_a_warning_or_is_not(event: Any, expected: bo
     assert alarming(event) is expected
 
 
-def judged(*told: tuple[float, Outcome]) -> list[str]:
-    """What is a warning of verdicts at these seconds of a minute."""
+def judged(*told: tuple[float, Outcome | StagePassed]) -> list[str]:
+    """What is a warning of verdicts at these seconds of a minute, and of other entries."""
+    events = [(at, said if isinstance(said, StagePassed) else Judged(said)) for at, said in told]
     entries = [
-        Entry(number, "prod", 1, "loop", f"2026-11-29T10:00:{at:06.3f}+00:00", 0.0, 1, Judged(outcome), "", "")
-        for number, (at, outcome) in enumerate(told, 1)
+        Entry(number, "prod", 1, "loop", f"2026-11-29T10:00:{at:06.3f}+00:00", 0.0, 1, event, "", "")
+        for number, (at, event) in enumerate(events, 1)
     ]
     return [str(line["seq"]) for line in warnings_of(entries)]
 
@@ -199,3 +201,6 @@ def test_too_little_data_is_a_warning_only_where_it_lasted() -> None:
     assert judged((1.0, begins), (1.0 + EARLY, good)) == ["1"]
     assert judged((1.0, begins), (3.0, bad)) == ["2"]
     assert judged((1.0, begins)) == ["1"], "nothing has come after it"
+    passed = StagePassed(Stage.HAND_OVER, "drained Successful")
+    assert judged((1.0, begins), (1.4, passed), (40.0, good)) == [], "good so soon that it was not noted"
+    assert judged((1.0, begins), (1.0 + EARLY, passed)) == ["1"]
