@@ -112,7 +112,7 @@ EVENTS = st.one_of(
     st.builds(HoldBegan, TEXT),
     st.builds(RollbackBegan, st.sampled_from(Phase), TEXT, TEXT, st.booleans()),
     st.builds(Ended, st.sampled_from(Phase)),
-    st.builds(events.Judged, st.sampled_from(Outcome), TEXT),
+    st.builds(events.Judged, st.sampled_from(Outcome), TEXT, TEXT),
     st.builds(events.RequestRefused, st.sampled_from(Verb), TEXT),
     st.builds(DriftFound, WEIGHTS, st.none() | WEIGHTS, ADMISSIONS),
     st.builds(events.Retired, SLOTS),

@@ -16,6 +16,7 @@ CONFIDENT = "analysis: {until: confident, atMost: 200s}"
 PATIENCE = 200.0  # seconds: fewer users come to a machine that is busy, and evidence is counted in users
 STEPS = ("setWeight: 25", CONFIDENT, "setWeight: 50", CONFIDENT, "setWeight: 100", "handOver: [worker]")
 RUNGS = {0, 25, 50, 100}
+MANY = 90.0  # requests per second: evidence is counted in them
 BESIDE = """\
     shift:
       - {name: users, kind: regression, objective: "<= 1 %"}
@@ -26,7 +27,7 @@ BESIDE = """\
 def test_a_version_that_fails_seldom_comes_back_and_the_evidence_is_named(playground: Playground) -> None:
     playground.release("1.4.0", search_errors=0.08)
     playground.serving(steps=STEPS, gates=BESIDE)
-    users = playground.users()
+    users = playground.users(rate=MANY)
     playground.commit("green", "1.0.0", "1.4.0", steps=STEPS, gates=BESIDE)
     state = playground.until(lambda state: state.last is not None, patience=PATIENCE)
     requests = users.stop()
@@ -44,7 +45,7 @@ def test_a_version_that_fails_seldom_comes_back_and_the_evidence_is_named(playgr
 @pytest.mark.parametrize("playground", ["envoy", "haproxy"] if ALL else ["envoy"], indirect=True)
 def test_a_healthy_version_climbs_as_soon_as_the_evidence_allows(playground: Playground) -> None:
     playground.serving(steps=STEPS, gates=BESIDE)
-    users = playground.users()
+    users = playground.users(rate=MANY)
     playground.commit("green", "1.0.0", "1.1.0", steps=STEPS, gates=BESIDE)
     playground.until_stable("green", "1.1.0", patience=PATIENCE)
     requests = users.stop()

@@ -1,8 +1,10 @@
 """The journal as a number: every folded State is normalised and kept once; `fold` and `decide` are the shipped ones.
 
-Normalising forgets only what no rule reads: sequence numbers, the transition's id, texts (their emptiness is kept),
-and how long ago something was once that is longer than anything that is waited for. All times become relative to
-`watched`. The mirror test (test_model_mirror) walks the un-normalised loop beside it and would see a difference.
+Normalising forgets only what no rule reads: sequence numbers, the transition's id, texts (their emptiness is kept;
+that a gate has not answered yet, which `note_verdict` reads in one, is in tests/core/test_conditions.py), and how long
+ago something was once that is longer than anything that is waited for. All times become
+relative to `watched`. The mirror test (test_model_mirror) walks the un-normalised loop beside it and would see a
+difference.
 """
 
 from __future__ import annotations
