@@ -24,7 +24,7 @@ from reconciler.errors import Refused
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STARTED = ("01-first-switch", "05-haproxy")  # each `reconcile`, as a user does; else it is forked, see `preloaded`
-Reconcile = Callable[[Any, list[str], Path, dict[str, str]], subprocess.CompletedProcess[str]]
+RUN, Done = subprocess.run, subprocess.CompletedProcess[str]
 NUMBERED = sorted(path.name for path in EXAMPLES.iterdir() if re.match(r"\d\d-", path.name))
 PROMISES = {
     "01-first-switch": (
@@ -105,15 +105,19 @@ def test_an_example_shows_what_it_promises_and_leaves_nothing_running(
     assert left(folder) == []
 
 
-def typed(script: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, reconcile: Reconcile) -> str:
+def typed(
+    script: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reconcile: Callable[[list[str], Path, dict[str, str]], Done],
+) -> str:
     """What the script shows, run in this process with ports of this worker's own. It ends with SystemExit where a
     command does not end as it should."""
-    run = subprocess.run
 
-    def one(command: list[str], *, cwd: Path, env: dict[str, str], **how: Any) -> subprocess.CompletedProcess[str]:
+    def one(command: list[str], *, cwd: Path, env: dict[str, str], **how: Any) -> Done:
         if command[:3] != [sys.executable, "-m", "reconciler"]:
-            return run(command, cwd=cwd, env=env, **how)
-        done = reconcile(run, command, cwd, env)
+            return RUN(command, cwd=cwd, env=env, **how)
+        done = reconcile(command, cwd, env)
         sys.stderr.write(done.stderr)
         if "init" in command:
             unhurried(cwd / "environments" / "production.yaml")
@@ -130,14 +134,11 @@ def typed(script: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, reconcile
     return " ".join(told.getvalue().split())
 
 
-def started(run: Any, command: list[str], folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    done: subprocess.CompletedProcess[str] = run(
-        command, cwd=folder, env=environ, capture_output=True, text=True, timeout=LIMIT, check=False
-    )
-    return done
+def started(command: list[str], folder: Path, environ: dict[str, str]) -> Done:
+    return RUN(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=LIMIT, check=False)
 
 
-def forked(_: Any, command: list[str], folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def forked(command: list[str], folder: Path, environ: dict[str, str]) -> Done:
     return preloaded.run(*command[1:], folder=folder, environ=environ, patience=LIMIT)
 
 

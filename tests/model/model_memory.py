@@ -2,9 +2,8 @@
 
 Normalising forgets only what no rule reads: sequence numbers, the transition's id, texts (their emptiness is kept;
 that a gate has not answered yet, which `note_verdict` reads in one, is in tests/core/test_conditions.py), and how long
-ago something was once that is longer than anything that is waited for. All times become
-relative to `watched`. The mirror test (test_model_mirror) walks the un-normalised loop beside it and would see a
-difference.
+ago something was once that is longer than anything that is waited for. All times become relative to `watched`.
+The mirror test (test_model_mirror) walks the un-normalised loop beside it and would see a difference.
 """
 
 from __future__ import annotations
